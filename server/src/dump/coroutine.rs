@@ -1,0 +1,405 @@
+//! Reader of one file of `-Zdump-mir=coroutine_post -Zmir-include-spans=yes`: one coroutine body.
+//!
+//! ```text
+//! // MIR for `client::<impl at src/client.rs:8:1: 8:12>::get::{closure#0}` 0 coroutine_post-transform
+//! /* coroutine_layout = CoroutineLayout {
+//!     field_tys: {
+//!         _s0: CoroutineSavedTy { ty: …, source_info: SourceInfo { span: src/client.rs:9:5: 9:20 (#0), … }, … },
+//!     },
+//!     variant_fields: {
+//!         Suspend0 (3): [_s0],
+//!     },
+//!     storage_conflicts: BitMatrix(1x1) { (_s0, _s0), },
+//! } */
+//!
+//! fn client::…::get::{closure#0}(_1: {static …}, _2: &mut Context<'_>) -> Poll<…> {
+//!     debug key => (_1.0: &str);  // in scope 0 at src/client.rs:8:21: 8:24
+//!     let mut _0: Poll<…>;        // return place in scope 0 at src/client.rs:8:40: 12:6
+//! ```
+
+use super::span::SpanRef;
+
+/// What the dump says about one coroutine body (generic bodies are dumped once).
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct CoroutineBody<'a> {
+    /// The path in the file's first line; `impl`s are named by span there.
+    pub path: &'a str,
+    /// The coroutine's type as its own signature names it, `{…}` included.
+    pub self_ty: &'a str,
+    /// Where the body stands: the fn's block, or the whole `async` block.
+    pub span: Option<SpanRef<'a>>,
+    /// The saved locals `_s0`, `_s1`, … in order.
+    pub saved: Vec<Saved<'a>>,
+    /// The states in order of their discriminant.
+    pub variants: Vec<BodyVariant<'a>>,
+    /// Captured variables: `debug x => (_1.N: T)`.
+    pub upvars: Vec<UpvarDebug<'a>>,
+    /// Lines that should have been understood and were not.
+    pub skipped: usize,
+}
+
+/// One local the compiler keeps in the coroutine's state.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Saved<'a> {
+    /// Where the compiler says it was declared; for an awaitee the whole `….await` expression.
+    pub span: Option<SpanRef<'a>>,
+    /// Names of the variables that live in it, in order of scope.
+    pub names: Vec<&'a str>,
+    /// Its type as the body's own lines print it; none if only the header's debug form is there.
+    pub ty: Option<&'a str>,
+    /// Nameless `bool`s that are only ever set to constants are drop flags.
+    pub drop_flag: bool,
+}
+
+/// One state: which saved locals are live in it, in which order.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct BodyVariant<'a> {
+    /// `Unresumed`, `Returned`, `Panicked`, `Suspend0`, …
+    pub name: &'a str,
+    /// The discriminant's value.
+    pub index: u32,
+    /// Indices into [`CoroutineBody::saved`].
+    pub fields: Vec<u32>,
+    /// The `await` (or `yield`) at which this state is entered.
+    pub suspended_at: Option<SpanRef<'a>>,
+}
+
+/// A captured variable or argument.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UpvarDebug<'a> {
+    /// Index among the captures.
+    pub index: u32,
+    /// The variable's name.
+    pub name: &'a str,
+    /// Its type as printed.
+    pub ty: &'a str,
+    /// Where it is declared.
+    pub span: Option<SpanRef<'a>>,
+}
+
+/// A saved local or upvar as MIR names its place.
+enum Place<'a> {
+    /// `((_1 as variant#V).F: T)`
+    Saved { variant: u32, field: usize, ty: &'a str },
+    /// `(_1.N: T)`
+    Upvar { index: u32, ty: &'a str },
+}
+
+impl<'a> CoroutineBody<'a> {
+    /// Reads one dumped body. `None` if the text is not a dump of a coroutine.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let mut body = CoroutineBody::default();
+        let (header, code) = text.split_once("\n} */")?;
+        body.header(header)?;
+        // (saved local, all assignments so far are constants)
+        let mut flags: Vec<Option<bool>> = vec![None; body.saved.len()];
+        for line in code.lines() {
+            let line = line.trim_start();
+            match line.as_bytes() {
+                [b'd', b'e', b'b', ..] => body.debug_line(line),
+                [b'd', b'i', b's', ..] => body.set_discriminant(line),
+                [b'l', b'e', b't', ..] if line.starts_with("let mut _0: ") => {
+                    body.span = comment_span(line, "// return place in scope ");
+                    body.skipped += usize::from(body.span.is_none());
+                }
+                [b'f', b'n', b' ', ..] if body.self_ty.is_empty() => {
+                    body.self_ty = self_type(line)?;
+                }
+                [b'(', b'(', b'_', b'1', ..] => body.assignment(line, &mut flags),
+                _ => {}
+            }
+        }
+        for (saved, flag) in body.saved.iter_mut().zip(flags) {
+            saved.drop_flag = saved.names.is_empty() && flag == Some(true);
+        }
+        (!body.self_ty.is_empty()).then_some(body)
+    }
+
+    fn header(&mut self, header: &'a str) -> Option<()> {
+        enum In {
+            Nothing,
+            Fields,
+            Variants,
+        }
+        self.path = header.strip_prefix("// MIR for `")?.split('`').next()?;
+        let mut section = In::Nothing;
+        for line in header.lines() {
+            match line {
+                "    field_tys: {" => section = In::Fields,
+                "    variant_fields: {" => section = In::Variants,
+                "    }," => section = In::Nothing,
+                _ => match section {
+                    In::Nothing => {}
+                    In::Fields => {
+                        if line.starts_with("        _s") {
+                            self.saved.push(Saved::default());
+                        } else if let Some(span) = line.trim_start().strip_prefix("span: ")
+                            && let Some(saved) = self.saved.last_mut()
+                        {
+                            saved.span = SpanRef::parse(span.trim_end_matches(','));
+                            self.skipped += usize::from(saved.span.is_none());
+                        }
+                    }
+                    In::Variants => match variant_line(line, self.saved.len()) {
+                        Some(variant) => self.variants.push(variant),
+                        None => self.skipped += 1,
+                    },
+                },
+            }
+        }
+        Some(())
+    }
+
+    /// `debug NAME => PLACE; // in scope N at SPAN`
+    fn debug_line(&mut self, line: &'a str) {
+        let Some((name, rest)) = line.strip_prefix("debug ").and_then(|l| l.split_once(" => ")) else {
+            return;
+        };
+        match place(rest) {
+            // Only a bare place is the variable itself; `(*…)` is what it points to.
+            Some((Place::Saved { variant, field, ty }, rest)) if rest.starts_with(';') => {
+                if let Some(saved) = self.saved_at(variant, field) {
+                    if !saved.names.contains(&name) {
+                        saved.names.push(name);
+                    }
+                    saved.ty = Some(ty);
+                }
+            }
+            Some((Place::Upvar { index, ty }, _)) => {
+                // By reference: `debug x => (*(_1.0: &T))` never gets here, see `place`.
+                let span = comment_span(line, "// in scope ");
+                self.upvar(UpvarDebug { index, name, ty, span });
+            }
+            _ => {
+                // A capture by reference: the variable is what the capture points to.
+                if let Some(inner) = rest.strip_prefix("(*")
+                    && let Some((Place::Upvar { index, ty }, _)) = place(inner)
+                {
+                    let span = comment_span(line, "// in scope ");
+                    self.upvar(UpvarDebug { index, name, ty, span });
+                }
+            }
+        }
+    }
+
+    fn upvar(&mut self, upvar: UpvarDebug<'a>) {
+        // Disjoint captures of one variable (`x.a`, `x.b`) come with the same name and other indices.
+        if self.upvars.iter().all(|u| u.index != upvar.index) {
+            self.upvars.push(upvar);
+        }
+    }
+
+    /// `discriminant(_1) = 3; // bb12[12]: scope 1 at SPAN`
+    fn set_discriminant(&mut self, line: &'a str) {
+        let Some((place, rest)) = line.strip_prefix("discriminant(").and_then(|l| l.split_once(") = "))
+        else {
+            return;
+        };
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        if !matches!(place, "_1" | "(*_1)") {
+            return;
+        }
+        let Ok(index) = rest[..digits].parse::<u32>() else { return };
+        let span = comment_span(line, ": scope ");
+        if let Some(variant) = self.variants.iter_mut().find(|v| v.index == index)
+            && variant.suspended_at.is_none()
+        {
+            variant.suspended_at = span;
+        }
+    }
+
+    /// `((_1 as variant#4).5: bool) = const true;`: is it only ever set to a constant?
+    fn assignment(&mut self, line: &'a str, flags: &mut [Option<bool>]) {
+        let Some((Place::Saved { variant, field, ty }, rest)) = place(line) else { return };
+        let Some(index) = self.saved_index(variant, field) else { return };
+        self.saved[index].ty.get_or_insert(ty);
+        if ty == "bool"
+            && let Some(value) = rest.strip_prefix(" = ")
+        {
+            let constant = value.starts_with("const ") || value.starts_with("ConstValue(Scalar");
+            let all = flags[index].get_or_insert(true);
+            *all &= constant;
+        }
+    }
+
+    fn saved_index(&self, variant: u32, field: usize) -> Option<usize> {
+        let variant = self.variants.iter().find(|v| v.index == variant)?;
+        let index = *variant.fields.get(field)? as usize;
+        (index < self.saved.len()).then_some(index)
+    }
+
+    fn saved_at(&mut self, variant: u32, field: usize) -> Option<&mut Saved<'a>> {
+        let index = self.saved_index(variant, field)?;
+        self.saved.get_mut(index)
+    }
+
+    /// Every place in the source that the body's declarations and suspension points name.
+    pub fn spans(&self) -> impl Iterator<Item = SpanRef<'a>> {
+        let saved = self.saved.iter().filter_map(|s| s.span);
+        let upvars = self.upvars.iter().filter_map(|u| u.span);
+        saved.chain(upvars).chain(self.variants.iter().filter_map(|v| v.suspended_at))
+    }
+
+    /// The span inside `<impl at SPAN>` of the header's path.
+    pub fn impl_span(&self) -> Option<SpanRef<'a>> {
+        let rest = &self.path[self.path.find("<impl at ")? + "<impl at ".len()..];
+        SpanRef::parse(rest.split('>').next()?)
+    }
+}
+
+/// The distinct source ranges of all statements of a dumped body, in order of first mention.
+///
+/// Slower than [`CoroutineBody::parse`]; needed only to find out which macro call made a body whose own
+/// span points into the macro's definition.
+pub fn statement_spans(text: &str) -> Vec<SpanRef<'_>> {
+    let mut seen = std::collections::HashSet::new();
+    let spans = text.lines().filter_map(|line| {
+        let at = line.rfind(" at ")?;
+        line[..at].contains("scope ").then(|| SpanRef::parse(&line[at + 4..])).flatten()
+    });
+    spans.filter(|span| seen.insert(*span)).collect()
+}
+
+/// `        Suspend0 (3): [_s0, _s1],`
+fn variant_line(line: &str, saved: usize) -> Option<BodyVariant<'_>> {
+    let (name, rest) = line.trim_start().split_once('(')?;
+    let (index, rest) = rest.split_once("): [")?;
+    let list = rest.strip_suffix("],").or_else(|| rest.strip_suffix(']'))?;
+    let fields = list
+        .split(", ")
+        .filter(|field| !field.is_empty())
+        .map(|field| field.strip_prefix("_s")?.parse().ok().filter(|&n| (n as usize) < saved))
+        .collect::<Option<Vec<u32>>>()?;
+    Some(BodyVariant { name: name.trim_end(), index: index.parse().ok()?, fields, suspended_at: None })
+}
+
+/// `fn path(_1: {…}, _2: …) -> … {` → `{…}`; the receiver may be behind `Pin<&mut …>`.
+fn self_type(line: &str) -> Option<&str> {
+    let rest = &line[line.find("(_1: ")? + "(_1: ".len()..];
+    let start = rest.find('{')?;
+    let end = super::names::closing(&rest[start..])?;
+    Some(&rest[start..start + end + 1])
+}
+
+/// The span behind `MARKER…at ` at the end of a line.
+fn comment_span<'a>(line: &'a str, marker: &str) -> Option<SpanRef<'a>> {
+    let comment = &line[line.rfind(marker)?..];
+    SpanRef::parse(comment.split_once(" at ")?.1)
+}
+
+/// Reads a place at the start of `text`; returns what follows it.
+fn place(text: &str) -> Option<(Place<'_>, &str)> {
+    let end = super::names::closing(text)?;
+    let rest = &text[end + 1..];
+    let inner = &text[1..end];
+    if let Some(inner) = inner.strip_prefix("(_1 as variant#") {
+        let (variant, inner) = inner.split_once(").")?;
+        let (field, ty) = inner.split_once(": ")?;
+        let (variant, field) = (variant.parse().ok()?, field.parse().ok()?);
+        return Some((Place::Saved { variant, field, ty }, rest));
+    }
+    let (index, ty) = inner.strip_prefix("_1.")?.split_once(": ")?;
+    Some((Place::Upvar { index: index.parse().ok()?, ty }, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const BODY: &str = r#"// MIR for `m::<impl at src/m.rs:8:1: 8:12>::get::{closure#0}` 0 coroutine_post-transform
+/* coroutine_layout = CoroutineLayout {
+    field_tys: {
+        _s0: CoroutineSavedTy {
+            ty: Coroutine(
+                DefId(28:9976 ~ tokio[fac2]::sync::watch::{impl#4}::changed::{closure#0}),
+                [
+                    (),
+                ],
+            ),
+            source_info: SourceInfo {
+                span: src/m.rs:9:5: 9:20 (#12),
+                scope: scope[0],
+            },
+            ignore_for_traits: false,
+        },
+        _s1: CoroutineSavedTy {
+            ty: bool,
+            source_info: SourceInfo {
+                span: src/m.rs:9:9: 9:10 (#0),
+                scope: scope[0],
+            },
+            ignore_for_traits: false,
+        },
+    },
+    variant_fields: {
+        Unresumed(0): [],
+        Returned (1): [],
+        Panicked (2): [],
+        Suspend0 (3): [_s0, _s1],
+    },
+    storage_conflicts: BitMatrix(2x2) {
+        (_s0, _s0),
+    },
+} */
+
+fn m::<impl at src/m.rs:8:1: 8:12>::get::{closure#0}(_1: {static m::M::get::{closure#0} upvar_tys=(u8,) resume_ty=std::future::ResumeTy yield_ty=() return_ty=()}, _2: &'{erased} mut std::task::Context<'{erased}>) -> std::task::Poll<()> {
+    debug _task_context => _2;           // in scope 0 at src/m.rs:8:40: 12:6
+    debug key => (_1.0: u8);             // in scope 0 at src/m.rs:8:21: 8:24
+    let mut _0: std::task::Poll<()>; // return place in scope 0 at src/m.rs:8:40: 12:6
+    scope 1 {
+        debug __awaitee => ((_1 as variant#3).0: [u8; 4]); // in scope 1 at src/m.rs:9:5: 9:20
+        debug pointee => (*((_1 as variant#3).0: &'{erased} u8)); // in scope 1 at src/m.rs:9:5: 9:20
+    }
+
+    bb0: {
+        ((_1 as variant#3).1: bool) = const ConstValue(Scalar(0x00): bool); // bb0[0]: scope 1 at src/m.rs:9:15: 9:20
+        discriminant(_1) = 3;            // bb0[1]: scope 1 at src/m.rs:9:15: 9:20
+    }
+"#;
+
+    #[test]
+    fn reads_layout_names_and_places() {
+        let body = CoroutineBody::parse(BODY).unwrap();
+        let at = |text| SpanRef::parse(text);
+        assert_eq!(body.skipped, 0);
+        assert!(body.self_ty.starts_with("{static m::M::get") && body.self_ty.ends_with("=()}"));
+        assert_eq!(body.span, at("src/m.rs:8:40: 12:6"));
+        assert_eq!(body.impl_span(), at("src/m.rs:8:1: 8:12"));
+        assert_eq!(body.saved[0].names, ["__awaitee"]);
+        assert_eq!(body.saved[0].ty, Some("[u8; 4]"));
+        assert_eq!(body.saved[0].span, at("src/m.rs:9:5: 9:20"));
+        assert!(!body.saved[0].drop_flag && body.saved[1].drop_flag);
+        let suspend = &body.variants[3];
+        assert_eq!((suspend.name, suspend.index, &suspend.fields[..]), ("Suspend0", 3, &[0, 1][..]));
+        assert_eq!(suspend.suspended_at, at("src/m.rs:9:15: 9:20"));
+        assert_eq!((body.upvars[0].name, body.upvars[0].ty), ("key", "u8"));
+        assert_eq!(statement_spans(BODY).len(), 4);
+    }
+
+    #[test]
+    fn a_variable_that_is_set_to_something_else_is_no_drop_flag() {
+        let text = BODY.replace("const ConstValue(Scalar(0x00): bool)", "move _7");
+        assert!(!CoroutineBody::parse(&text).unwrap().saved[1].drop_flag);
+    }
+
+    #[test]
+    fn a_body_that_is_no_coroutine_is_nothing() {
+        assert_eq!(CoroutineBody::parse("// MIR for `f` 0 built\n\nfn f() -> () {\n}\n"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(cut in 0..BODY.len(), to in 0..BODY.len(), junk in "[(){}<>:;,#_s1=.> a-z0-9]{0,20}") {
+            let (cut, to) = (cut.min(to), cut.max(to));
+            CoroutineBody::parse(&format!("{}{junk}{}", &BODY[..cut], &BODY[to..]));
+            statement_spans(&BODY[cut..]);
+        }
+
+        #[test]
+        fn never_panics_on_any_text(text in any::<String>()) {
+            CoroutineBody::parse(&text);
+            statement_spans(&text);
+        }
+    }
+}

@@ -1,0 +1,552 @@
+//! Type names as `-Zverbose-internals` prints them, and as people read them.
+//!
+//! Verbose names tell coroutines apart by definition path, so they do not change when lines move and two
+//! blocks made by one macro stay two. [`readable`] turns them into the form the compiler prints without
+//! that flag:
+//!
+//! ```text
+//! {static cmd::Get::apply::{closure#0} upvar_tys=(…) resume_ty=… yield_ty=() return_ty=…}
+//! {async fn body of cmd::Get::apply()}
+//! ```
+
+use std::fmt::Write as _;
+
+/// Nesting this deep is no type a person wrote; reading stops there and keeps the text as it is.
+const DEPTH_LIMIT: usize = 200;
+
+/// The index of the bracket that closes the one `text` begins with; `->` and `=>` close nothing.
+pub fn closing(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    if !matches!(bytes.first()?, b'(' | b'[' | b'{' | b'<') {
+        return None;
+    }
+    let mut depth = 0usize;
+    for (i, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'(' | b'[' | b'{' | b'<' => depth += 1,
+            b'>' if matches!(bytes[i - 1], b'-' | b'=') => {}
+            b')' | b']' | b'}' | b'>' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(i);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The first place outside any bracket where `needle` stands.
+fn find_outside(text: &str, needle: &str) -> Option<usize> {
+    let mut at = 0;
+    while at < text.len() {
+        if text[at..].starts_with(needle) {
+            return Some(at);
+        }
+        at += match text.as_bytes()[at] {
+            b'(' | b'[' | b'{' | b'<' => closing(&text[at..]).map_or(1, |end| end + 1),
+            _ => char_len(text, at),
+        };
+    }
+    None
+}
+
+fn char_len(text: &str, at: usize) -> usize {
+    text[at..].chars().next().map_or(1, char::len_utf8)
+}
+
+/// Which `async` or `gen` construct a coroutine comes from, as far as its type tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resumption {
+    /// `async`: resumed with a task context.
+    Async,
+    /// `gen`: an iterator.
+    Gen,
+    /// `async gen`: an async iterator.
+    AsyncGen,
+}
+
+/// A coroutine's verbose name, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CoroutineName<'a> {
+    /// Definition path with generic arguments: `cmd::Get<u8>::apply::{closure#0}`.
+    pub path: &'a str,
+    /// Types of the captures, `(A, B)`.
+    pub upvars: &'a str,
+    /// What kind of coroutine it is.
+    pub resumption: Resumption,
+}
+
+impl<'a> CoroutineName<'a> {
+    /// Takes apart `{static PATH upvar_tys=(…) resume_ty=… yield_ty=… return_ty=…}`.
+    pub fn parse(name: &'a str) -> Option<Self> {
+        // Most types are no coroutines: look at the cheap signs first.
+        let inner = name.strip_prefix('{')?.strip_suffix('}')?;
+        let inner = inner.strip_prefix("static ").unwrap_or(inner);
+        let path_end = find_outside(inner, " upvar_tys=")?;
+        let path = &inner[..path_end];
+        if path.contains(" closure_kind_ty=") && find_outside(path, " closure_kind_ty=").is_some() {
+            return None;
+        }
+        let rest = &inner[path_end + " upvar_tys=".len()..];
+        let upvars_end = find_outside(rest, " resume_ty=")?;
+        let after = &rest[upvars_end + " resume_ty=".len()..];
+        let yields = &after[find_outside(after, " yield_ty=")? + " yield_ty=".len()..];
+        let resumption = match (after.starts_with("()"), yields.starts_with("() ")) {
+            (true, _) => Resumption::Gen,
+            (false, true) => Resumption::Async,
+            (false, false) => Resumption::AsyncGen,
+        };
+        Some(CoroutineName { path, upvars: &rest[..upvars_end], resumption })
+    }
+}
+
+/// Drops the generic arguments: `a::B<u8>::c::<T>::{closure#0}` is `a::B::c::{closure#0}`.
+///
+/// What stands in a leading `<…>` (`<T as Trait>::m`, `<impl A<T>>::m`) is kept without its arguments; a
+/// closure's own kind argument (`{closure#0}<i16>`) goes too.
+pub fn skeleton(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    let mut at = 0;
+    while at < path.len() {
+        let rest = &path[at..];
+        if rest.starts_with('<')
+            && let Some(end) = closing(rest)
+        {
+            if let Some(tr) = find_outside(&rest[1..end], " as ") {
+                // The implementing type is an argument too: a default method is the trait's.
+                let _ = write!(out, "<_ as {}>", skeleton(&rest[1 + tr + 4..end]));
+            } else if rest.starts_with("<impl ") {
+                out.push_str("<impl>");
+            } else if out.ends_with("::") {
+                out.truncate(out.len() - 2);
+            }
+            at += end + 1;
+            continue;
+        }
+        let len = char_len(path, at);
+        out.push_str(&rest[..len]);
+        at += len;
+    }
+    out
+}
+
+/// Does `pattern`, in the words of a generic body, stand for `text`, one of its instances?
+///
+/// Returns what each generic parameter stands for, in order of first use. Arguments may be missing in
+/// `text`: the compiler leaves defaulted ones out.
+pub fn unify<'a>(pattern: &'a str, text: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
+    let mut bindings = Vec::new();
+    let mut pattern = pattern;
+    let mut text = text;
+    let mut previous = b' ';
+    while let Some(&p) = pattern.as_bytes().first() {
+        if !is_word(previous)
+            && let Some((name, rest)) = parameter(pattern)
+        {
+            let end = argument_end(text);
+            if end == 0 {
+                return None;
+            }
+            let value = &text[..end];
+            match bindings.iter().find(|(n, _)| *n == name) {
+                Some((_, bound)) if *bound != value => return None,
+                Some(_) => {}
+                None => bindings.push((name, value)),
+            }
+            previous = b' ';
+            (pattern, text) = (rest, &text[end..]);
+            continue;
+        }
+        match text.as_bytes().first() {
+            Some(&t) if t == p => {
+                previous = p;
+                let len = char_len(pattern, 0);
+                if !text.is_char_boundary(len) {
+                    return None;
+                }
+                (pattern, text) = (&pattern[len..], &text[len..]);
+            }
+            _ if p == b'<' => pattern = &pattern[closing(pattern)? + 1..],
+            _ => return None,
+        }
+    }
+    // What a parameter name stands for itself is no news.
+    bindings.retain(|(name, value)| name != value);
+    text.is_empty().then_some(bindings)
+}
+
+fn is_word(byte: u8) -> bool {
+    byte == b'_' || byte == b':' || byte.is_ascii_alphanumeric() || byte >= 0x80
+}
+
+/// A generic parameter at the start of a type: `T`, `N/#0`, `impl Trait`.
+fn parameter(pattern: &str) -> Option<(&str, &str)> {
+    if pattern.starts_with("impl ") {
+        let end = argument_end(pattern);
+        return Some(pattern.split_at(end));
+    }
+    let end = pattern.find(|c: char| !(c == '_' || c.is_alphanumeric())).unwrap_or(pattern.len());
+    let (name, rest) = pattern.split_at(end);
+    if let Some(index) = rest.strip_prefix("/#") {
+        let digits = index.bytes().take_while(u8::is_ascii_digit).count();
+        return Some((name, &index[digits..]));
+    }
+    let plain = name.starts_with(char::is_uppercase) && !rest.starts_with("::") && !rest.starts_with('<');
+    plain.then_some((name, rest))
+}
+
+/// Where the type or constant at the start of `text` ends.
+fn argument_end(text: &str) -> usize {
+    let mut at = 0;
+    while at < text.len() {
+        match text.as_bytes()[at] {
+            b',' | b';' | b')' | b']' | b'}' => return at,
+            b'>' if at == 0 || !matches!(text.as_bytes()[at - 1], b'-' | b'=') => return at,
+            b'(' | b'[' | b'{' | b'<' => match closing(&text[at..]) {
+                Some(end) => at += end + 1,
+                None => return at,
+            },
+            _ if text[at..].starts_with(" as ") || text[at..].starts_with("::{closure#") => return at,
+            _ => at += char_len(text, at),
+        }
+    }
+    at
+}
+
+/// Turns a verbose type name into the one people read.
+///
+/// `coroutine` says how to write a coroutine of this crate, given its verbose path; for others (`None`)
+/// the path decides: a body straight inside a fn reads as that fn's, a deeper one as a block.
+pub fn readable(name: &str, coroutine: &dyn Fn(&str) -> Option<String>) -> String {
+    let mut out = String::with_capacity(name.len());
+    Writer { coroutine, binders: Vec::new(), depth: 0 }.write(name, &mut out);
+    out
+}
+
+struct Writer<'a> {
+    coroutine: &'a dyn Fn(&str) -> Option<String>,
+    /// Names of the lifetimes bound by each enclosing `for<…>`.
+    binders: Vec<Vec<String>>,
+    depth: usize,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, text: &str, out: &mut String) {
+        if self.depth >= DEPTH_LIMIT {
+            out.push_str(text);
+            return;
+        }
+        self.depth += 1;
+        let binders = self.binders.len();
+        let mut at = 0;
+        while at < text.len() {
+            at += self.step(&text[at..], out);
+        }
+        self.binders.truncate(binders);
+        self.depth -= 1;
+    }
+
+    /// Writes what stands at the start of `text`; returns how many bytes that was.
+    fn step(&mut self, text: &str, out: &mut String) -> usize {
+        match text.as_bytes()[0] {
+            b'&' => {
+                out.push('&');
+                1 + text[1..].strip_prefix("'{erased} ").map_or(0, |_| "'{erased} ".len())
+            }
+            b'\'' => {
+                if let Some(rest) = text.strip_prefix("'{erased}") {
+                    out.push_str("'_");
+                    return text.len() - rest.len();
+                }
+                if let Some(len) = self.bound_lifetime(text, out) {
+                    return len;
+                }
+                out.push('\'');
+                1
+            }
+            b'(' => {
+                let Some(end) = closing(text) else {
+                    out.push('(');
+                    return 1;
+                };
+                let inner = &text[1..end];
+                match inner.strip_suffix(" + '{erased}") {
+                    // The compiler brackets a trait object only to print its lifetime.
+                    Some(object) if object.starts_with("dyn ") => self.write(object, out),
+                    _ => {
+                        out.push('(');
+                        self.write(inner, out);
+                        out.push(')');
+                    }
+                }
+                end + 1
+            }
+            b'{' => {
+                let Some(end) = closing(text) else {
+                    out.push('{');
+                    return 1;
+                };
+                self.braces(&text[..=end], out);
+                end + 1
+            }
+            b'V' if text.starts_with("ValTree(") => {
+                let Some(end) = closing(&text["ValTree".len()..]) else {
+                    out.push('V');
+                    return 1;
+                };
+                let inner = &text["ValTree(".len().."ValTree".len() + end];
+                match constant(inner) {
+                    Some(value) => out.push_str(&value),
+                    None => out.push_str(inner),
+                }
+                "ValTree".len() + end + 1
+            }
+            b'f' if text.starts_with("for<Region(") && !ends_in_word(out) => {
+                let Some(end) = closing(&text[3..]) else {
+                    out.push('f');
+                    return 1;
+                };
+                let names = self.binder(&text[4..3 + end]);
+                let _ = write!(out, "for<{}>", names.join(", "));
+                self.binders.push(names);
+                3 + end + 1
+            }
+            b'F' if text.starts_with("Fn") && (out.ends_with("::ops::") || !ends_in_word(out)) => {
+                self.fn_trait(text, out).unwrap_or_else(|| {
+                    out.push('F');
+                    1
+                })
+            }
+            _ => {
+                let len = char_len(text, 0);
+                out.push_str(&text[..len]);
+                len
+            }
+        }
+    }
+
+    /// `Fn<(A, B), Output = R>` is written `Fn(A, B) -> R`.
+    fn fn_trait(&mut self, text: &str, out: &mut String) -> Option<usize> {
+        let name = ["FnMut", "FnOnce", "Fn"]
+            .into_iter()
+            .find(|n| text.strip_prefix(n).is_some_and(|rest| rest.starts_with("<(")))?;
+        let end = name.len() + closing(&text[name.len()..])?;
+        let inner = &text[name.len() + 1..end];
+        let args_end = closing(inner)?;
+        let output = inner[args_end + 1..].strip_prefix(", Output = ")?;
+        out.push_str(name);
+        out.push('(');
+        let args = &inner[1..args_end];
+        self.write(args.strip_suffix(',').unwrap_or(args), out);
+        out.push(')');
+        if output != "()" {
+            out.push_str(" -> ");
+            self.write(output, out);
+        }
+        Some(end + 1)
+    }
+
+    /// `{…}`: a coroutine, a closure, or the name of a function.
+    fn braces(&mut self, text: &str, out: &mut String) {
+        if let Some(name) = CoroutineName::parse(text) {
+            match (self.coroutine)(name.path) {
+                Some(known) => out.push_str(&known),
+                None => self.foreign(&name, out),
+            }
+            return;
+        }
+        let inner = &text[1..text.len() - 1];
+        let Some(path_end) = find_outside(inner, " closure_kind_ty=") else {
+            out.push('{');
+            self.write(inner, out);
+            out.push('}');
+            return;
+        };
+        let is_async = inner.contains(" coroutine_captures_by_ref_ty=");
+        out.push_str(if is_async { "{async closure@" } else { "{closure@" });
+        self.write(&inner[..path_end], out);
+        out.push('}');
+    }
+
+    fn foreign(&mut self, name: &CoroutineName<'_>, out: &mut String) {
+        match function_of(name.path).filter(|_| name.resumption == Resumption::Async) {
+            Some(function) => {
+                out.push_str("{async fn body of ");
+                self.write(function, out);
+                out.push_str("()}");
+            }
+            None => {
+                out.push_str(match name.resumption {
+                    Resumption::Async => "{async block@",
+                    Resumption::Gen => "{gen block@",
+                    Resumption::AsyncGen => "{async gen block@",
+                });
+                self.write(name.path, out);
+                out.push('}');
+            }
+        }
+    }
+
+    /// `'^0`, `'^0.Named(…)`: the lifetime a `for<…>` around it binds.
+    fn bound_lifetime(&self, text: &str, out: &mut String) -> Option<usize> {
+        let rest = text.strip_prefix("'^")?;
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let index: usize = rest[..digits].parse().ok()?;
+        let mut len = 2 + digits;
+        if let Some(named) = rest[digits..].strip_prefix(".Named") {
+            len += ".Named".len() + closing(named)? + 1;
+        }
+        match self.binders.last().and_then(|names| names.get(index)) {
+            Some(name) => out.push_str(name),
+            None => out.push_str("'_"),
+        }
+        Some(len)
+    }
+
+    /// `Region(BrAnon), Region(BrNamed(DefId(… ::'a)))`: names, made up where there is none.
+    fn binder(&self, list: &str) -> Vec<String> {
+        let taken = self.binders.iter().map(Vec::len).sum::<usize>();
+        let mut names = Vec::new();
+        let mut rest = list;
+        while let Some(start) = rest.find("Region(") {
+            let open = start + "Region".len();
+            let Some(end) = closing(&rest[open..]) else { break };
+            let region = &rest[open + 1..open + end];
+            let named = region.rsplit("::").next().map(|name| name.trim_end_matches(')'));
+            names.push(match named {
+                Some(name) if name.starts_with('\'') && name != "'_" => name.to_owned(),
+                _ => made_up_lifetime(taken + names.len()),
+            });
+            rest = &rest[open + end + 1..];
+        }
+        names
+    }
+}
+
+fn ends_in_word(out: &str) -> bool {
+    out.bytes().last().is_some_and(is_word)
+}
+
+fn made_up_lifetime(index: usize) -> String {
+    match u8::try_from(index) {
+        Ok(n) if n < 26 => format!("'{}", (b'a' + n) as char),
+        _ => format!("'z{index}"),
+    }
+}
+
+/// The fn whose body a coroutine is by its path alone: `a::f::{closure#0}` is `a::f`'s.
+pub fn function_of(path: &str) -> Option<&str> {
+    let function = path.strip_suffix("::{closure#0}")?;
+    (!function.ends_with('}') && !function.is_empty()).then_some(function)
+}
+
+/// `Leaf(0x00000021): usize` → `33`.
+fn constant(leaf: &str) -> Option<String> {
+    let (hex, ty) = leaf.strip_prefix("Leaf(0x")?.split_once("): ")?;
+    let value = u128::from_str_radix(hex, 16).ok()?;
+    Some(match ty {
+        "bool" => (value != 0).to_string(),
+        "char" => format!("{:?}", char::from_u32(value as u32)?),
+        _ if ty.starts_with('i') => {
+            let bits = 4 * hex.len() as u32;
+            if bits == 0 || bits > 128 {
+                return None;
+            }
+            // Sign-extend from the constant's own width.
+            let shift = 128 - bits;
+            (((value << shift) as i128) >> shift).to_string()
+        }
+        _ => value.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn check(verbose: &str, plain: &str) {
+        let local = |path: &str| {
+            function_of(path).map(|f| format!("{{async fn body of {}()}}", readable(f, &|_| None)))
+        };
+        assert_eq!(readable(verbose, &local), plain);
+    }
+
+    #[test]
+    fn coroutines_are_named_as_the_compiler_names_them_for_people() {
+        check(
+            "{static f<&'{erased} str>::{closure#0} upvar_tys=(&'{erased} str,) resume_ty=std::future::ResumeTy yield_ty=() return_ty=()}",
+            "{async fn body of f<&str>()}",
+        );
+        check(
+            "std::pin::Pin<&'{erased} mut {static tokio::f::{closure#0}::{closure#1} upvar_tys=() resume_ty=std::future::ResumeTy yield_ty=() return_ty=()}>",
+            "std::pin::Pin<&mut {async block@tokio::f::{closure#0}::{closure#1}}>",
+        );
+        check(
+            "{g1::{closure#0} upvar_tys=() resume_ty=() yield_ty=u8 return_ty=()}",
+            "{async fn body of g1()}",
+        );
+    }
+
+    #[test]
+    fn regions_trait_objects_and_constants_read_as_written() {
+        check("S<'{erased}, &'{erased} mut T>", "S<'_, &mut T>");
+        check(
+            "std::boxed::Box<(dyn A + std::marker::Send + '{erased})>",
+            "std::boxed::Box<dyn A + std::marker::Send>",
+        );
+        check("[u8; ValTree(Leaf(0x0000000000000021): usize)]", "[u8; 33]");
+        check("C<ValTree(Leaf(0x01): bool), ValTree(Leaf(0x00000027): char)>", "C<true, '\\''>");
+        check("C<ValTree(Leaf(0xff): i8), ValTree(Leaf(0xff): u8)>", "C<-1, 255>");
+        check(
+            "&'{erased} mut (dyn for<Region(BrAnon)> std::ops::FnMut<(&'^0 str, u8), Output = usize> + '{erased})",
+            "&mut dyn for<'a> std::ops::FnMut(&'a str, u8) -> usize",
+        );
+        check(
+            "for<Region(BrNamed(DefId(2:66339 ~ core[667c]::str::{impl#0}::len::'_)))> fn(&'^0.Named(DefId(2:66339 ~ core[667c]::str::{impl#0}::len::'_)) str) -> usize {core::str::<impl str>::len}",
+            "for<'a> fn(&'a str) -> usize {core::str::<impl str>::len}",
+        );
+        check(
+            "{f::{closure#0} closure_kind_ty=i8 closure_sig_as_fn_ptr_ty=extern \"rust-call\" fn((u8,)) upvar_tys=()}",
+            "{closure@f::{closure#0}}",
+        );
+    }
+
+    #[test]
+    fn skeletons_hold_no_arguments() {
+        assert_eq!(skeleton("a::B<u8, C<D>>::c::<T>::{closure#0}"), "a::B::c::{closure#0}");
+        assert_eq!(skeleton("<a::B<u8> as T<X>>::m::{closure#0}<i16>"), "<_ as T>::m::{closure#0}");
+        assert_eq!(skeleton("m::<impl a::B<fn() -> u8>>::c"), "m::<impl>::c");
+    }
+
+    #[test]
+    fn instances_unify_with_their_body() {
+        assert_eq!(
+            unify("f<K, Vec<V>>::{closure#0} (K, V)", "f<u8, Vec<(a::B, C)>>::{closure#0} (u8, (a::B, C))"),
+            Some(vec![("K", "u8"), ("V", "(a::B, C)")])
+        );
+        assert_eq!(unify("f<K>::{closure#0} (K,)", "f<u8>::{closure#0} (u16,)"), None);
+        assert_eq!(unify("<Self as T>::m", "<a::B<u8> as T>::m"), Some(vec![("Self", "a::B<u8>")]));
+        assert_eq!(unify("f<N/#0>", "f<ValTree(Leaf(0x21): usize)>").unwrap()[0].0, "N");
+        // A defaulted argument is left out of the instance's name.
+        assert_eq!(unify("B<H>::f<T>", "B::f<u8>"), Some(vec![("T", "u8")]));
+        assert_eq!(unify("f<impl Fn(u8)>::{closure#0}", "f<{closure x}>::{closure#0}").unwrap().len(), 1);
+        assert_eq!(unify("f<u8>", "f<u16>"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(a in "[<>(){}\\[\\]a-cA-C:,;'&^#/ é=0-9-]{0,30}(ValTree\\(|for<Region\\(|'\\{erased\\}|Fn<\\(| as |dyn )?[<>(){}a-cT:, é]{0,20}", b in any::<String>()) {
+            for (x, y) in [(&a, &b), (&b, &a), (&a, &a)] {
+                readable(x, &|_| None);
+                skeleton(x);
+                unify(x, y);
+                CoroutineName::parse(x);
+                closing(x);
+            }
+        }
+    }
+}

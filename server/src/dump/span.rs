@@ -1,0 +1,92 @@
+//! A source range as rustc prints it.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+/// A position as rustc prints it: **one-based** line, **one-based** column counted in `char`s.
+///
+/// rustc counts after it removed a leading byte order mark and turned `\r\n` into `\n`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LineCol {
+    /// One-based line.
+    pub line: u32,
+    /// One-based column in `char`s.
+    pub col: u32,
+}
+
+/// `FILE:LINE:COL: LINE:COL`, the end exclusive.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Span {
+    /// The path as printed: relative to the compiler's working directory, or absolute.
+    pub file: Arc<str>,
+    /// First character.
+    pub start: LineCol,
+    /// One past the last character.
+    pub end: LineCol,
+}
+
+/// A [`Span`] that borrows its path from the dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SpanRef<'a> {
+    /// The path as printed.
+    pub file: &'a str,
+    /// First character.
+    pub start: LineCol,
+    /// One past the last character.
+    pub end: LineCol,
+}
+
+impl<'a> SpanRef<'a> {
+    /// Reads `FILE:LINE:COL: LINE:COL`, with or without a macro context ` (#N)` behind it.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let text = match text.rsplit_once(" (#") {
+            Some((span, context)) if context.ends_with(')') => span,
+            _ => text,
+        };
+        let (start, end) = text.rsplit_once(": ")?;
+        let (end_line, end_col) = end.split_once(':')?;
+        let (start, start_col) = start.rsplit_once(':')?;
+        let (file, start_line) = start.rsplit_once(':')?;
+        Some(SpanRef {
+            file,
+            start: LineCol { line: start_line.parse().ok()?, col: start_col.parse().ok()? },
+            end: LineCol { line: end_line.parse().ok()?, col: end_col.parse().ok()? },
+        })
+    }
+
+    /// The owned form; `paths` keeps one copy of each path.
+    pub fn to_span(self, paths: &mut HashSet<Arc<str>>) -> Span {
+        let file = match paths.get(self.file) {
+            Some(file) => file.clone(),
+            None => {
+                let file: Arc<str> = self.file.into();
+                paths.insert(file.clone());
+                file
+            }
+        };
+        Span { file, start: self.start, end: self.end }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Span { file, start, end } = self;
+        write!(f, "{file}:{}:{}: {}:{}", start.line, start.col, end.line, end.col)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_span_with_and_without_macro_context() {
+        let at = |line, col| LineCol { line, col };
+        let span = SpanRef { file: "src/a b.rs", start: at(3, 5), end: at(4, 16) };
+        assert_eq!(SpanRef::parse("src/a b.rs:3:5: 4:16"), Some(span));
+        assert_eq!(SpanRef::parse("src/a b.rs:3:5: 4:16 (#8411)"), Some(span));
+        assert_eq!(SpanRef::parse("C:\\x\\a.rs:3:5: 4:16 (#0)").unwrap().file, "C:\\x\\a.rs");
+        assert_eq!(SpanRef::parse("no-location"), None);
+    }
+}
