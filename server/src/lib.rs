@@ -2,4 +2,10 @@
 //!
 //! `ARCHITECTURE.md` says how one save travels through these modules.
 
+pub mod build;
+pub mod cli;
 pub mod dump;
+pub mod engine;
+pub mod features;
+pub mod layout;
+pub mod source;

@@ -102,11 +102,18 @@ impl<'a> CoroutineName<'a> {
     }
 }
 
-/// Drops the generic arguments: `a::B<u8>::c::<T>::{closure#0}` is `a::B::c::{closure#0}`.
-///
-/// What stands in a leading `<…>` (`<T as Trait>::m`, `<impl A<T>>::m`) is kept without its arguments; a
-/// closure's own kind argument (`{closure#0}<i16>`) goes too.
+/// What all instances of one body have in common: `a::B<u8>::c::<T>::{closure#0}` and
+/// `<a::B as Trait>::m` become `a::B::c::{closure#0}` and `<_ as Trait>::m`.
 pub fn skeleton(path: &str) -> String {
+    strip(path, true)
+}
+
+/// The path without generic arguments, for people: `<a::B<u8> as Trait>::m` becomes `<a::B as Trait>::m`.
+pub fn without_arguments(path: &str) -> String {
+    strip(path, false)
+}
+
+fn strip(path: &str, skeleton: bool) -> String {
     let mut out = String::with_capacity(path.len());
     let mut at = 0;
     while at < path.len() {
@@ -116,9 +123,11 @@ pub fn skeleton(path: &str) -> String {
         {
             if let Some(tr) = find_outside(&rest[1..end], " as ") {
                 // The implementing type is an argument too: a default method is the trait's.
-                let _ = write!(out, "<_ as {}>", skeleton(&rest[1 + tr + 4..end]));
-            } else if rest.starts_with("<impl ") {
-                out.push_str("<impl>");
+                let own = if skeleton { "_".to_owned() } else { strip(&rest[1..1 + tr], skeleton) };
+                let _ = write!(out, "<{own} as {}>", strip(&rest[1 + tr + 4..end], skeleton));
+            } else if let Some(of) = rest[..end].strip_prefix("<impl ") {
+                let own = if skeleton { "_".to_owned() } else { strip(of, skeleton) };
+                let _ = write!(out, "<impl {own}>");
             } else if out.ends_with("::") {
                 out.truncate(out.len() - 2);
             }
@@ -519,7 +528,8 @@ mod tests {
     fn skeletons_hold_no_arguments() {
         assert_eq!(skeleton("a::B<u8, C<D>>::c::<T>::{closure#0}"), "a::B::c::{closure#0}");
         assert_eq!(skeleton("<a::B<u8> as T<X>>::m::{closure#0}<i16>"), "<_ as T>::m::{closure#0}");
-        assert_eq!(skeleton("m::<impl a::B<fn() -> u8>>::c"), "m::<impl>::c");
+        assert_eq!(skeleton("m::<impl a::B<fn() -> u8>>::c"), "m::<impl _>::c");
+        assert_eq!(without_arguments("<a::B<u8> as T<X>>::m::<Y>"), "<a::B as T>::m");
     }
 
     #[test]

@@ -1,0 +1,564 @@
+//! One size build: which project, which command line, and what cargo says while it runs.
+
+use super::unit::Unit;
+use super::wrapper::{self, Settings};
+use super::{BuildError, Toolchain, inner_wrapper};
+use cargo_metadata::diagnostic::DiagnosticLevel;
+use cargo_metadata::{Message, PackageId, TargetKind};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+/// Which features, targets and packages; the words are cargo's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// `--package`; none is what the folder stands for: the whole workspace at its root, else one package.
+    pub packages: Vec<String>,
+    /// `--features`.
+    pub features: Vec<String>,
+    /// `--all-features`.
+    pub all_features: bool,
+    /// `--no-default-features`.
+    pub no_default_features: bool,
+    /// Tests, examples and benches too.
+    pub all_targets: bool,
+    /// `--target`.
+    pub target: Option<String>,
+    /// `--locked`.
+    pub locked: bool,
+    /// `--offline`.
+    pub offline: bool,
+}
+
+/// What to measure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// A folder in the project.
+    pub dir: PathBuf,
+    /// `auto` or a rustup toolchain, see [`Toolchain::choose`].
+    pub toolchain: String,
+    /// `release`, `dev`, or a profile of the project's own.
+    pub profile: String,
+    /// Which parts of the project.
+    pub selection: Selection,
+    /// futurelens's own target directory; default `futurelens` in the workspace's.
+    pub target_dir: Option<PathBuf>,
+    /// Additional environment of cargo and the compiler.
+    pub env: BTreeMap<String, String>,
+    /// Start cargo in a process group of its own, so that [`Cancel`] reaches everything it starts. Not
+    /// wanted where a terminal's Ctrl-C should reach cargo.
+    pub own_group: bool,
+    /// Colour in the compiler's messages.
+    pub color: bool,
+}
+
+impl Request {
+    /// The default measurement of a folder: release profile, automatic toolchain.
+    pub fn new(dir: PathBuf) -> Self {
+        Request {
+            dir,
+            toolchain: "auto".to_owned(),
+            profile: "release".to_owned(),
+            selection: Selection::default(),
+            target_dir: None,
+            env: BTreeMap::new(),
+            own_group: false,
+            color: false,
+        }
+    }
+}
+
+/// What happens during a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// cargo's own progress.
+    Progress {
+        /// Units done.
+        done: u32,
+        /// Units in all.
+        total: u32,
+        /// What is being compiled now.
+        crates: String,
+    },
+}
+
+/// One measured compiler run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MeasuredUnit {
+    /// The package's name.
+    pub package: String,
+    /// The crate's name, with underscores.
+    pub krate: String,
+    /// `lib`, `bin NAME`, `test NAME`, …; `(test)` behind it if compiled with its unit tests.
+    pub unit: String,
+    /// The file with what the compiler printed, see [`Unit::read`].
+    pub file: PathBuf,
+}
+
+/// The end of a build.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Every unit whose numbers are those of a successful compiler run, whether now or earlier.
+    pub units: Vec<MeasuredUnit>,
+    /// The rendered errors if some crates did not compile.
+    pub failure: Option<String>,
+}
+
+/// A project as cargo sees it, and the toolchain that measures it.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// The workspace's folder; reported paths start there.
+    pub root: PathBuf,
+    /// The folder cargo runs in.
+    pub dir: PathBuf,
+    /// futurelens's own target directory.
+    pub target_dir: PathBuf,
+    /// The compiler.
+    pub toolchain: Toolchain,
+    /// The workspace's packages: name and folder.
+    members: BTreeMap<PackageId, (String, PathBuf)>,
+}
+
+impl Project {
+    /// Finds the project and a compiler for it.
+    ///
+    /// # Errors
+    /// See [`BuildError`]; nothing was built yet.
+    pub fn open(request: &Request) -> Result<Self, BuildError> {
+        let dir = project_dir(&request.dir)?;
+        let toolchain = Toolchain::choose(&request.toolchain, &dir)?;
+        let mut command = toolchain.command("cargo");
+        command.current_dir(&dir).args(["metadata", "--format-version=1", "--no-deps"]);
+        for (flag, on) in [("--locked", request.selection.locked), ("--offline", request.selection.offline)] {
+            if on {
+                command.arg(flag);
+            }
+        }
+        let output = command.output().map_err(|source| BuildError::NoProgram { program: "cargo", source })?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let metadata = text
+            .lines()
+            .find(|line| line.starts_with('{'))
+            .filter(|_| output.status.success())
+            .and_then(|json| cargo_metadata::MetadataCommand::parse(json).ok())
+            .ok_or_else(|| BuildError::Metadata {
+                message: String::from_utf8_lossy(&output.stderr).trim_end().to_owned(),
+            })?;
+        let members = metadata
+            .workspace_packages()
+            .into_iter()
+            .filter_map(|p| {
+                let folder = p.manifest_path.parent()?.as_std_path().to_owned();
+                Some((p.id.clone(), (p.name.to_string(), folder)))
+            })
+            .collect();
+        let target_dir = match &request.target_dir {
+            Some(own) => request.dir.join(own),
+            None => metadata.target_directory.as_std_path().join("futurelens"),
+        };
+        Ok(Project { root: metadata.workspace_root.into(), dir, target_dir, toolchain, members })
+    }
+
+    /// Runs cargo until every selected unit has its numbers, or does not compile.
+    ///
+    /// # Errors
+    /// See [`BuildError`]. That some crates do not compile is no error here but [`Outcome::failure`].
+    pub fn measure(
+        &self,
+        request: &Request,
+        cancel: &Cancel,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<Outcome, BuildError> {
+        let scratch = self.prepare_target_dir()?;
+        let inner = inner_wrapper::configured(&self.toolchain, &self.dir);
+        let settings = Settings {
+            members: self.members.values().map(|(_, folder)| folder.clone()).collect(),
+            inner,
+            bootstrap: self.toolchain.bootstrap,
+            scratch: scratch.path().to_owned(),
+        };
+        let settings = serde_json::to_string(&settings).map_err(|error| BuildError::Io {
+            context: "a path is not UTF-8".into(),
+            source: error.into(),
+        })?;
+        let mut outcome = self.run_cargo(request, &settings, cancel, on_event)?;
+        // Fresh for cargo, but what the compiler printed is gone or older than our flags: make cargo
+        // compile those units again. Once is enough, the second time they are not fresh any more.
+        let lost: Vec<_> = outcome.units.iter().filter(|unit| !is_current(&unit.file)).collect();
+        if !lost.is_empty() {
+            for unit in lost {
+                forget(&unit.file);
+            }
+            outcome = self.run_cargo(request, &settings, cancel, on_event)?;
+        }
+        outcome.units.retain(|unit| is_current(&unit.file));
+        outcome.units.sort();
+        outcome.units.dedup();
+        Ok(outcome)
+    }
+
+    /// Makes futurelens's target directory and a folder in it that goes when the build is over.
+    fn prepare_target_dir(&self) -> Result<tempfile::TempDir, BuildError> {
+        let path = &self.target_dir;
+        let error = |source| BuildError::TargetDir { path: path.clone(), source };
+        std::fs::create_dir_all(path).map_err(error)?;
+        // Backup tools and searches pass such folders over; cargo marks its own the same way.
+        let tag = path.join("CACHEDIR.TAG");
+        if !tag.exists() {
+            let text = "Signature: 8a477f597d28d172789f06886806bc55\n\
+                        # This file is a cache directory tag created by futurelens.\n";
+            std::fs::write(tag, text).map_err(error)?;
+        }
+        remove_old_scratch(path);
+        tempfile::Builder::new().prefix(SCRATCH).tempdir_in(path).map_err(error)
+    }
+
+    fn command(&self, request: &Request, settings: &str) -> Result<Command, BuildError> {
+        let wrapper = std::env::current_exe()
+            .map_err(|source| BuildError::Io { context: "cannot find my own program".into(), source })?;
+        let mut cargo = self.toolchain.command("cargo");
+        let format = if request.color { "json-diagnostic-rendered-ansi" } else { "json" };
+        cargo.current_dir(&self.dir).args(["check", "--keep-going", "--message-format", format]);
+        cargo.arg("--target-dir").arg(&self.target_dir);
+        match request.profile.as_str() {
+            "release" => cargo.arg("--release"),
+            profile => cargo.args(["--profile", profile]),
+        };
+        let selection = &request.selection;
+        if selection.packages.is_empty() && self.dir == self.root {
+            cargo.arg("--workspace");
+        }
+        for package in &selection.packages {
+            cargo.args(["--package", package]);
+        }
+        for feature in &selection.features {
+            cargo.args(["--features", feature]);
+        }
+        if let Some(target) = &selection.target {
+            cargo.args(["--target", target]);
+        }
+        for (flag, on) in [
+            ("--all-features", selection.all_features),
+            ("--no-default-features", selection.no_default_features),
+            ("--all-targets", selection.all_targets),
+            ("--locked", selection.locked),
+            ("--offline", selection.offline),
+        ] {
+            if on {
+                cargo.arg(flag);
+            }
+        }
+        cargo
+            .env("RUSTC_WRAPPER", wrapper)
+            .env(wrapper::ENV, settings)
+            // The compiler would print only what it computed anew.
+            .env("CARGO_INCREMENTAL", "0")
+            // So that the progress can be read off standard error.
+            .env("CARGO_TERM_PROGRESS_WHEN", "always")
+            .env("CARGO_TERM_PROGRESS_WIDTH", "200")
+            .env("CARGO_TERM_COLOR", "never")
+            .env("CARGO_TERM_VERBOSE", "false")
+            .env("CARGO_TERM_QUIET", "false")
+            .envs(&request.env);
+        #[cfg(unix)]
+        if request.own_group {
+            use std::os::unix::process::CommandExt as _;
+            cargo.process_group(0);
+        }
+        Ok(cargo)
+    }
+
+    fn run_cargo(
+        &self,
+        request: &Request,
+        settings: &str,
+        cancel: &Cancel,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<Outcome, BuildError> {
+        let mut command = self.command(request, settings)?;
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child =
+            command.spawn().map_err(|source| BuildError::NoProgram { program: "cargo", source })?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let running = cancel.begin(child, request.own_group)?;
+
+        let (mut units, mut errors) = (Vec::new(), String::new());
+        let said = std::thread::scope(|scope| {
+            let messages = scope.spawn(|| {
+                for message in Message::parse_stream(BufReader::new(stdout?)).flatten() {
+                    match message {
+                        Message::CompilerArtifact(artifact) => units.extend(self.unit(&artifact)),
+                        Message::CompilerMessage(message)
+                            if matches!(
+                                message.message.level,
+                                DiagnosticLevel::Error | DiagnosticLevel::Ice
+                            ) =>
+                        {
+                            errors.push_str(&message.message.rendered.unwrap_or_default());
+                        }
+                        _ => {}
+                    }
+                }
+                Some(())
+            });
+            let said = stderr.map(|stderr| read_progress(stderr, on_event)).unwrap_or_default();
+            let _ = messages.join();
+            said
+        });
+        let success = running.wait()?;
+        let failure = (!success).then(|| match errors.is_empty() {
+            true => said,
+            false => format!("{}\n\n{said}", errors.trim_end()),
+        });
+        Ok(Outcome { units, failure })
+    }
+
+    /// The kept file of a member's library, binary, test, …; nothing for what is not measured.
+    fn unit(&self, artifact: &cargo_metadata::Artifact) -> Option<MeasuredUnit> {
+        let (package, _) = self.members.get(&artifact.package_id)?;
+        let target = &artifact.target;
+        let kind = match target.kind.first()? {
+            TargetKind::CustomBuild | TargetKind::ProcMacro => return None,
+            TargetKind::Bin => format!("bin {}", target.name),
+            TargetKind::Test => format!("test {}", target.name),
+            TargetKind::Bench => format!("bench {}", target.name),
+            TargetKind::Example => format!("example {}", target.name),
+            _ => "lib".to_owned(),
+        };
+        let in_tests =
+            artifact.profile.test && !matches!(target.kind.first()?, TargetKind::Test | TargetKind::Bench);
+        // A library also used by a build script is compiled a second time, for real; only what has
+        // metadata alone is measured.
+        let [file] = &artifact.filenames[..] else { return None };
+        let stem = file.file_name()?.strip_prefix("lib")?.strip_suffix(".rmeta")?;
+        Some(MeasuredUnit {
+            package: package.clone(),
+            krate: target.name.replace('-', "_"),
+            unit: if in_tests { format!("{kind} (test)") } else { kind },
+            file: file.parent()?.join(format!("{stem}.futurelens")).into(),
+        })
+    }
+}
+
+/// The folder of the nearest `Cargo.toml` at or above `path`.
+fn project_dir(path: &Path) -> Result<PathBuf, BuildError> {
+    let no_project = || BuildError::NoProject { path: path.to_owned() };
+    let path = path.canonicalize().map_err(|_| no_project())?;
+    let mut folders = path.ancestors();
+    let dir = folders.find(|dir| dir.join("Cargo.toml").is_file()).ok_or_else(no_project)?;
+    Ok(dir.to_owned())
+}
+
+/// Was this unit measured with today's flags, and is the file undamaged as far as a glance tells?
+fn is_current(file: &Path) -> bool {
+    matches!(Unit::read_flags(file), Ok(flags) if flags == wrapper::FLAGS)
+}
+
+/// Makes cargo consider a unit stale: it looks whether a unit's outputs are there.
+fn forget(file: &Path) {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let metadata = file.with_file_name(format!("lib{stem}.rmeta"));
+    for path in [file.to_owned(), metadata] {
+        if let Err(error) = std::fs::remove_file(&path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!("cannot remove {}: {error}", path.display());
+        }
+    }
+}
+
+const SCRATCH: &str = "scratch-";
+
+/// Removes what killed builds left; a build that runs now is younger than a day.
+fn remove_old_scratch(target_dir: &Path) {
+    let Ok(entries) = std::fs::read_dir(target_dir) else { return };
+    for entry in entries.flatten() {
+        let age = entry.metadata().and_then(|meta| meta.modified());
+        let age = age.ok().and_then(|time| SystemTime::now().duration_since(time).ok());
+        let old = age.is_some_and(|age| age > Duration::from_secs(24 * 60 * 60));
+        if old && entry.file_name().to_string_lossy().starts_with(SCRATCH) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Reads cargo's standard error: progress becomes events, the rest is returned.
+fn read_progress(stderr: impl Read, on_event: &mut dyn FnMut(Event)) -> String {
+    let mut reader = BufReader::new(stderr);
+    let (mut said, mut line) = (String::new(), Vec::new());
+    loop {
+        line.clear();
+        // A progress line ends in a carriage return, everything else in a line feed.
+        match read_until_either(&mut reader, &mut line) {
+            Ok(0) | Err(_) => return said,
+            Ok(_) => {}
+        }
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end();
+        if let Some(event) = progress(text) {
+            on_event(event);
+        } else if !text.is_empty() && !is_routine(text) {
+            said.push_str(text);
+            said.push('\n');
+        }
+    }
+}
+
+fn read_until_either(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
+    loop {
+        let buffer = reader.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(line.len());
+        }
+        if let Some(end) = buffer.iter().position(|b| matches!(b, b'\r' | b'\n')) {
+            line.extend_from_slice(&buffer[..=end]);
+            reader.consume(end + 1);
+            return Ok(line.len());
+        }
+        let len = buffer.len();
+        line.extend_from_slice(buffer);
+        reader.consume(len);
+    }
+}
+
+/// `    Building [=====>     ] 34/100: memchr(build.rs), syn`
+fn progress(text: &str) -> Option<Event> {
+    let text = text.trim_start().strip_prefix("Building [")?;
+    let (count, crates) = text.split_once("] ")?.1.split_once(':')?;
+    let (done, total) = count.split_once('/')?;
+    let (done, total) = (done.trim().parse().ok()?, total.trim().parse().ok()?);
+    Some(Event::Progress { done, total, crates: crates.trim().to_owned() })
+}
+
+/// `   Compiling serde v1.0.0`: news while it happens, noise in an error message.
+fn is_routine(text: &str) -> bool {
+    let word = text.trim_start().split(' ').next().unwrap_or_default();
+    text.starts_with(' ')
+        && matches!(
+            word,
+            "Compiling"
+                | "Checking"
+                | "Finished"
+                | "Updating"
+                | "Locking"
+                | "Downloading"
+                | "Downloaded"
+                | "Adding"
+                | "Blocking"
+                | "Fresh"
+        )
+}
+
+/// Stops a running build from another thread; also before it started.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    cancelled: bool,
+    running: Option<Child>,
+    own_group: bool,
+}
+
+impl Cancel {
+    /// Ends cargo and, where it has a process group of its own, everything it started.
+    pub fn cancel(&self) {
+        let mut state = self.lock();
+        state.cancelled = true;
+        let own_group = state.own_group;
+        if let Some(child) = &mut state.running {
+            kill(child, own_group);
+        }
+    }
+
+    /// Was [`Cancel::cancel`] called?
+    pub fn is_cancelled(&self) -> bool {
+        self.lock().cancelled
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn begin(&self, mut child: Child, own_group: bool) -> Result<Running<'_>, BuildError> {
+        let mut state = self.lock();
+        state.own_group = own_group;
+        if state.cancelled {
+            kill(&mut child, own_group);
+            let _ = child.wait();
+            return Err(BuildError::Cancelled);
+        }
+        state.running = Some(child);
+        Ok(Running(self))
+    }
+}
+
+/// A cargo that is running; gone from [`Cancel`] when it ended.
+struct Running<'a>(&'a Cancel);
+
+impl Running<'_> {
+    /// Waits for the end. Called once the pipes are closed, so that the lock is not held for long.
+    fn wait(self) -> Result<bool, BuildError> {
+        let mut state = self.0.lock();
+        let status = match state.running.as_mut() {
+            Some(child) => child.wait(),
+            None => return Err(BuildError::Cancelled),
+        };
+        if state.cancelled {
+            return Err(BuildError::Cancelled);
+        }
+        let status =
+            status.map_err(|source| BuildError::Io { context: "cannot wait for cargo".into(), source })?;
+        Ok(status.success())
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        let own_group = state.own_group;
+        if let Some(mut child) = state.running.take()
+            && !matches!(child.try_wait(), Ok(Some(_)))
+        {
+            kill(&mut child, own_group);
+            let _ = child.wait();
+        }
+    }
+}
+
+fn kill(child: &mut Child, own_group: bool) {
+    #[cfg(unix)]
+    if own_group {
+        let pid = rustix::process::Pid::from_child(child);
+        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+        return;
+    }
+    let _ = own_group;
+    let _ = child.kill();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_told_from_what_cargo_says() {
+        let text = "   Compiling a v1.0.0\n    Building [==>  ] 34/100: memchr(build.rs), syn\r    Building [=====] 99/100: a(bin)\rerror: could not compile `a`\n";
+        let mut events = Vec::new();
+        let said = read_progress(text.as_bytes(), &mut |event| events.push(event));
+        assert_eq!(said, "error: could not compile `a`\n");
+        let crates = "memchr(build.rs), syn".to_owned();
+        assert_eq!(events[0], Event::Progress { done: 34, total: 100, crates });
+        assert_eq!(events.len(), 2);
+    }
+
+    #[test]
+    fn a_folder_without_a_project_is_said_to_be_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = project_dir(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("no Cargo.toml"), "{error}");
+    }
+}

@@ -1,0 +1,76 @@
+//! The user's own `rustc-wrapper`, which ours must not push out.
+
+use super::Toolchain;
+use std::path::{Path, PathBuf};
+
+/// Finds `build.rustc-wrapper` as cargo would: environment first, then its configuration files.
+pub fn configured(toolchain: &Toolchain, dir: &Path) -> Option<PathBuf> {
+    if let Some(wrapper) = std::env::var_os("RUSTC_WRAPPER") {
+        // Empty means: none, whatever the files say.
+        return (!wrapper.is_empty()).then(|| wrapper.into());
+    }
+    let output = toolchain
+        .command("cargo")
+        .args(["-Zunstable-options", "config", "get", "--show-origin", "build.rustc-wrapper"])
+        .env("RUSTC_BOOTSTRAP", "1")
+        .current_dir(dir)
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    parse(text.trim())
+}
+
+/// `build.rustc-wrapper = "tools/wrap" # /home/me/project/.cargo/config.toml`
+fn parse(line: &str) -> Option<PathBuf> {
+    let (value, origin) = line.split_once(" = ")?.1.rsplit_once(" # ")?;
+    let wrapper: String = serde_json::from_str(value).ok()?;
+    if wrapper.is_empty() {
+        return None;
+    }
+    // A name alone is looked up on the PATH; a path starts at the folder that holds `.cargo`.
+    let is_path = wrapper.contains('/') || wrapper.contains(std::path::MAIN_SEPARATOR);
+    match Path::new(origin).parent().and_then(Path::parent) {
+        Some(base) if is_path && Path::new(origin).is_absolute() => Some(base.join(wrapper)),
+        _ => Some(wrapper.into()),
+    }
+}
+
+/// Does this wrapper answer from a cache? Then it must not see a measured unit: it would hand out what an
+/// earlier run left, and a run that does not happen prints nothing.
+pub fn is_cache(wrapper: &Path) -> bool {
+    let stem = wrapper.file_stem().map(|stem| stem.to_string_lossy().to_ascii_lowercase());
+    stem.is_some_and(|stem| {
+        matches!(stem.as_str(), "sccache" | "ccache" | "cachepot" | "buildcache" | "kache")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrappers_are_found_where_cargo_finds_them() {
+        let read = |line| parse(line).map(|p| p.display().to_string());
+        assert_eq!(
+            read(r#"build.rustc-wrapper = "tools/wrap" # /home/me/p/.cargo/config.toml"#).as_deref(),
+            Some("/home/me/p/tools/wrap")
+        );
+        assert_eq!(
+            read(r#"build.rustc-wrapper = "sccache" # /home/me/.cargo/config.toml"#).as_deref(),
+            Some("sccache")
+        );
+        assert_eq!(
+            read("build.rustc-wrapper = \"/a/b\" # environment variable `CARGO_BUILD_RUSTC_WRAPPER`")
+                .as_deref(),
+            Some("/a/b")
+        );
+        assert_eq!(read(r#"build.rustc-wrapper = "" # /x/.cargo/config.toml"#), None);
+        assert_eq!(read(""), None);
+    }
+
+    #[test]
+    fn caches_are_known_by_name() {
+        assert!(is_cache(Path::new("/usr/bin/sccache")) && is_cache(Path::new("sccache.exe")));
+        assert!(!is_cache(Path::new("tools/wrap.sh")));
+    }
+}

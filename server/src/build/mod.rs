@@ -1,0 +1,87 @@
+//! Size builds: run cargo so that the compiler prints the layout of every future.
+//!
+//! A size build is `cargo check` in a target directory of its own, with futurelens as the compiler
+//! wrapper. It hands on what the compiler printed as raw text ([`Unit`]) and never looks inside.
+
+mod cargo;
+mod dep_info;
+mod inner_wrapper;
+mod toolchain;
+mod unit;
+pub mod wrapper;
+
+pub use cargo::{Cancel, Event, MeasuredUnit, Outcome, Project, Request, Selection};
+pub use toolchain::Toolchain;
+pub use unit::{Unit, UnitError};
+
+use std::path::PathBuf;
+
+/// Why nothing could be measured. The text says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// rustup does not have the toolchain that was asked for.
+    #[error(
+        "toolchain `{name}` is not installed\n  install it with `rustup toolchain install {name}`, \
+         or name another one with `--toolchain` (`futurelens.toolchain` in an editor)"
+    )]
+    NoToolchain {
+        /// As the user wrote it.
+        name: String,
+    },
+    /// There is no cargo or rustc at all.
+    #[error(
+        "`{program}` cannot be run: {source}\n  install Rust (rustup is the usual way), \
+         or put `{program}` on the PATH"
+    )]
+    NoProgram {
+        /// `cargo` or `rustc`.
+        program: &'static str,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// There is no `Cargo.toml` at or above the path.
+    #[error(
+        "no cargo project at `{}`: there is no Cargo.toml in this folder or above it\n  \
+         name a folder inside a cargo project",
+        path.display()
+    )]
+    NoProject {
+        /// As the user wrote it.
+        path: PathBuf,
+    },
+    /// `cargo metadata` refused the project; cargo's own words.
+    #[error("cargo cannot read the project:\n{message}")]
+    Metadata {
+        /// cargo's standard error.
+        message: String,
+    },
+    /// The code does not compile, or cargo gave up before it got that far.
+    #[error("the size build failed, so nothing can be reported:\n{message}")]
+    Failed {
+        /// The compiler's rendered errors, and cargo's closing lines.
+        message: String,
+    },
+    /// The target directory cannot be written.
+    #[error(
+        "cannot write to the target directory `{}`: {source}\n  \
+         name another one with `--target-dir` (`futurelens.cargo.targetDir` in an editor)",
+        path.display()
+    )]
+    TargetDir {
+        /// futurelens's own target directory.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// Something about running cargo itself went wrong.
+    #[error("{context}: {source}")]
+    Io {
+        /// What was being done.
+        context: String,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// Someone asked the build to stop.
+    #[error("the size build was cancelled")]
+    Cancelled,
+}

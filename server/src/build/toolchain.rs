@@ -1,0 +1,106 @@
+//! Which compiler measures.
+//!
+//! The dumps need a nightly compiler, or a stable one that is told to behave like one
+//! (`RUSTC_BOOTSTRAP=1`, set for the compiler runs that need it and nothing else).
+
+use super::BuildError;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A compiler that can measure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toolchain {
+    /// rustup's name for it; `None` is whatever the project itself uses.
+    pub name: Option<String>,
+    /// Its first `-vV` line: `rustc 1.97.0-nightly (e50aa6fba 2026-05-19)`.
+    pub version: String,
+    /// The triple it runs on and builds for unless told otherwise.
+    pub host: String,
+    /// A stable compiler: the flags need `RUSTC_BOOTSTRAP=1`.
+    pub bootstrap: bool,
+}
+
+impl Toolchain {
+    /// `auto`: the project's own toolchain if it is a nightly, else the newest installed nightly, else the
+    /// project's own with `RUSTC_BOOTSTRAP=1`. Anything else is a rustup toolchain's name.
+    ///
+    /// # Errors
+    /// [`BuildError::NoToolchain`] if the named one is missing, [`BuildError::NoProgram`] without any rustc.
+    pub fn choose(wanted: &str, dir: &Path) -> Result<Self, BuildError> {
+        if wanted != "auto" {
+            let name = wanted.trim_start_matches('+');
+            return match Self::probe(Some(name), dir) {
+                // Without rustup the name means nothing: the only compiler there is would answer.
+                Ok(Some(toolchain)) if installed().is_some() => Ok(toolchain),
+                _ => Err(BuildError::NoToolchain { name: name.to_owned() }),
+            };
+        }
+        let own = Self::probe(None, dir);
+        if let Ok(Some(own)) = &own
+            && !own.bootstrap
+        {
+            return Ok(own.clone());
+        }
+        let nightlies = installed().unwrap_or_default().into_iter().filter(|n| n.starts_with("nightly"));
+        let mut probed: Vec<(String, Toolchain)> = nightlies
+            .filter_map(|name| Self::probe(Some(&name), dir).ok().flatten())
+            .map(|toolchain| (toolchain.commit_date().to_owned(), toolchain))
+            .collect();
+        probed.sort_by(|a, b| a.0.cmp(&b.0));
+        if let Some((_, newest)) = probed.pop() {
+            return Ok(newest);
+        }
+        match own {
+            Ok(Some(own)) => Ok(own),
+            Ok(None) => Err(BuildError::NoToolchain { name: "the project's own".to_owned() }),
+            Err(source) => Err(BuildError::NoProgram { program: "rustc", source }),
+        }
+    }
+
+    /// Asks a toolchain what it is. `Ok(None)` if it ran and refused (rustup: not installed).
+    fn probe(name: Option<&str>, dir: &Path) -> std::io::Result<Option<Self>> {
+        let mut rustc = Command::new("rustc");
+        rustc.arg("-vV").current_dir(dir).stdin(Stdio::null());
+        if let Some(name) = name {
+            rustc.env("RUSTUP_TOOLCHAIN", name);
+        }
+        let output = rustc.output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let field = |key: &str| text.lines().find_map(|line| line.strip_prefix(key));
+        let (Some(version), Some(release), Some(host)) =
+            (text.lines().next(), field("release: "), field("host: "))
+        else {
+            return Ok(None);
+        };
+        Ok(output.status.success().then(|| Toolchain {
+            name: name.map(str::to_owned),
+            version: version.to_owned(),
+            host: host.to_owned(),
+            bootstrap: !release.contains("nightly") && !release.contains("dev"),
+        }))
+    }
+
+    /// `rustc 1.97.0-nightly (e50aa6fba 2026-05-19)` → `2026-05-19`.
+    fn commit_date(&self) -> &str {
+        self.version.rsplit(' ').next().unwrap_or_default().trim_end_matches(')')
+    }
+
+    /// A command that runs this toolchain's `program`.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        if let Some(name) = &self.name {
+            command.env("RUSTUP_TOOLCHAIN", name);
+        }
+        // Set by cargo for what it starts; would pin the compiler of whoever started us.
+        command.env_remove("CARGO").env_remove("RUSTC").stdin(Stdio::null());
+        command
+    }
+}
+
+/// The names of rustup's toolchains; `None` without rustup.
+fn installed() -> Option<Vec<String>> {
+    let output = Command::new("rustup").args(["toolchain", "list"]).stdin(Stdio::null()).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let names = text.lines().filter_map(|line| line.split_whitespace().next());
+    output.status.success().then(|| names.map(str::to_owned).collect())
+}

@@ -1,0 +1,246 @@
+//! What one compiler run printed, kept beside the artifacts of that run.
+//!
+//! One file per compiled unit, `deps/CRATE-HASH.futurelens`, so that a unit cargo considers fresh still
+//! has its numbers. It is written to a temporary file and renamed into place: it is whole or not there.
+//!
+//! ```text
+//! futurelens unit
+//! {"flags":"…","rustc":"…","dir":"…","crc":123,"sections":[{"kind":"sizes","name":"","len":4711},…]}
+//! …the sections, one after another…
+//! ```
+
+use serde::{Deserialize, Serialize};
+use std::io::Write as _;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+const MAGIC: &[u8] = b"futurelens unit\n";
+
+/// Raw text of one measured compiler run.
+#[derive(Debug, Default)]
+pub struct Unit {
+    /// The version of the flags it was measured with, see [`super::wrapper::FLAGS`].
+    pub flags: String,
+    /// The directory the compiler ran in: relative paths in the dumps start there.
+    pub dir: PathBuf,
+    sections: Vec<(SectionKind, String, Range<usize>)>,
+    text: String,
+}
+
+/// What a section holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SectionKind {
+    /// Standard output of `-Zprint-type-sizes`.
+    Sizes,
+    /// One file of `-Zdump-mir`; named as the compiler named it.
+    Mir,
+    /// One source file as it was when it was compiled; named as the compiler names it.
+    Source,
+    /// A source file that was changed while it was compiled, so that nobody knows which text was measured.
+    Changed,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    flags: String,
+    dir: PathBuf,
+    crc: u32,
+    sections: Vec<SectionHeader>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SectionHeader {
+    kind: SectionKind,
+    name: String,
+    len: usize,
+}
+
+/// Why a kept unit cannot be used. It is then measured again.
+#[derive(Debug, thiserror::Error)]
+pub enum UnitError {
+    /// It is missing or cannot be read.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// It is cut off, damaged, or no such file at all.
+    #[error("damaged: {0}")]
+    Damaged(&'static str),
+}
+
+impl Unit {
+    /// An empty unit, to be filled by the compiler wrapper.
+    pub fn new(flags: &str, dir: PathBuf) -> Self {
+        Unit { flags: flags.to_owned(), dir, ..Unit::default() }
+    }
+
+    fn push(&mut self, kind: SectionKind, name: String, text: &str) {
+        let start = self.text.len();
+        self.text.push_str(text);
+        self.sections.push((kind, name, start..self.text.len()));
+    }
+
+    /// Adds what `-Zprint-type-sizes` printed.
+    pub fn push_sizes(&mut self, text: &str) {
+        self.push(SectionKind::Sizes, String::new(), text);
+    }
+
+    /// Adds one file of `-Zdump-mir`.
+    pub fn push_body(&mut self, name: String, text: &str) {
+        self.push(SectionKind::Mir, name, text);
+    }
+
+    /// Adds a source file; `None` if it was changed while the compiler ran.
+    pub fn push_source(&mut self, name: String, text: Option<&str>) {
+        let kind = if text.is_some() { SectionKind::Source } else { SectionKind::Changed };
+        self.push(kind, name, text.unwrap_or_default());
+    }
+
+    fn of(&self, kind: SectionKind) -> impl Iterator<Item = (&str, &str)> {
+        let sections = self.sections.iter().filter(move |(k, ..)| *k == kind);
+        sections.map(|(_, name, range)| (name.as_str(), &self.text[range.clone()]))
+    }
+
+    /// What `-Zprint-type-sizes` printed.
+    pub fn sizes(&self) -> &str {
+        self.of(SectionKind::Sizes).next().map_or("", |(_, text)| text)
+    }
+
+    /// The files of `-Zdump-mir`: name and text.
+    pub fn bodies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.of(SectionKind::Mir)
+    }
+
+    /// The source files as they were compiled: path as the compiler prints it, and text.
+    pub fn sources(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.of(SectionKind::Source)
+    }
+
+    /// Writes the unit in one step.
+    ///
+    /// # Errors
+    /// Whatever the file system says; the old file is untouched then.
+    pub fn write(&self, path: &Path) -> std::io::Result<()> {
+        let header = Header {
+            flags: self.flags.clone(),
+            dir: self.dir.clone(),
+            crc: crc32fast::hash(self.text.as_bytes()),
+            sections: self
+                .sections
+                .iter()
+                .map(|(kind, name, range)| SectionHeader {
+                    kind: *kind,
+                    name: name.clone(),
+                    len: range.len(),
+                })
+                .collect(),
+        };
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::Builder::new().prefix(".futurelens-").tempfile_in(folder)?;
+        file.write_all(MAGIC)?;
+        serde_json::to_writer(&mut file, &header)?;
+        file.write_all(b"\n")?;
+        file.write_all(self.text.as_bytes())?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// Reads a kept unit whole.
+    ///
+    /// # Errors
+    /// [`UnitError`] for anything but an undamaged unit file.
+    pub fn read(path: &Path) -> Result<Self, UnitError> {
+        let mut bytes = std::fs::read(path)?;
+        let Read { header, start } = read_header(&bytes)?;
+        let text = String::from_utf8(bytes.split_off(start)).map_err(|_| UnitError::Damaged("not UTF-8"))?;
+        if crc32fast::hash(text.as_bytes()) != header.crc {
+            return Err(UnitError::Damaged("the checksum is wrong"));
+        }
+        let mut at = 0usize;
+        let mut sections = Vec::with_capacity(header.sections.len());
+        for SectionHeader { kind, name, len } in header.sections {
+            let end = at.checked_add(len).filter(|&end| text.is_char_boundary(end));
+            let end = end.ok_or(UnitError::Damaged("a section is cut off"))?;
+            sections.push((kind, name, at..end));
+            at = end;
+        }
+        Ok(Unit { flags: header.flags, dir: header.dir, sections, text })
+    }
+
+    /// The flags a kept unit was measured with, without reading all of it.
+    ///
+    /// # Errors
+    /// As [`Unit::read`], but damage behind the first lines is not noticed.
+    pub fn read_flags(path: &Path) -> Result<String, UnitError> {
+        use std::io::BufRead as _;
+        let mut file = std::io::BufReader::new(std::fs::File::open(path)?);
+        let mut start = Vec::new();
+        for _ in 0..2 {
+            file.read_until(b'\n', &mut start)?;
+        }
+        Ok(read_header(&start)?.header.flags)
+    }
+}
+
+struct Read {
+    header: Header,
+    /// Where the sections begin.
+    start: usize,
+}
+
+fn read_header(bytes: &[u8]) -> Result<Read, UnitError> {
+    let rest = bytes.strip_prefix(MAGIC).ok_or(UnitError::Damaged("not a unit file"))?;
+    let end = rest.iter().position(|&b| b == b'\n').ok_or(UnitError::Damaged("the header is cut off"))?;
+    let header = serde_json::from_slice(&rest[..end]).map_err(|_| UnitError::Damaged("the header"))?;
+    Ok(Read { header, start: MAGIC.len() + end + 1 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sample() -> Unit {
+        let mut unit = Unit::new("v1", PathBuf::from("/w"));
+        unit.push_sizes("print-type-size type: `é`: 1 bytes, alignment: 1 bytes\n");
+        unit.push_body("a.mir".into(), "// MIR\n");
+        unit.push_source("src/lib.rs".into(), Some("fn main() {}\n"));
+        unit.push_source("src/changed.rs".into(), None);
+        unit
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.futurelens");
+        sample().write(&path).unwrap();
+        let unit = Unit::read(&path).unwrap();
+        assert_eq!(unit.sizes(), sample().sizes());
+        assert_eq!(unit.bodies().collect::<Vec<_>>(), [("a.mir", "// MIR\n")]);
+        assert_eq!(unit.sources().collect::<Vec<_>>(), [("src/lib.rs", "fn main() {}\n")]);
+        assert_eq!((unit.dir.to_str(), Unit::read_flags(&path).unwrap().as_str()), (Some("/w"), "v1"));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    proptest! {
+        #[test]
+        fn damage_is_noticed(cut in 0usize..400, flip in 0usize..400, junk in any::<u8>()) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("a.futurelens");
+            sample().write(&path).unwrap();
+            let whole = std::fs::read(&path).unwrap();
+            let mut bytes = whole.clone();
+            bytes.truncate(cut.max(1));
+            if let Some(byte) = bytes.get_mut(flip) {
+                *byte = junk;
+            }
+            std::fs::write(&path, &bytes).unwrap();
+            let text_start = whole.len() - sample().text.len();
+            // The sections are covered by the checksum, the header only by its syntax.
+            if bytes.len() < whole.len() || bytes[text_start..] != whole[text_start..] {
+                prop_assert!(Unit::read(&path).is_err());
+            } else {
+                let _ = Unit::read(&path);
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! `futurelens hints`: a file as an editor would show it.
+
+use super::{BuildArgs, CliError, OutputArgs};
+use crate::features::hints::{HintSettings, hints};
+use crate::source::Outline;
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(super) struct HintsArgs {
+    /// A Rust source file of the project.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Hide futures smaller than this.
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    min_bytes: u64,
+    /// Bytes of a cache line.
+    #[arg(long, value_name = "BYTES", default_value_t = super::super::features::bytes::CACHE_LINE)]
+    cache_line: u64,
+    #[command(flatten)]
+    build: BuildArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) fn run(args: &HintsArgs) -> Result<(), CliError> {
+    let error = |source| CliError::File { what: "read", path: args.file.clone(), source };
+    let text = std::fs::read_to_string(&args.file).map_err(error)?;
+    let file = args.file.canonicalize().map_err(error)?;
+    let folder = file.parent().unwrap_or(&file);
+    let snapshot = args.build.measure(folder)?;
+    let outline = Outline::new(text.as_str().into());
+    let settings = HintSettings { min_bytes: args.min_bytes, cache_line: args.cache_line };
+    let hints = hints(snapshot.file(&file), &outline, &settings);
+    if hints.is_empty() {
+        eprintln!(
+            "no future was measured in `{}`: is it part of a crate that is built?",
+            args.file.display()
+        );
+    }
+    let mut out = String::with_capacity(text.len() + 64 * hints.len());
+    let mut at = 0;
+    for hint in hints {
+        let end = usize::from(hint.at);
+        out.push_str(&text[at..end]);
+        out.push_str(&format!(" «{}»", hint.label));
+        at = end;
+    }
+    out.push_str(&text[at..]);
+    args.output.write(&out)
+}

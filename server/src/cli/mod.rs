@@ -1,0 +1,223 @@
+//! The commands for terminals and CI.
+
+mod hints;
+mod report;
+
+use crate::build::{BuildError, Cancel, Event, Request, Selection};
+use crate::engine::{self, Measurement};
+use crate::features::Snapshot;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Shows what every async fn costs: bytes, cache lines, and what is held across each await.
+///
+/// The numbers are the compiler's own. A size build is a `cargo check` in a target directory of its own
+/// (`target/futurelens`) with a nightly compiler, or with a stable one and RUSTC_BOOTSTRAP=1.
+///
+/// Without a command, futurelens is a language server on standard input and output.
+#[derive(Debug, Parser)]
+#[command(name = "futurelens", version, max_term_width = 100)]
+#[command(after_help = "Examples:
+  futurelens report                     the futures of the project in this folder, largest first
+  futurelens report --format json | jq '.futures[0]'
+  futurelens hints src/server.rs        the file with sizes beside each async fn
+
+Exit status: 0 fine, 1 a check failed, 2 could not measure (the reason is on standard error).")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Speak the language server protocol on standard input and output (what an editor starts).
+    Lsp {
+        /// Ignored: the only way there is; some editors add it.
+        #[arg(long, hide = true)]
+        stdio: bool,
+    },
+    /// List every future of a project, largest first.
+    Report(report::ReportArgs),
+    /// Print a file as an editor would show it, with the sizes inserted.
+    Hints(hints::HintsArgs),
+}
+
+/// What the measuring commands have in common.
+#[derive(Debug, Args)]
+struct BuildArgs {
+    /// Profile to measure: the layout that ships is the release one.
+    #[arg(long, value_name = "release|dev|NAME", default_value = "release")]
+    profile: String,
+    /// Compiler: `auto` is the newest installed nightly, else the project's own.
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    toolchain: String,
+    /// Only this package (may be repeated).
+    #[arg(short, long = "package", value_name = "SPEC")]
+    packages: Vec<String>,
+    /// Features to enable, separated by commas or spaces.
+    #[arg(short = 'F', long, value_name = "FEATURES")]
+    features: Vec<String>,
+    /// Enable all features.
+    #[arg(long)]
+    all_features: bool,
+    /// Do not enable the `default` feature.
+    #[arg(long)]
+    no_default_features: bool,
+    /// Measure tests, examples and benches too.
+    #[arg(long)]
+    all_targets: bool,
+    /// Measure for this target.
+    #[arg(long, value_name = "TRIPLE")]
+    target: Option<String>,
+    /// Where size builds keep their files [default: `futurelens` in the project's target directory].
+    #[arg(long, value_name = "DIR")]
+    target_dir: Option<PathBuf>,
+    /// Cargo.lock must not change.
+    #[arg(long)]
+    locked: bool,
+    /// Do not use the network.
+    #[arg(long)]
+    offline: bool,
+    /// Colour messages.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: ColorWhen,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Where a command's result goes.
+#[derive(Debug, Args)]
+struct OutputArgs {
+    /// Write to this file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Could not measure, or could not write.
+const TROUBLE: u8 = 2;
+
+/// Runs what the command line says.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        None | Some(Command::Lsp { .. }) => return ExitCode::SUCCESS,
+        Some(Command::Report(args)) => report::run(&args),
+        Some(Command::Hints(args)) => hints::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(TROUBLE)
+        }
+    }
+}
+
+/// Why a command gave up.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    #[error("cannot {what} `{}`: {source}", path.display())]
+    File { what: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("cannot write to standard output: {0}")]
+    Stdout(std::io::Error),
+    #[error("{0}")]
+    Other(String),
+}
+
+impl BuildArgs {
+    fn request(&self, dir: &Path) -> Request {
+        let color = match self.color {
+            ColorWhen::Always => true,
+            ColorWhen::Never => false,
+            ColorWhen::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        };
+        Request {
+            toolchain: self.toolchain.clone(),
+            profile: self.profile.clone(),
+            selection: Selection {
+                packages: self.packages.clone(),
+                features: self.features.clone(),
+                all_features: self.all_features,
+                no_default_features: self.no_default_features,
+                all_targets: self.all_targets,
+                target: self.target.clone(),
+                locked: self.locked,
+                offline: self.offline,
+            },
+            // What a person types starts at their folder, not at the project's.
+            target_dir: self.target_dir.as_ref().map(|dir| std::path::absolute(dir).unwrap_or(dir.clone())),
+            color,
+            ..Request::new(dir.to_owned())
+        }
+    }
+
+    /// Measures with a progress bar on a terminal. Crates that do not compile are an error here.
+    fn measure(&self, dir: &Path) -> Result<Snapshot, CliError> {
+        let request = self.request(dir);
+        let bar = progress_bar();
+        let mut on_event = |event: Event| {
+            let Event::Progress { done, total, crates } = event;
+            bar.set_length(total.into());
+            bar.set_position(done.into());
+            bar.set_message(crates);
+        };
+        let measured = engine::measure(&request, &Snapshot::default(), &Cancel::default(), &mut on_event);
+        bar.finish_and_clear();
+        let Measurement { snapshot, failure } = measured?;
+        match failure {
+            Some(message) => Err(BuildError::Failed { message: message.trim_end().to_owned() }.into()),
+            None => Ok(snapshot),
+        }
+    }
+}
+
+/// Drawn on a terminal's standard error, invisible elsewhere.
+fn progress_bar() -> indicatif::ProgressBar {
+    let bar = indicatif::ProgressBar::new(0);
+    let style = indicatif::ProgressStyle::with_template("   Measuring [{bar:25}] {pos}/{len}: {wide_msg}");
+    if let Ok(style) = style {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar
+}
+
+impl OutputArgs {
+    /// Writes a result whole: a file is replaced in one step.
+    fn write(&self, text: &str) -> Result<(), CliError> {
+        let Some(path) = &self.output else {
+            return match std::io::stdout().write_all(text.as_bytes()) {
+                // `futurelens report | head`
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+                other => other.map_err(CliError::Stdout),
+            };
+        };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let write = || {
+            let mut file = tempfile::Builder::new().prefix(".futurelens-").tempfile_in(folder)?;
+            file.write_all(text.as_bytes())?;
+            file.persist(path).map_err(|error| error.error)
+        };
+        write().map_err(|source| CliError::File { what: "write", path: path.clone(), source })?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,58 @@
+//! `futurelens report`: the table of all futures.
+
+use super::{BuildArgs, CliError, OutputArgs};
+use crate::features::report;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// A folder in the project: its root stands for the whole workspace.
+    #[arg(value_name = "PATH", default_value = ".")]
+    path: PathBuf,
+    /// Form of the report.
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+    /// Show the futures of dependencies too.
+    #[arg(long)]
+    all: bool,
+    /// Bytes of a cache line.
+    #[arg(long, value_name = "BYTES", default_value_t = super::super::features::bytes::CACHE_LINE)]
+    cache_line: u64,
+    #[command(flatten)]
+    build: BuildArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
+    let snapshot = args.build.measure(&args.path)?;
+    let report = report::report(&snapshot, args.all, args.cache_line);
+    if snapshot.skipped() > 0 {
+        eprintln!(
+            "warning: {} lines printed by {} were not understood; what is shown is certain, \
+             but something may be missing",
+            snapshot.skipped(),
+            snapshot.compiler
+        );
+    }
+    let text = match args.format {
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&report);
+            json.map_err(|error| CliError::Other(format!("cannot write JSON: {error}")))? + "\n"
+        }
+        Format::Table => {
+            if report.futures.is_empty() {
+                eprintln!("no async fn, async block or async closure was found in this project");
+            }
+            report::table(&report)
+        }
+    };
+    args.output.write(&text)
+}

@@ -1,0 +1,74 @@
+//! How sizes are written everywhere.
+
+use std::fmt::Write as _;
+
+/// Bytes of a cache line where nothing else is said: 128 on Apple silicon, 64 nearly everywhere else.
+pub const CACHE_LINE: u64 =
+    if cfg!(all(target_arch = "aarch64", target_vendor = "apple")) { 128 } else { 64 };
+
+/// `260 B`, `4.0 KiB`, `1.5 MiB`. From 4096 bytes on the short form; exact bytes stand in tooltips.
+pub fn short(bytes: u64) -> String {
+    let (value, unit) = split(bytes);
+    format!("{value} {unit}")
+}
+
+fn split(bytes: u64) -> (String, &'static str) {
+    const KIB: u64 = 1024;
+    match bytes {
+        0..4096 => (bytes.to_string(), "B"),
+        // Up to where it would round to `1024.0 KiB`.
+        4096..1_048_525 => (format!("{:.1}", bytes as f64 / KIB as f64), "KiB"),
+        _ => (format!("{:.1}", bytes as f64 / (KIB * KIB) as f64), "MiB"),
+    }
+}
+
+/// `64–1232 B`, `64 B–12.4 KiB`, `64 B`.
+pub fn range(least: u64, most: u64) -> String {
+    let ((low, low_unit), (high, high_unit)) = (split(least), split(most));
+    match (low_unit == high_unit, low == high) {
+        (true, true) => format!("{high} {high_unit}"),
+        (true, false) => format!("{low}–{high} {high_unit}"),
+        (false, _) => format!("{low} {low_unit}–{high} {high_unit}"),
+    }
+}
+
+/// `1 cache line`, `5 cache lines`, `1–20 cache lines`.
+pub fn cache_lines(least: u64, most: u64) -> String {
+    let mut out = String::new();
+    if least != most {
+        let _ = write!(out, "{least}–");
+    }
+    let _ = write!(out, "{most} cache line{}", if most == 1 && least == most { "" } else { "s" });
+    out
+}
+
+/// `4,099`: for exact numbers among words.
+pub fn exact(bytes: u64) -> String {
+    let digits = bytes.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_short() {
+        let sizes = [0, 260, 4095, 4096, 12_698, 1_048_524, 1_048_525, 1_048_576].map(short);
+        let expected = ["0 B", "260 B", "4095 B", "4.0 KiB", "12.4 KiB", "1023.9 KiB", "1.0 MiB", "1.0 MiB"];
+        assert_eq!(sizes, expected);
+        assert_eq!(range(64, 1232), "64–1232 B");
+        assert_eq!(range(64, 12_698), "64 B–12.4 KiB");
+        assert_eq!(range(4096, 4097), "4.0 KiB");
+        assert_eq!(cache_lines(1, 1), "1 cache line");
+        assert_eq!(cache_lines(1, 20), "1–20 cache lines");
+        assert_eq!(exact(1_234_567), "1,234,567");
+    }
+}

@@ -1,0 +1,9 @@
+//! What the user sees, computed from a [`Snapshot`] and a text. Pure: nothing here touches the disk, a
+//! compiler or an editor. One file each.
+
+pub mod bytes;
+pub mod hints;
+pub mod report;
+pub mod snapshot;
+
+pub use snapshot::Snapshot;

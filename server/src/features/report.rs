@@ -1,0 +1,243 @@
+//! The table of all futures: as JSON for programs, as text for people.
+
+use super::bytes;
+use super::snapshot::{Placed, Snapshot};
+use crate::dump::Span;
+use crate::layout::{FutureKind, Held, HeldKind};
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// The version of the JSON form.
+pub const SCHEMA: u32 = 1;
+
+/// `report --format json`. Lines and columns are one-based, sizes in bytes, paths relative to the
+/// workspace's root with forward slashes.
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// `rustc -vV`'s first line.
+    pub compiler: &'a str,
+    /// The cargo profile.
+    pub profile: &'a str,
+    /// The triple.
+    pub target: &'a str,
+    /// Largest first; one entry per instance.
+    pub futures: Vec<FutureEntry<'a>>,
+}
+
+/// One future.
+#[derive(Debug, Serialize)]
+pub struct FutureEntry<'a> {
+    /// Path of the fn or block.
+    pub name: &'a str,
+    /// What it is in the source.
+    pub kind: FutureKind,
+    /// The crate its body is in.
+    #[serde(rename = "crate")]
+    pub krate: &'a str,
+    /// The unit that was compiled: `lib`, `bin NAME`, …
+    pub unit: &'a str,
+    /// As plain `-Zprint-type-sizes` names it.
+    #[serde(rename = "type")]
+    pub ty: &'a str,
+    /// Survives line moves.
+    pub id: &'a str,
+    /// Absent for futures of other crates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Of the `async` keyword, or of the macro that made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// See `line`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+    /// Bytes.
+    pub size: u64,
+    /// Bytes.
+    pub align: u64,
+    /// Lines of 64 bytes (or as configured) it touches at least.
+    pub cache_lines: u64,
+    /// Bytes of the tag.
+    pub discriminant: u64,
+    /// Captures and arguments.
+    pub upvars: Vec<UpvarEntry<'a>>,
+    /// In the compiler's order.
+    pub states: Vec<StateEntry<'a>>,
+}
+
+/// A capture.
+#[derive(Debug, Serialize)]
+pub struct UpvarEntry<'a> {
+    /// The variable.
+    pub name: &'a str,
+    /// Bytes.
+    pub size: u64,
+    /// Bytes.
+    pub offset: u64,
+}
+
+/// A state.
+#[derive(Debug, Serialize)]
+pub struct StateEntry<'a> {
+    /// `Suspend0`, …
+    pub name: &'a str,
+    /// Bytes, without the discriminant's.
+    pub size: u64,
+    /// Bytes between the things held.
+    pub padding: u64,
+    /// Where it waits; absent for `Unresumed`, `Returned` and `Panicked`.
+    #[serde(rename = "await", skip_serializing_if = "Option::is_none")]
+    pub awaiting: Option<PositionEntry>,
+    /// By offset.
+    pub held: Vec<HeldEntry<'a>>,
+}
+
+/// A place in the source.
+#[derive(Debug, Serialize)]
+pub struct PositionEntry {
+    /// See [`FutureEntry::file`].
+    pub file: String,
+    /// One-based.
+    pub line: u32,
+    /// One-based, in characters.
+    pub column: u32,
+}
+
+/// A thing held.
+#[derive(Debug, Serialize)]
+pub struct HeldEntry<'a> {
+    /// The variable, or the compiler's name for it.
+    pub name: &'a str,
+    /// What it is.
+    pub kind: HeldKind,
+    /// Absent where the dumps do not name it.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub ty: Option<&'a str>,
+    /// Bytes.
+    pub size: u64,
+    /// Bytes.
+    pub offset: u64,
+    /// Where it is declared; in `file` if that is not the future's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// The declaration's file if it is another one than the future's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+/// Makes the report. `all`: the futures of dependencies too. `cache_line` in bytes.
+pub fn report(snapshot: &Snapshot, all: bool, cache_line: u64) -> Report<'_> {
+    Report {
+        schema: SCHEMA,
+        compiler: &snapshot.compiler,
+        profile: &snapshot.profile,
+        target: &snapshot.target,
+        futures: snapshot.futures(all).map(|placed| entry(snapshot, placed, cache_line)).collect(),
+    }
+}
+
+fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: u64) -> FutureEntry<'a> {
+    let future = &*placed.future;
+    let path = |file: &Path| relative(&snapshot.root, file);
+    let file = placed.location.as_ref().map(|location| path(&location.file));
+    let held = |held: &'a Held| {
+        let declared = held.declared.as_ref();
+        let in_file = declared.map(|span| path(&placed.dir.join(&*span.file)));
+        HeldEntry {
+            name: &held.name,
+            kind: held.kind,
+            ty: held.ty.as_deref(),
+            size: held.size,
+            offset: held.offset,
+            line: declared.map(|span| span.start.line),
+            file: in_file.filter(|declared| Some(declared) != file.as_ref()),
+        }
+    };
+    let position = |span: &Span| PositionEntry {
+        file: path(&placed.dir.join(&*span.file)),
+        line: span.start.line,
+        column: span.start.col,
+    };
+    FutureEntry {
+        name: &future.name,
+        kind: future.kind,
+        krate: &future.krate,
+        unit: &future.unit,
+        ty: &future.ty,
+        id: &future.id,
+        line: placed.location.as_ref().map(|location| location.at.line),
+        column: placed.location.as_ref().map(|location| location.at.col),
+        size: future.size,
+        align: future.align,
+        cache_lines: future.cache_lines(cache_line),
+        discriminant: future.discriminant,
+        upvars: future
+            .upvars
+            .iter()
+            .map(|upvar| UpvarEntry { name: &upvar.name, size: upvar.size, offset: upvar.offset })
+            .collect(),
+        states: future
+            .states
+            .iter()
+            .map(|state| StateEntry {
+                name: &state.name,
+                size: state.size,
+                padding: state.padding,
+                // Every suspended state has one; the others' is where the body ends.
+                awaiting: state.awaiting.as_ref().filter(|_| state.name.starts_with("Suspend")).map(position),
+                held: state.held.iter().map(held).collect(),
+            })
+            .collect(),
+        file,
+    }
+}
+
+/// Relative to the workspace with forward slashes; as it is if it lies outside.
+pub fn relative(root: &Path, file: &Path) -> String {
+    let path = file.strip_prefix(root).unwrap_or(file);
+    path.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
+}
+
+/// The report for people: one line a future, largest first.
+///
+/// ```text
+///   bytes  lines  where                kind         name
+///    4099     65  src/lib.rs:12:5      async fn     large_future
+/// ```
+pub fn table(report: &Report<'_>) -> String {
+    let place = |future: &FutureEntry<'_>| match (&future.file, future.line, future.column) {
+        (Some(file), Some(line), Some(column)) => format!("{file}:{line}:{column}"),
+        _ => format!("crate {}", future.krate),
+    };
+    let places: Vec<String> = report.futures.iter().map(place).collect();
+    let width = places.iter().map(|place| place.chars().count()).max().unwrap_or(0).max(5);
+    let mut out = String::new();
+    if report.futures.is_empty() {
+        return out;
+    }
+    let _ = writeln!(out, "{:>8}  {:>6}  {:<width$}  {:<13}  name", "bytes", "lines", "where", "kind");
+    for (future, place) in report.futures.iter().zip(&places) {
+        let kind = match future.kind {
+            FutureKind::AsyncFn => "async fn",
+            FutureKind::AsyncBlock => "async block",
+            FutureKind::AsyncClosure => "async closure",
+            FutureKind::Gen => "gen",
+        };
+        let name = match generic_arguments(future.id) {
+            Some(arguments) => format!("{}{arguments}", future.name),
+            None => future.name.to_owned(),
+        };
+        let (size, lines) = (bytes::exact(future.size), bytes::exact(future.cache_lines));
+        let _ = writeln!(out, "{size:>8}  {lines:>6}  {place:<width$}  {kind:<13}  {name}");
+    }
+    out
+}
+
+/// The `<T = u8>` at the end of an instance's identity.
+fn generic_arguments(id: &str) -> Option<&str> {
+    // `…::{closure#0}<T = u8>`: the body's own path ends in a brace.
+    let at = id.find("}<").map(|at| at + 1)?;
+    Some(&id[at..])
+}

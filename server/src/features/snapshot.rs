@@ -1,0 +1,342 @@
+//! Everything measured, placed in the source it was measured on. Immutable; each build makes a new one
+//! that shares what did not change.
+
+use crate::dump::{CoroutineBody, LineCol, Span, TypeSizes};
+use crate::layout::{self, Body, BodyIndex, Future, FutureKind};
+use crate::source::{self, Outline, PlacedKind};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// All futures of a workspace as of the last measurement of each of its units.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// The workspace's folder; reported paths start there.
+    pub root: PathBuf,
+    /// The compiler that measured: its `-vV` line.
+    pub compiler: String,
+    /// The cargo profile.
+    pub profile: String,
+    /// The triple measured for.
+    pub target: String,
+    /// By compiler run.
+    units: BTreeMap<Arc<str>, Arc<Unit>>,
+    /// Runs that would fail now.
+    stale: BTreeSet<Arc<str>>,
+    /// Each future once, largest first.
+    futures: Vec<Placed>,
+    /// By absolute path. More than one view if units were measured on different texts of a file.
+    files: HashMap<PathBuf, Vec<FileView>>,
+}
+
+/// What one compiler run printed, read. See [`UnitText`].
+#[derive(Debug)]
+struct Unit {
+    stamp: u64,
+    /// Other crates can make use of its bodies.
+    is_library: bool,
+    /// Where relative paths start.
+    dir: Arc<Path>,
+    bodies: Vec<Arc<Body>>,
+    futures: Vec<Arc<Future>>,
+    /// Texts as they were measured, by path as the compiler prints it.
+    files: BTreeMap<Arc<str>, Outline>,
+    /// Of the bodies, by definition path.
+    places: HashMap<Arc<str>, source::Place>,
+    skipped: usize,
+}
+
+/// The raw text of one unit, borrowed from wherever it is kept.
+pub struct UnitText<'a> {
+    /// Names the compiler run: `CRATE-HASH`.
+    pub origin: &'a str,
+    /// Changes whenever the unit is measured again.
+    pub stamp: u64,
+    /// The crate's name.
+    pub krate: &'a str,
+    /// `lib`, `bin NAME`, …
+    pub unit: &'a str,
+    /// Where relative paths in the dumps start.
+    pub dir: &'a Path,
+    /// `-Zprint-type-sizes`.
+    pub sizes: &'a str,
+    /// `-Zdump-mir`: file name and text.
+    pub bodies: Vec<(&'a str, &'a str)>,
+    /// Source files as compiled: path as the compiler prints it, and text.
+    pub sources: Vec<(&'a str, &'a str)>,
+}
+
+/// A measured future and where it is.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// The future.
+    pub future: Arc<Future>,
+    /// Where it is shown; `None` for futures of other crates.
+    pub location: Option<Location>,
+    /// Where relative paths in its spans start.
+    pub dir: Arc<Path>,
+}
+
+/// A place in the source as it was measured.
+#[derive(Debug, Clone)]
+pub struct Location {
+    /// Absolute path.
+    pub file: PathBuf,
+    /// The user's token: `async`, or the macro or attribute that made the future.
+    pub at: LineCol,
+    /// Index among the sites of the file's measured text.
+    pub site: usize,
+}
+
+/// One text of a file as it was measured, and the futures in it.
+#[derive(Debug, Clone)]
+pub struct FileView {
+    /// The text.
+    pub outline: Outline,
+    /// A newer text of the crate does not compile: these are the last good numbers.
+    pub stale: bool,
+    /// What was measured at each site.
+    pub sites: BTreeMap<usize, SiteView>,
+}
+
+/// What was measured at one place in the source.
+#[derive(Debug, Clone, Default)]
+pub struct SiteView {
+    /// Every body placed here; more than one where a macro made them.
+    pub bodies: Vec<Arc<Body>>,
+    /// Every instance of them, largest first.
+    pub futures: Vec<Arc<Future>>,
+}
+
+impl Snapshot {
+    /// The same workspace after a build. `texts` are the units measured now, `current` names all units
+    /// whose numbers hold, `stale` those that do not compile as they are now; a unit in none of them is
+    /// gone.
+    pub fn updated(
+        &self,
+        texts: &[UnitText<'_>],
+        current: &BTreeSet<Arc<str>>,
+        stale: BTreeSet<Arc<str>>,
+    ) -> Snapshot {
+        let kept = self.units.iter().filter(|(run, _)| current.contains(*run) || stale.contains(*run));
+        let mut units: BTreeMap<_, _> = kept.map(|(origin, unit)| (origin.clone(), unit.clone())).collect();
+        for text in texts {
+            units.remove(text.origin);
+        }
+        // All bodies first, since a unit may instantiate those of another.
+        let read: Vec<Unit> = texts.iter().map(Unit::read).collect();
+        let mut index = BodyIndex::default();
+        for unit in units.values().map(|unit| &**unit).chain(&read) {
+            for body in &unit.bodies {
+                index.insert(body.clone(), unit.is_library);
+            }
+        }
+        for (text, mut unit) in texts.iter().zip(read) {
+            let sizes = TypeSizes::parse(text.sizes);
+            unit.skipped += sizes.skipped;
+            let source =
+                layout::Source { origin: text.origin, unit: text.unit, sizes: &sizes, bodies: &index };
+            unit.futures = layout::futures(&source).into_iter().map(Arc::new).collect();
+            units.insert(text.origin.into(), Arc::new(unit));
+        }
+        let mut snapshot =
+            Snapshot { units, stale, futures: Vec::new(), files: HashMap::new(), ..self.clone() };
+        snapshot.place_futures();
+        snapshot
+    }
+
+    /// The stamp of a unit as it is in this snapshot.
+    pub fn stamp(&self, origin: &str) -> Option<u64> {
+        self.units.get(origin).map(|unit| unit.stamp)
+    }
+
+    /// The compiler runs whose numbers these are.
+    pub fn origins(&self) -> impl Iterator<Item = Arc<str>> {
+        self.units.keys().cloned()
+    }
+
+    /// Lines of the dumps that were not understood.
+    pub fn skipped(&self) -> usize {
+        self.units.values().map(|unit| unit.skipped).sum()
+    }
+
+    /// Was no future found in any crate of the workspace?
+    pub fn has_no_bodies(&self) -> bool {
+        self.units.values().all(|unit| unit.bodies.is_empty())
+    }
+
+    /// Every future once, largest first. `all`: those of crates that are not in the workspace too.
+    pub fn futures(&self, all: bool) -> impl Iterator<Item = &Placed> {
+        self.futures.iter().filter(move |placed| all || placed.future.body.is_some())
+    }
+
+    /// The views of a file, by its absolute path.
+    pub fn file(&self, path: &Path) -> &[FileView] {
+        self.files.get(path).map_or(&[], Vec::as_slice)
+    }
+
+    /// The files that have futures.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.keys().map(PathBuf::as_path)
+    }
+
+    fn place_futures(&mut self) {
+        // Libraries first: an instance that a library and a binary both use is the library's. A library
+        // and the same library with its unit tests are two runs with the same futures.
+        let mut units: Vec<&Arc<Unit>> = self.units.values().collect();
+        units.sort_by_key(|unit| !unit.is_library);
+        let mut seen_bodies = HashSet::new();
+        for unit in &units {
+            for body in &unit.bodies {
+                if let Some(location) = unit.location(body)
+                    && seen_bodies.insert((body.def_path.clone(), location.file.clone()))
+                    && let Some(outline) = unit.outline(body)
+                {
+                    let stale = self.stale.contains(&body.origin);
+                    let view = view_of(&mut self.files, &location.file, outline, stale);
+                    view.sites.entry(location.site).or_default().bodies.push(body.clone());
+                }
+            }
+        }
+        let mut seen = HashSet::new();
+        for unit in &units {
+            for future in &unit.futures {
+                let owner = match &future.body {
+                    Some(body) => match self.units.get(&body.origin) {
+                        Some(owner) => owner,
+                        None => continue,
+                    },
+                    None => unit,
+                };
+                let location = future.body.as_ref().and_then(|body| owner.location(body));
+                let file = location.as_ref().map(|location| location.file.clone());
+                if !seen.insert((future.id.clone(), file)) {
+                    continue;
+                }
+                if let (Some(location), Some(body)) = (&location, &future.body)
+                    && let Some(outline) = owner.outline(body)
+                {
+                    let stale = self.stale.contains(&body.origin);
+                    let view = view_of(&mut self.files, &location.file, outline, stale);
+                    view.sites.entry(location.site).or_default().futures.push(future.clone());
+                }
+                self.futures.push(Placed { future: future.clone(), location, dir: owner.dir.clone() });
+            }
+        }
+        let by_size = |future: &Future| (std::cmp::Reverse(future.size), future.id.clone());
+        self.futures.sort_by_cached_key(|placed| by_size(&placed.future));
+        for site in self.files.values_mut().flatten().flat_map(|view| view.sites.values_mut()) {
+            site.futures.sort_by_cached_key(|future| by_size(future));
+            site.bodies.sort_by(|a, b| a.def_path.cmp(&b.def_path));
+        }
+    }
+}
+
+fn view_of<'a>(
+    files: &'a mut HashMap<PathBuf, Vec<FileView>>,
+    file: &Path,
+    outline: &Outline,
+    stale: bool,
+) -> &'a mut FileView {
+    let views = files.entry(file.to_owned()).or_default();
+    let same = |view: &FileView| view.stale == stale && view.outline.text() == outline.text();
+    let index = views.iter().position(same).unwrap_or_else(|| {
+        views.push(FileView { outline: outline.clone(), stale, sites: BTreeMap::new() });
+        views.len() - 1
+    });
+    &mut views[index]
+}
+
+impl Unit {
+    /// Reads and places the bodies; the futures come when all bodies are known.
+    fn read(text: &UnitText<'_>) -> Unit {
+        let mut skipped = 0;
+        let mut bodies: Vec<Body> = Vec::with_capacity(text.bodies.len());
+        for (name, dump) in &text.bodies {
+            let Some(parsed) = CoroutineBody::parse(dump) else {
+                skipped += 1;
+                continue;
+            };
+            skipped += parsed.skipped;
+            match Body::new(text.origin, text.krate, name, &parsed) {
+                Some(mut body) => {
+                    if is_foreign(&body, text) {
+                        // Made by another crate's macro: which call made it, only its statements tell.
+                        body.add_spans(&crate::dump::coroutine::statement_spans(dump));
+                    }
+                    bodies.push(body);
+                }
+                None => skipped += 1,
+            }
+        }
+        let files = outlines(text, &bodies);
+        let mut places = HashMap::new();
+        for body in &mut bodies {
+            let Some(span) = body.span.clone() else { continue };
+            let segments = body.segments();
+            let query = source::Body {
+                span: &span,
+                spans: &body.spans,
+                path: &segments,
+                impl_span: body.impl_span.as_ref(),
+            };
+            let Some(place) = source::place(&files, &query) else { continue };
+            let header = source::header_span(&files, &query);
+            places.insert(body.def_path.clone(), place.clone());
+            body.header = Some(header);
+            body.set_kind(match place.kind {
+                PlacedKind::AsyncFn => FutureKind::AsyncFn,
+                PlacedKind::AsyncBlock => FutureKind::AsyncBlock,
+                PlacedKind::AsyncClosure => FutureKind::AsyncClosure,
+                PlacedKind::Gen => FutureKind::Gen,
+            });
+        }
+        Unit {
+            stamp: text.stamp,
+            is_library: text.unit.starts_with("lib"),
+            dir: text.dir.into(),
+            bodies: bodies.into_iter().map(Arc::new).collect(),
+            futures: Vec::new(),
+            files,
+            places,
+            skipped,
+        }
+    }
+
+    fn outline(&self, body: &Body) -> Option<&Outline> {
+        self.files.get(&self.places.get(&body.def_path)?.file)
+    }
+
+    fn location(&self, body: &Body) -> Option<Location> {
+        let place = self.places.get(&body.def_path)?;
+        let outline = self.files.get(&place.file)?;
+        let token = outline.sites().get(place.site)?.token;
+        Some(Location {
+            file: self.dir.join(&*place.file),
+            at: outline.line_col(token.start()),
+            site: place.site,
+        })
+    }
+}
+
+/// Does the body's own span lie outside the texts of its crate?
+fn is_foreign(body: &Body, text: &UnitText<'_>) -> bool {
+    body.span.as_ref().is_some_and(|span| text.sources.iter().all(|(file, _)| **file != *span.file))
+}
+
+/// Outlines of the texts a place could be in: those that a body mentions. If a body was made by another
+/// crate's macro and mentions none, all of them.
+fn outlines(text: &UnitText<'_>, bodies: &[Body]) -> BTreeMap<Arc<str>, Outline> {
+    let spans = |body: &Body| -> Vec<Span> {
+        body.spans.iter().chain(&body.span).chain(&body.impl_span).cloned().collect()
+    };
+    let mentioned: HashSet<Arc<str>> = bodies.iter().flat_map(spans).map(|span| span.file).collect();
+    let everything = bodies
+        .iter()
+        .any(|body| spans(body).iter().all(|span| text.sources.iter().all(|(f, _)| **f != *span.file)));
+    text.sources
+        .iter()
+        .filter(|(file, _)| everything || mentioned.contains(*file))
+        .map(|(file, text)| ((*file).into(), Outline::new((*text).into())))
+        .collect()
+}

@@ -1,0 +1,280 @@
+//! One coroutine body, and finding the body that a printed type is an instance of.
+
+use super::FutureKind;
+use crate::dump::names::{self, CoroutineName};
+use crate::dump::{CoroutineBody, Span};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// What the MIR dump says about a body, kept after the dump's text is gone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Body {
+    /// The compiler run it was dumped by: `CRATE-HASH`. Two packages may have crates of one name.
+    pub origin: Arc<str>,
+    /// The crate it is in.
+    pub krate: Arc<str>,
+    /// Crate and definition path: `mini_redis::cmd::set::{impl#0}::apply::{closure#0}`.
+    pub def_path: Arc<str>,
+    /// Path without generic arguments and, for an `async fn`, without the closure that is its body.
+    pub name: Arc<str>,
+    /// Its own verbose path and captures, in its own generic parameters' words.
+    pub pattern: String,
+    /// What it is in the source.
+    pub kind: FutureKind,
+    /// Where the body stands as the compiler says; inside the macro's definition for macro-made ones.
+    pub span: Option<Span>,
+    /// The part plain type names mention: `async move`. Equals `span` if that is unknown.
+    pub header: Option<Span>,
+    /// The header of the `impl` it is in.
+    pub impl_span: Option<Span>,
+    /// Every place the body's declarations and awaits name, without repetition.
+    pub spans: Vec<Span>,
+    /// The locals it stores.
+    pub saved: Vec<Saved>,
+    /// Its states.
+    pub states: Vec<BodyState>,
+    /// Its captures.
+    pub upvars: Vec<Upvar>,
+}
+
+/// A stored local.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Saved {
+    /// Names in order of scope; none for a temporary.
+    pub names: Vec<Arc<str>>,
+    /// Verbose type in the body's own words.
+    pub ty: Option<Arc<str>>,
+    /// Where it is declared.
+    pub span: Option<Span>,
+    /// Whether it is a drop flag.
+    pub drop_flag: bool,
+}
+
+/// A state: which of the saved locals it holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BodyState {
+    /// `Suspend0`, …
+    pub name: Arc<str>,
+    /// Indices into [`Body::saved`].
+    pub fields: Vec<u32>,
+    /// The `await` at which it is entered.
+    pub suspended_at: Option<Span>,
+}
+
+/// A capture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Upvar {
+    /// The variable's name.
+    pub name: Arc<str>,
+    /// Verbose type in the body's own words.
+    pub ty: Arc<str>,
+    /// Where it is declared.
+    pub span: Option<Span>,
+}
+
+impl Body {
+    /// Takes what is needed out of a dumped body. `file_name` is the dump file's name, which spells the
+    /// definition path: `CRATE.mod-{impl#0}-f-{closure#0}.-------.coroutine_post-transform.0.mir`.
+    ///
+    /// The kind is a first guess by the path; who knows the source puts it right.
+    pub fn new(origin: &str, krate: &str, file_name: &str, dump: &CoroutineBody<'_>) -> Option<Self> {
+        let own = CoroutineName::parse(dump.self_ty)?;
+        let mut paths = HashSet::new();
+        let mut seen = HashSet::new();
+        let spans = dump.spans().filter(|span| seen.insert(*span)).collect::<Vec<_>>();
+        let mut span = |span: crate::dump::span::SpanRef<'_>| span.to_span(&mut paths);
+        let mut body = Body {
+            origin: origin.into(),
+            krate: krate.into(),
+            def_path: definition_path(krate, file_name)?.into(),
+            name: "".into(),
+            pattern: pattern(&own),
+            kind: match own.resumption {
+                names::Resumption::Async if names::function_of(own.path).is_some() => FutureKind::AsyncFn,
+                names::Resumption::Async => FutureKind::AsyncBlock,
+                _ => FutureKind::Gen,
+            },
+            span: dump.span.map(&mut span),
+            header: dump.span.map(&mut span),
+            impl_span: dump.impl_span().map(&mut span),
+            saved: dump
+                .saved
+                .iter()
+                .map(|saved| Saved {
+                    names: saved.names.iter().map(|name| (*name).into()).collect(),
+                    ty: saved.ty.map(Into::into),
+                    span: saved.span.map(&mut span),
+                    drop_flag: saved.drop_flag,
+                })
+                .collect(),
+            states: dump
+                .variants
+                .iter()
+                .map(|variant| BodyState {
+                    name: variant.name.into(),
+                    fields: variant.fields.clone(),
+                    suspended_at: variant.suspended_at.map(&mut span),
+                })
+                .collect(),
+            upvars: dump
+                .upvars
+                .iter()
+                .map(|upvar| Upvar {
+                    name: upvar.name.into(),
+                    ty: upvar.ty.into(),
+                    span: upvar.span.map(&mut span),
+                })
+                .collect(),
+            spans: spans.into_iter().map(&mut span).collect(),
+        };
+        let kind = body.kind;
+        body.set_kind(kind);
+        Some(body)
+    }
+
+    /// Adds places that the body's statements name.
+    pub fn add_spans(&mut self, more: &[crate::dump::span::SpanRef<'_>]) {
+        let mut paths: HashSet<Arc<str>> = self.spans.iter().map(|span| span.file.clone()).collect();
+        for span in more {
+            let span = span.to_span(&mut paths);
+            if !self.spans.contains(&span) {
+                self.spans.push(span);
+            }
+        }
+    }
+
+    /// Says what the body is in the source; its name follows from that.
+    pub fn set_kind(&mut self, kind: FutureKind) {
+        self.kind = kind;
+        let path = self.path();
+        let named = if kind == FutureKind::AsyncFn { names::function_of(path).unwrap_or(path) } else { path };
+        self.name = names::without_arguments(&names::readable(named, &|_| None)).into();
+    }
+
+    /// The verbose path in the body's own words, `{closure#0}` included.
+    pub fn path(&self) -> &str {
+        self.pattern.split('\n').next().unwrap_or_default()
+    }
+
+    /// Segments of the definition path without the crate.
+    pub fn segments(&self) -> Vec<&str> {
+        self.def_path.split("::").skip(1).collect()
+    }
+}
+
+/// What instances are compared with: path and captures.
+fn pattern(name: &CoroutineName<'_>) -> String {
+    format!("{}\n{}", name.path, name.upvars)
+}
+
+/// `CRATE.a-{impl#0}-f-{closure#0}.-------.…` → `CRATE::a::{impl#0}::f::{closure#0}`.
+fn definition_path(krate: &str, file_name: &str) -> Option<String> {
+    let rest = file_name.strip_prefix(krate)?.strip_prefix('.')?;
+    let path = rest.split(".-------").next()?;
+    Some(format!("{krate}::{}", path.replace('-', "::")))
+}
+
+/// Finds the body of an instance.
+#[derive(Debug, Default)]
+pub struct BodyIndex {
+    /// By compiler run, then by skeleton.
+    by_skeleton: HashMap<Arc<str>, HashMap<String, Vec<Arc<Body>>>>,
+    /// The libraries among the runs: crate and run. Only their bodies are seen from other crates.
+    libraries: Vec<(Arc<str>, Arc<str>)>,
+}
+
+/// An instance of a body.
+#[derive(Debug)]
+pub struct Instance {
+    /// The body.
+    pub body: Arc<Body>,
+    /// What each of its generic parameters stands for, as verbose types.
+    pub arguments: Vec<(String, String)>,
+}
+
+impl BodyIndex {
+    /// Adds a body; `library`: other crates can make use of it.
+    pub fn insert(&mut self, body: Arc<Body>, library: bool) {
+        let run = (body.krate.clone(), body.origin.clone());
+        if library && !self.libraries.contains(&run) {
+            self.libraries.push(run);
+        }
+        let bodies = self.by_skeleton.entry(body.origin.clone()).or_default();
+        bodies.entry(names::skeleton(body.path())).or_default().push(body);
+    }
+
+    /// The body that a coroutine in the dump of compiler run `origin` is an instance of. Give the captures
+    /// where they are known: without them two `impl`s with the same path may stay undecided.
+    pub fn find(&self, origin: &str, path: &str, upvars: Option<&str>) -> Option<Instance> {
+        let text = [path, upvars.unwrap_or_default()].join("\n");
+        self.find_in(origin, &text).or_else(|| {
+            // Another crate of the workspace: there its paths have no crate in front.
+            self.libraries.iter().filter(|(_, run)| **run != *origin).find_map(|(krate, run)| {
+                let local = without_crate(&text, krate)?;
+                self.find_in(run, &local)
+            })
+        })
+    }
+
+    fn find_in(&self, origin: &str, text: &str) -> Option<Instance> {
+        let path = text.split('\n').next()?;
+        let candidates = self.by_skeleton.get(origin)?.get(&names::skeleton(path))?;
+        if let Some(own) = candidates.iter().find(|body| body.pattern == text) {
+            return Some(Instance { body: own.clone(), arguments: Vec::new() });
+        }
+        let unified = candidates.iter().filter_map(|body| Some((body, names::unify(&body.pattern, text)?)));
+        // The fewer parameters had to be filled in, the closer the body.
+        let closest = unified.min_by_key(|(_, arguments)| arguments.len()).or_else(|| {
+            // Captures may be unknown, or written in the instance's own words (a projection resolved):
+            // then the path decides, if it can.
+            let mut by_path: Vec<_> =
+                candidates.iter().filter_map(|body| Some((body, names::unify(body.path(), path)?))).collect();
+            by_path.sort_by_key(|(_, arguments)| arguments.len());
+            match &by_path[..] {
+                [_] => by_path.pop(),
+                [first, second, ..] if first.1.len() < second.1.len() => Some(by_path.swap_remove(0)),
+                _ => None,
+            }
+        });
+        let (body, arguments) = closest?;
+        let arguments = arguments.into_iter().map(|(name, ty)| (name.to_owned(), ty.to_owned())).collect();
+        Some(Instance { body: body.clone(), arguments })
+    }
+}
+
+/// Removes `krate::` wherever a path begins with it; `None` if none does.
+fn without_crate(text: &str, krate: &str) -> Option<String> {
+    let prefix = format!("{krate}::");
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut found = false;
+    while let Some(at) = rest.find(&prefix) {
+        let before = rest[..at].chars().next_back().or(out.chars().next_back().filter(|_| at == 0));
+        let starts_path = !before.is_some_and(|c| c == '_' || c == ':' || c.is_alphanumeric());
+        let keep = if starts_path { at } else { at + prefix.len() };
+        out.push_str(&rest[..keep]);
+        rest = &rest[at + prefix.len()..];
+        found |= starts_path;
+    }
+    out.push_str(rest);
+    found.then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn definition_paths_are_spelled_by_file_names() {
+        assert_eq!(
+            definition_path("a_b", "a_b.m-{impl#0}-f-{closure#0}.-------.coroutine_post-transform.0.mir"),
+            Some("a_b::m::{impl#0}::f::{closure#0}".into())
+        );
+    }
+
+    #[test]
+    fn crates_are_taken_off_paths_only() {
+        assert_eq!(without_crate("<a::B as xa::C<a::D>>::m", "a").unwrap(), "<B as xa::C<D>>::m");
+        assert_eq!(without_crate("xa::C", "a"), None);
+    }
+}

@@ -1,0 +1,250 @@
+//! Joins the two dumps: sizes and offsets from `-Zprint-type-sizes`, names and places from the MIR dump.
+
+use super::body::{Body, BodyIndex, Instance};
+use super::{Future, Held, HeldKind, State};
+use crate::dump::names::{self, CoroutineName};
+use crate::dump::type_sizes::{FieldKind, FieldRecord, TypeRecord, TypeSizes, VariantRecord};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Where records come from.
+pub struct Source<'a> {
+    /// The compiler run: `CRATE-HASH`.
+    pub origin: &'a str,
+    /// `lib`, `bin NAME`, …
+    pub unit: &'a str,
+    /// Everything that run printed.
+    pub sizes: &'a TypeSizes<'a>,
+    /// The bodies of all measured crates.
+    pub bodies: &'a BodyIndex,
+}
+
+/// Every future the compiler run printed: the crate's own, and those of other crates it makes use of.
+pub fn futures(source: &Source<'_>) -> Vec<Future> {
+    let types = &source.sizes.types;
+    let coroutines: Vec<_> =
+        types.iter().filter_map(|ty| Some((ty, CoroutineName::parse(ty.name)?))).collect();
+    let names = Names { source, memo: Default::default() };
+    // Sizes of named types, to tell shadowed variables apart.
+    let sizes: HashMap<&str, u64> = types.iter().map(|ty| (ty.name, ty.size)).collect();
+    let mut seen = HashSet::new();
+    let futures = coroutines.into_iter().map(|(ty, name)| names.future(ty, &name, &sizes));
+    futures.filter(|future| seen.insert(future.id.clone())).collect()
+}
+
+struct Names<'a> {
+    source: &'a Source<'a>,
+    /// Readable names of coroutines by verbose path; one coroutine is mentioned by many types.
+    memo: std::cell::RefCell<HashMap<String, Option<String>>>,
+}
+
+impl Names<'_> {
+    fn readable(&self, verbose: &str) -> Arc<str> {
+        names::readable(verbose, &|path| self.coroutine(path)).into()
+    }
+
+    /// How people write the coroutine with this verbose path, if its body was measured.
+    fn coroutine(&self, path: &str) -> Option<String> {
+        if let Some(known) = self.memo.borrow().get(path) {
+            return known.clone();
+        }
+        let found = self.source.bodies.find(self.source.origin, path, None);
+        let written = found.map(|found| self.written(&found.body, path));
+        self.memo.borrow_mut().insert(path.to_owned(), written.clone());
+        written
+    }
+
+    /// `{async fn body of PATH()}`, `{async block@SPAN}`, …
+    fn written(&self, body: &Body, path: &str) -> String {
+        use super::FutureKind::*;
+        let what = match body.kind {
+            AsyncFn => {
+                let function = names::function_of(path).unwrap_or(path);
+                return format!("{{async fn body of {}()}}", self.readable(function));
+            }
+            AsyncBlock => "async block",
+            AsyncClosure => "async closure body",
+            Gen => "gen block",
+        };
+        match &body.header {
+            Some(span) if *body.origin == *self.source.origin => format!("{{{what}@{span}}}"),
+            // As the compiler does: a span means nothing outside its own crate.
+            _ => format!("{{{what}@{}}}", self.readable(path)),
+        }
+    }
+
+    fn future(&self, ty: &TypeRecord<'_>, name: &CoroutineName<'_>, sizes: &HashMap<&str, u64>) -> Future {
+        let source = self.source;
+        let found = source.bodies.find(source.origin, name.path, Some(name.upvars));
+        let variants = source.sizes.variants(ty);
+        let states: Vec<State> = variants
+            .iter()
+            .map(|variant| self.state(variant, found.as_ref().map(|f| &*f.body), sizes))
+            .collect();
+        let upvars = states.first().map_or(&[][..], |state| &state.held);
+        let upvars = upvars.iter().filter(|held| held.kind == HeldKind::Upvar).cloned().collect();
+        let (krate, id, future_name, kind, written, arguments);
+        match &found {
+            Some(Instance { body, arguments: bound }) => {
+                krate = body.krate.clone();
+                // Named by path, not by span: the identity survives line moves.
+                id = instance_id(&body.def_path, bound);
+                arguments = bound
+                    .iter()
+                    .map(|(parameter, value)| (parameter.as_str().into(), self.readable(value)))
+                    .collect::<Vec<(Arc<str>, Arc<str>)>>();
+                (future_name, kind) = (body.name.clone(), body.kind);
+                written = self.written(body, name.path).into();
+            }
+            None => {
+                let path = names::readable(name.path, &|path| self.coroutine(path));
+                krate = path.trim_start_matches('<').split("::").next().unwrap_or_default().into();
+                arguments = Vec::new();
+                id = path.as_str().into();
+                kind = match (name.resumption, names::function_of(name.path)) {
+                    (names::Resumption::Async, Some(_)) => super::FutureKind::AsyncFn,
+                    (names::Resumption::Async, None) => super::FutureKind::AsyncBlock,
+                    _ => super::FutureKind::Gen,
+                };
+                let function = names::function_of(&path).unwrap_or(&path);
+                future_name = names::without_arguments(function).into();
+                written = self.readable(ty.name);
+            }
+        }
+        Future {
+            name: future_name,
+            kind,
+            krate,
+            unit: source.unit.into(),
+            ty: written,
+            id,
+            arguments,
+            size: ty.size,
+            align: ty.align,
+            discriminant: ty.discriminant.unwrap_or(0),
+            end_padding: ty.end_padding,
+            upvars,
+            states,
+            body: found.map(|found| found.body),
+        }
+    }
+
+    fn state(&self, variant: &VariantRecord<'_>, body: Option<&Body>, sizes: &HashMap<&str, u64>) -> State {
+        let name = variant.name.unwrap_or_default();
+        let state = body.and_then(|body| body.states.iter().find(|state| *state.name == *name));
+        let mut used = HashSet::new();
+        let held = self
+            .source
+            .sizes
+            .fields(variant)
+            .iter()
+            .map(|field| {
+                let saved = || {
+                    let (body, state) = (body?, state?);
+                    let index = saved_of(field, body, &state.fields, &used, sizes)?;
+                    Some((index, &body.saved[index as usize]))
+                };
+                if field.kind == FieldKind::Upvar {
+                    return self.upvar(field, body);
+                }
+                let saved = saved();
+                if let Some((index, _)) = saved {
+                    used.insert(index);
+                }
+                let saved = saved.map(|(_, saved)| saved);
+                let kind = match field.name {
+                    "__awaitee" => HeldKind::Awaitee,
+                    name if !name.starts_with(NAMELESS) => HeldKind::Local,
+                    _ if saved.is_some_and(|saved| saved.drop_flag) => HeldKind::Flag,
+                    _ => HeldKind::Temporary,
+                };
+                self.held(
+                    field,
+                    kind,
+                    saved.and_then(|s| s.ty.as_deref()),
+                    saved.and_then(|s| s.span.clone()),
+                )
+            })
+            .collect();
+        State {
+            name: name.into(),
+            size: variant.size,
+            padding: variant.padding,
+            awaiting: state.and_then(|state| state.suspended_at.clone()),
+            held,
+        }
+    }
+
+    fn upvar(&self, field: &FieldRecord<'_>, body: Option<&Body>) -> Held {
+        // A closure's disjoint captures `x.a`, `x.b` print as `x__a`, `x__b`.
+        let variable = |name: &str| {
+            let upvars = &body?.upvars;
+            let exact = upvars.iter().find(|upvar| *upvar.name == *name);
+            exact.or_else(|| {
+                let variable = name.split("__").next()?;
+                upvars.iter().find(|upvar| *upvar.name == *variable)
+            })
+        };
+        let upvar = variable(field.name);
+        let ty = upvar.filter(|upvar| *upvar.name == *field.name).map(|upvar| &*upvar.ty);
+        self.held(field, HeldKind::Upvar, ty, upvar.and_then(|upvar| upvar.span.clone()))
+    }
+
+    fn held(
+        &self,
+        field: &FieldRecord<'_>,
+        kind: HeldKind,
+        ty: Option<&str>,
+        declared: Option<crate::dump::Span>,
+    ) -> Held {
+        Held {
+            name: field.name.into(),
+            kind,
+            // What was printed names the instance; the body's type only its parameters.
+            ty: field.ty.or(ty).map(|ty| self.readable(ty)),
+            size: field.size,
+            offset: field.offset,
+            align: field.align,
+            declared,
+        }
+    }
+}
+
+/// How the compiler calls a saved local without a name: `.coroutine_field5` is `_s5`.
+const NAMELESS: &str = ".coroutine_field";
+
+/// The saved local behind a printed field: by number if it has no name, else by name within its own
+/// state; of several with one name (shadowing) the one whose type has the printed size.
+fn saved_of(
+    field: &FieldRecord<'_>,
+    body: &Body,
+    state: &[u32],
+    used: &HashSet<u32>,
+    sizes: &HashMap<&str, u64>,
+) -> Option<u32> {
+    if let Some(index) = field.name.strip_prefix(NAMELESS) {
+        let index = index.parse().ok()?;
+        return ((index as usize) < body.saved.len()).then_some(index);
+    }
+    let named = |index: &&u32| body.saved[**index as usize].names.iter().any(|name| **name == *field.name);
+    let candidates: Vec<u32> =
+        state.iter().filter(named).copied().filter(|index| !used.contains(index)).collect();
+    let fits = |index: &&u32| {
+        let ty = body.saved[**index as usize].ty.as_deref();
+        match field.ty {
+            Some(printed) => ty == Some(printed),
+            None => ty.and_then(|ty| sizes.get(ty)) == Some(&field.size),
+        }
+    };
+    candidates.iter().find(fits).or(candidates.first()).copied()
+}
+
+/// `crate::path::{closure#0}` and, for an instance of a generic body, what its parameters stand for.
+fn instance_id(def_path: &str, arguments: &[(String, String)]) -> Arc<str> {
+    if arguments.is_empty() {
+        return def_path.into();
+    }
+    let arguments: Vec<String> =
+        arguments.iter().map(|(name, ty)| format!("{name} = {}", names::readable(ty, &|_| None))).collect();
+    format!("{def_path}<{}>", arguments.join(", ")).into()
+}

@@ -1,0 +1,122 @@
+//! The domain: futures, their states, and what is held in each.
+//!
+//! Knows neither an editor's protocol nor how the dumps look on disk. Words are the compiler's:
+//! a *future* is a coroutine type, a *state* one variant of it, *held* is what a state stores, an
+//! *instance* is one monomorphization of a generic body.
+
+mod body;
+mod join;
+
+pub use body::{Body, BodyIndex, BodyState, Instance, Saved, Upvar as BodyUpvar};
+pub use join::{Source, futures};
+
+use crate::dump::Span;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Which construct in the source a future comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum FutureKind {
+    /// The body of an `async fn`.
+    #[serde(rename = "async fn")]
+    AsyncFn,
+    /// An `async` block, written by the user or by a macro.
+    #[serde(rename = "async block")]
+    AsyncBlock,
+    /// The body of an `async` closure.
+    #[serde(rename = "async closure")]
+    AsyncClosure,
+    /// A `gen` or `async gen` block.
+    #[serde(rename = "gen")]
+    Gen,
+}
+
+/// One future: one instance of one coroutine body, as the compiler laid it out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Future {
+    /// Path of the fn, or of the block inside it, without generic arguments: `cmd::set::Set::apply`.
+    pub name: Arc<str>,
+    /// What it is in the source.
+    pub kind: FutureKind,
+    /// The crate its body is in.
+    pub krate: Arc<str>,
+    /// The unit whose compiler run printed it: `lib`, `bin NAME`, …
+    pub unit: Arc<str>,
+    /// The readable type, as plain `-Zprint-type-sizes` names it.
+    pub ty: Arc<str>,
+    /// Stable across line moves: crate, definition path, and the instance's arguments.
+    pub id: Arc<str>,
+    /// The instance's generic arguments: parameter and readable type. Empty if it has none.
+    pub arguments: Vec<(Arc<str>, Arc<str>)>,
+    /// Bytes.
+    pub size: u64,
+    /// Bytes.
+    pub align: u64,
+    /// Bytes of the tag that says which state it is in.
+    pub discriminant: u64,
+    /// Bytes after the largest state.
+    pub end_padding: u64,
+    /// Captured variables and arguments; they are in every state.
+    pub upvars: Vec<Held>,
+    /// The states in the compiler's order: `Unresumed`, `Suspend0`, …, `Returned`, `Panicked`.
+    pub states: Vec<State>,
+    /// The body it is an instance of; `None` for futures of crates that were not measured.
+    pub body: Option<Arc<Body>>,
+}
+
+impl Future {
+    /// The cache lines it touches at least, if it starts on one.
+    pub fn cache_lines(&self, line: u64) -> u64 {
+        self.size.div_ceil(line.max(1))
+    }
+}
+
+/// One variant of a future.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// `Unresumed`, `Suspend0`, …
+    pub name: Arc<str>,
+    /// Bytes up to the end of the last thing held, without the discriminant's.
+    pub size: u64,
+    /// Bytes between the things held.
+    pub padding: u64,
+    /// The `await` (or `yield`) this state waits at.
+    pub awaiting: Option<Span>,
+    /// Everything stored in it, by offset. Upvars too: the compiler prints them for every state.
+    pub held: Vec<Held>,
+}
+
+/// What a thing held is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HeldKind {
+    /// A variable of the body.
+    Local,
+    /// A captured variable or an argument.
+    Upvar,
+    /// The future being awaited.
+    Awaitee,
+    /// A drop flag: whether a variable that may have been moved out still has to be dropped.
+    Flag,
+    /// A value without a name.
+    Temporary,
+}
+
+/// A local, argument or awaitee stored in a state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Held {
+    /// The variable's name; the compiler's own (`__awaitee`, `.coroutine_field3`) where it has none.
+    pub name: Arc<str>,
+    /// What it is.
+    pub kind: HeldKind,
+    /// Readable type, where the dumps name it. In a generic body's words unless the compiler printed it.
+    pub ty: Option<Arc<str>>,
+    /// Bytes.
+    pub size: u64,
+    /// Bytes from the start of the future.
+    pub offset: u64,
+    /// Bytes, where printed.
+    pub align: Option<u64>,
+    /// Where it is declared; for an awaitee the awaited expression.
+    pub declared: Option<Span>,
+}

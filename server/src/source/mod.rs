@@ -1,0 +1,24 @@
+//! Where a future is in today's text, and positions that survive edits.
+//!
+//! Everything here is a pure function of texts and of spans the compiler printed; nothing reads
+//! the disk, and no text makes it panic.
+//!
+//! - [`Outline`]: the places in one text where a future can be ([`Site`]).
+//! - [`place`]: which site a compiled body belongs to, macros included.
+//! - [`relocate`]: where the sites of the measured text are in the text of today.
+//! - [`PositionMap`]: byte offsets, the compiler's positions and the editor's positions.
+
+mod attributes;
+mod outline;
+mod place;
+mod position;
+mod relocate;
+mod tokens;
+mod trees;
+
+pub use ra_ap_syntax::{TextRange, TextSize};
+
+pub use outline::{Outline, Site, SiteKind};
+pub use place::{Body, Place, PlacedKind, header_span, place};
+pub use position::{Encoding, Pos, PositionMap, apply_change};
+pub use relocate::{Match, relocate};

@@ -1,0 +1,607 @@
+//! The places in a text where a future can be.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use ra_ap_syntax::ast::{self, AstNode, HasName};
+use ra_ap_syntax::{
+    Edition, NodeOrToken, SourceFile, SyntaxKind, SyntaxNode, TextRange, TextSize, WalkEvent,
+};
+
+use super::attributes::{self, Attribute};
+use super::position::PositionMap;
+use super::tokens::{Token, Tokens};
+use super::trees;
+use crate::dump::{LineCol, Span};
+
+/// What stands at a [`Site`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SiteKind {
+    /// An `async fn` with a body.
+    AsyncFn,
+    /// An `async` or `async move` block.
+    AsyncBlock,
+    /// An `async |..|` closure.
+    AsyncClosure,
+    /// A `gen` or `async gen` block, closure or fn.
+    Gen,
+    /// A macro call, whether or not it makes a future.
+    MacroCall,
+    /// An attribute that may be a macro, on an item that is not itself an `async fn`.
+    AttrFn,
+}
+
+/// A place where a future can be. All ranges are byte ranges of the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// What stands there.
+    pub kind: SiteKind,
+    /// What the user wrote that makes the future: the keyword `async` (or `gen`), a macro's path
+    /// with its `!`, an attribute from `#` to `]`.
+    pub token: TextRange,
+    /// Where an inlay hint goes: after a fn's signature, after `async move`, after a closure's
+    /// header, after a macro's `!`.
+    pub hint: TextSize,
+    /// The name of a fn; `None` for other things and for a `$name` in a macro definition.
+    pub name: Option<TextRange>,
+    /// The whole thing: a fn from its first keyword on (no attributes, docs or visibility), a
+    /// block with `async move`, a macro call without the `;`, the item an attribute stands on.
+    pub range: TextRange,
+    /// `{ .. }` of a fn or block, a closure's body, a macro call's arguments with their brackets.
+    pub body: TextRange,
+    /// Enclosing items and the fn itself: `mod a::impl Foo<T> for Bar::fn apply`. Things within
+    /// one fn share its path.
+    pub path: Arc<str>,
+    /// Hash of the tokens of `range`, and of a fn's attributes that may be macros. White space and
+    /// comments do not count. The same in every process.
+    pub hash: u64,
+}
+
+/// What [`place`](super::place()) needs to know about a site beyond what users of it need.
+#[derive(Clone, Debug)]
+pub(super) struct Extra {
+    /// How many `{closure#N}` end the definition path of what is made here, as far as the text
+    /// tells.
+    pub(super) depth: u32,
+    /// Within which macro definition it stands.
+    pub(super) definition: Option<u32>,
+    /// An attribute makes it a plain fn that runs an async block.
+    pub(super) is_block: bool,
+    /// The attributes on it that may be macros.
+    pub(super) attributes: Vec<TextRange>,
+}
+
+/// A fn with a body, `async` or not.
+#[derive(Clone, Debug)]
+pub(super) struct FnItem {
+    pub(super) name: String,
+    pub(super) path: Arc<str>,
+    /// Without attributes.
+    pub(super) range: TextRange,
+    pub(super) body: TextRange,
+    pub(super) body_hash: u64,
+    pub(super) definition: Option<u32>,
+}
+
+/// A `macro_rules!` or `macro` item.
+#[derive(Clone, Debug)]
+pub(super) struct Definition {
+    pub(super) name: String,
+    pub(super) range: TextRange,
+}
+
+/// A text and the places in it where a future can be. A clone shares everything.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    map: PositionMap,
+    found: Arc<Found>,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    sites: Vec<Site>,
+    extras: Vec<Extra>,
+    fns: Vec<FnItem>,
+    definitions: Vec<Definition>,
+    /// `use` and `extern crate` items.
+    uses: Vec<TextRange>,
+    /// Closures that are not async.
+    closures: Vec<TextRange>,
+}
+
+impl Outline {
+    /// Finds the sites of a text, which may be broken in any way.
+    pub fn new(text: Arc<str>) -> Outline {
+        let map = PositionMap::new(text);
+        let found = Arc::new(find(map.text()));
+        Outline { map, found }
+    }
+
+    /// The text.
+    pub fn text(&self) -> &Arc<str> {
+        self.map.text()
+    }
+
+    /// The text with its lines.
+    pub fn positions(&self) -> &PositionMap {
+        &self.map
+    }
+
+    /// The sites, in the order of their `token`s. An index into them is what other modules keep.
+    pub fn sites(&self) -> &[Site] {
+        &self.found.sites
+    }
+
+    /// The byte offset of a position the compiler printed; `None` if the text has no such position.
+    pub fn offset(&self, at: LineCol) -> Option<TextSize> {
+        self.map.offset(at)
+    }
+
+    /// The compiler's position of a byte offset, which is clamped to the text.
+    pub fn line_col(&self, at: TextSize) -> LineCol {
+        self.map.line_col(at)
+    }
+
+    /// The byte range of a span in this text, whatever file it names.
+    pub fn range(&self, span: &Span) -> Option<TextRange> {
+        self.map.range(span)
+    }
+
+    /// The innermost site of the given kinds whose range holds the offset.
+    pub fn innermost(&self, at: TextSize, wanted: impl Fn(&Site) -> bool) -> Option<usize> {
+        self.sites()
+            .iter()
+            .enumerate()
+            .filter(|(_, site)| site.range.contains(at) && wanted(site))
+            .min_by_key(|(_, site)| site.range.len())
+            .map(|(i, _)| i)
+    }
+
+    pub(super) fn extra(&self, site: usize) -> &Extra {
+        &self.found.extras[site]
+    }
+
+    pub(super) fn fns(&self) -> &[FnItem] {
+        &self.found.fns
+    }
+
+    pub(super) fn definitions(&self) -> &[Definition] {
+        &self.found.definitions
+    }
+
+    pub(super) fn uses(&self) -> &[TextRange] {
+        &self.found.uses
+    }
+
+    pub(super) fn closures(&self) -> &[TextRange] {
+        &self.found.closures
+    }
+}
+
+/// Where the walk is.
+#[derive(Clone, Debug)]
+pub(super) struct Context {
+    pub(super) path: Arc<str>,
+    /// Enclosing closures and async bodies since the last item.
+    pub(super) depth: u32,
+    pub(super) definition: Option<u32>,
+    /// The enclosing impl or trait is `#[async_trait]`.
+    pub(super) async_trait: bool,
+}
+
+impl Context {
+    /// Inside an item.
+    pub(super) fn within(&self, keyword: &str, name: &str) -> Context {
+        let separator = if self.path.is_empty() { "" } else { "::" };
+        Context {
+            path: format!("{}{separator}{keyword} {name}", self.path).into(),
+            depth: 0,
+            definition: self.definition,
+            async_trait: false,
+        }
+    }
+
+    /// Inside closures or async bodies.
+    pub(super) fn deeper(&self, by: u32) -> Context {
+        Context { depth: self.depth + by, ..self.clone() }
+    }
+}
+
+/// A site before its tokens can be hashed.
+pub(super) struct Draft {
+    pub(super) kind: SiteKind,
+    pub(super) token: TextRange,
+    pub(super) hint: TextSize,
+    pub(super) name: Option<TextRange>,
+    pub(super) range: TextRange,
+    pub(super) body: TextRange,
+    pub(super) path: Arc<str>,
+    pub(super) depth: u32,
+    pub(super) definition: Option<u32>,
+    pub(super) attributes: Vec<Attribute>,
+    pub(super) async_trait: bool,
+}
+
+impl Draft {
+    /// An async block that is nothing but `token`, to be filled in.
+    pub(super) fn at(token: TextRange, inside: &Context) -> Draft {
+        Draft {
+            kind: SiteKind::AsyncBlock,
+            token,
+            hint: token.end(),
+            name: None,
+            range: token,
+            body: token,
+            path: inside.path.clone(),
+            depth: inside.depth,
+            definition: inside.definition,
+            attributes: Vec::new(),
+            async_trait: false,
+        }
+    }
+
+    pub(super) fn macro_call(path: TextRange, arguments: TextRange, context: &Context) -> Draft {
+        Draft {
+            kind: SiteKind::MacroCall,
+            range: path.cover(arguments),
+            body: arguments,
+            ..Draft::at(path, context)
+        }
+    }
+}
+
+/// What the walk has found so far.
+#[derive(Default)]
+pub(super) struct Drafts {
+    drafts: Vec<Draft>,
+    pub(super) fns: Vec<FnItem>,
+    definitions: Vec<Definition>,
+    uses: Vec<TextRange>,
+    closures: Vec<TextRange>,
+}
+
+impl Drafts {
+    pub(super) fn add(&mut self, draft: Draft) {
+        self.drafts.push(draft);
+    }
+
+    pub(super) fn define(&mut self, definition: Definition) -> u32 {
+        self.definitions.push(definition);
+        self.definitions.len() as u32 - 1
+    }
+}
+
+fn find(text: &str) -> Found {
+    // The parser wants no byte order mark.
+    let shift = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() as u32 } else { 0 };
+    let source = &text[shift as usize..];
+    // It is written to take any text; should it fail on one, that text has no sites.
+    let tree = catch_unwind(AssertUnwindSafe(|| SourceFile::parse(source, edition(source)).syntax_node()));
+    match tree {
+        Ok(root) => Walk { shift: TextSize::new(shift), text }.run(&root),
+        Err(_) => Found::default(),
+    }
+}
+
+/// The edition to parse as. `gen` became a keyword in 2024 and is a common name of methods before,
+/// so it is only read as one where a `gen` block or fn is likely meant.
+fn edition(text: &str) -> Edition {
+    if text.contains("gen_blocks") { Edition::Edition2024 } else { Edition::Edition2021 }
+}
+
+/// What is around the nodes within one.
+enum Within {
+    Same,
+    Other(Context),
+    /// Nothing to look at.
+    Nothing,
+}
+
+struct Walk<'a> {
+    shift: TextSize,
+    text: &'a str,
+}
+
+impl Walk<'_> {
+    fn run(&self, root: &SyntaxNode) -> Found {
+        let list = root
+            .descendants_with_tokens()
+            .filter_map(NodeOrToken::into_token)
+            .filter(|token| !token.kind().is_trivia())
+            .map(|token| Token { kind: token.kind(), range: token.text_range() + self.shift })
+            .collect();
+        let tokens = Tokens::new(self.text, list);
+        let mut drafts = Drafts::default();
+        let outside = Context { path: "".into(), depth: 0, definition: None, async_trait: false };
+        // What is around the nodes entered, with the level at which it was.
+        let mut stack = vec![(0, outside)];
+        let mut level = 0;
+        let mut preorder = root.preorder();
+        while let Some(event) = preorder.next() {
+            match event {
+                WalkEvent::Enter(node) => {
+                    level += 1;
+                    let Some((_, context)) = stack.last() else { break };
+                    match self.enter(&node, context, &tokens, &mut drafts) {
+                        Within::Same => (),
+                        Within::Nothing => preorder.skip_subtree(),
+                        Within::Other(inside) => stack.push((level, inside)),
+                    }
+                }
+                WalkEvent::Leave(_) => {
+                    stack.pop_if(|(entered, _)| *entered == level);
+                    level -= 1;
+                }
+            }
+        }
+        finish(drafts, &tokens)
+    }
+
+    /// Notes what is at the node, and tells what is within it.
+    fn enter(
+        &self,
+        node: &SyntaxNode,
+        context: &Context,
+        tokens: &Tokens<'_>,
+        drafts: &mut Drafts,
+    ) -> Within {
+        self.look(node, context, tokens, drafts).unwrap_or(Within::Same)
+    }
+
+    /// `None` for what the text leaves incomplete.
+    fn look(
+        &self,
+        node: &SyntaxNode,
+        context: &Context,
+        tokens: &Tokens<'_>,
+        drafts: &mut Drafts,
+    ) -> Option<Within> {
+        let within = match node.kind() {
+            SyntaxKind::ATTR => Within::Nothing,
+            SyntaxKind::USE | SyntaxKind::EXTERN_CRATE => {
+                drafts.uses.push(self.range(node));
+                Within::Nothing
+            }
+            SyntaxKind::FN => {
+                Within::Other(self.function(&ast::Fn::cast(node.clone())?, context, tokens, drafts))
+            }
+            SyntaxKind::MODULE | SyntaxKind::TRAIT | SyntaxKind::CONST | SyntaxKind::STATIC => {
+                let (keyword, name) = match node.kind() {
+                    SyntaxKind::MODULE => ("mod", ast::Module::cast(node.clone())?.name()),
+                    SyntaxKind::TRAIT => ("trait", ast::Trait::cast(node.clone())?.name()),
+                    SyntaxKind::CONST => ("const", ast::Const::cast(node.clone())?.name()),
+                    _ => ("static", ast::Static::cast(node.clone())?.name()),
+                };
+                let name = name.map(|it| it.text().to_string());
+                let inside = context.within(keyword, name.as_deref().unwrap_or("_"));
+                Within::Other(self.item(node, inside, tokens, drafts))
+            }
+            SyntaxKind::IMPL => {
+                let item = ast::Impl::cast(node.clone())?;
+                let mut header = String::new();
+                if let Some(it) = item.trait_() {
+                    header = format!("{} for ", self.words(it.syntax(), tokens));
+                }
+                if let Some(it) = item.self_ty() {
+                    header += &self.words(it.syntax(), tokens);
+                }
+                Within::Other(self.item(node, context.within("impl", &header), tokens, drafts))
+            }
+            SyntaxKind::STRUCT | SyntaxKind::ENUM | SyntaxKind::UNION => {
+                self.item(node, context.clone(), tokens, drafts);
+                Within::Same
+            }
+            SyntaxKind::BLOCK_EXPR => {
+                let block = ast::BlockExpr::cast(node.clone())?;
+                let keyword = block.async_token().or_else(|| block.gen_token());
+                let (Some(keyword), Some(list)) = (keyword, block.stmt_list()) else {
+                    return None;
+                };
+                let inside = context.deeper(1);
+                let (token, body) = (keyword.text_range() + self.shift, self.range(list.syntax()));
+                let is_gen = block.gen_token().is_some();
+                drafts.add(Draft {
+                    kind: if is_gen { SiteKind::Gen } else { SiteKind::AsyncBlock },
+                    hint: tokens.end_before(body.start()),
+                    range: token.cover(body),
+                    body,
+                    ..Draft::at(token, &inside)
+                });
+                Within::Other(inside)
+            }
+            SyntaxKind::CLOSURE_EXPR => {
+                let closure = ast::ClosureExpr::cast(node.clone())?;
+                let keyword = closure.async_token().or_else(|| closure.gen_token());
+                let (Some(keyword), Some(body)) = (keyword, closure.body()) else {
+                    drafts.closures.push(self.range(node));
+                    return Some(Within::Other(context.deeper(1)));
+                };
+                let inside = context.deeper(2);
+                let token = keyword.text_range() + self.shift;
+                let body = self.range(body.syntax());
+                let is_gen = closure.gen_token().is_some();
+                drafts.add(Draft {
+                    kind: if is_gen { SiteKind::Gen } else { SiteKind::AsyncClosure },
+                    hint: tokens.end_before(body.start()),
+                    range: token.cover(body),
+                    body,
+                    ..Draft::at(token, &inside)
+                });
+                Within::Other(inside)
+            }
+            SyntaxKind::MACRO_CALL => {
+                let call = ast::MacroCall::cast(node.clone())?;
+                let tree = call.token_tree()?;
+                let (arguments, excl) = (self.range(tree.syntax()), call.excl_token()?);
+                if let Some(path) = call.path() {
+                    let path = self.range(path.syntax()).cover(excl.text_range() + self.shift);
+                    drafts.add(Draft::macro_call(path, arguments, context));
+                }
+                let (first, end) = (tokens.index(arguments.start()), tokens.index(arguments.end()));
+                trees::scan(tokens, first, end, context.clone(), drafts);
+                Within::Nothing
+            }
+            SyntaxKind::MACRO_RULES | SyntaxKind::MACRO_DEF => {
+                let name = match node.kind() {
+                    SyntaxKind::MACRO_RULES => ast::MacroRules::cast(node.clone())?.name(),
+                    _ => ast::MacroDef::cast(node.clone())?.name(),
+                };
+                let range = self.range(node);
+                let name = name.map_or_else(String::new, |it| it.text().to_string());
+                let definition = Some(drafts.define(Definition { name, range }));
+                let (first, end) = (tokens.index(range.start()), tokens.index(range.end()));
+                trees::scan(tokens, first, end, Context { definition, ..context.clone() }, drafts);
+                Within::Nothing
+            }
+            _ => Within::Same,
+        };
+        Some(within)
+    }
+
+    fn function(
+        &self,
+        item: &ast::Fn,
+        context: &Context,
+        tokens: &Tokens<'_>,
+        drafts: &mut Drafts,
+    ) -> Context {
+        let name = item.name();
+        let text = name.as_ref().map(|it| it.text().to_string()).unwrap_or_default();
+        let mut inside = context.within("fn", &text);
+        let Some(body) = item.body() else { return inside };
+        let body = self.range(body.syntax());
+        let keyword = [item.default_token(), item.const_token(), item.async_token(), item.gen_token()]
+            .into_iter()
+            .chain([item.safe_token(), item.unsafe_token(), item.fn_token()])
+            .flatten()
+            .map(|it| it.text_range())
+            .chain(item.abi().map(|it| it.syntax().text_range()))
+            .min_by_key(|it| it.start());
+        let start = keyword.map_or(body.start(), |it| it.start() + self.shift);
+        let range = TextRange::new(start, body.end());
+        let attributes = attributes::before(tokens, tokens.index(start));
+        drafts.fns.push(FnItem {
+            name: text,
+            path: inside.path.clone(),
+            range,
+            body,
+            body_hash: 0,
+            definition: None,
+        });
+        let name = name.map(|it| self.range(it.syntax()));
+        let hint = tokens.end_before(body.start());
+        let Some(keyword) = item.async_token().or_else(|| item.gen_token()) else {
+            for attribute in &attributes {
+                drafts.add(Draft {
+                    kind: SiteKind::AttrFn,
+                    hint,
+                    name,
+                    range,
+                    body,
+                    ..Draft::at(attribute.range, &inside)
+                });
+            }
+            return inside;
+        };
+        inside.depth = 1;
+        drafts.add(Draft {
+            kind: if item.gen_token().is_some() { SiteKind::Gen } else { SiteKind::AsyncFn },
+            token: keyword.text_range() + self.shift,
+            hint,
+            name,
+            range,
+            body,
+            path: inside.path.clone(),
+            depth: 1,
+            definition: None,
+            attributes,
+            async_trait: context.async_trait,
+        });
+        inside
+    }
+
+    /// An item that is not a fn: the attributes on it are sites.
+    fn item(
+        &self,
+        node: &SyntaxNode,
+        mut inside: Context,
+        tokens: &Tokens<'_>,
+        drafts: &mut Drafts,
+    ) -> Context {
+        // Attributes, docs and visibility come first.
+        let first = node.children_with_tokens().find(|it| {
+            !it.kind().is_trivia() && !matches!(it.kind(), SyntaxKind::ATTR | SyntaxKind::VISIBILITY)
+        });
+        let Some(first) = first else { return inside };
+        let start = first.text_range().start() + self.shift;
+        let range = TextRange::new(start, self.range(node).end());
+        let body = node.last_child().map_or(range, |it| self.range(&it));
+        for attribute in attributes::before(tokens, tokens.index(start)) {
+            inside.async_trait |= attribute.is_async_trait();
+            drafts.add(Draft { kind: SiteKind::AttrFn, range, body, ..Draft::at(attribute.range, &inside) });
+        }
+        inside
+    }
+
+    fn range(&self, node: &SyntaxNode) -> TextRange {
+        node.text_range() + self.shift
+    }
+
+    /// The node's text without comments, white space normalised.
+    fn words(&self, node: &SyntaxNode, tokens: &Tokens<'_>) -> String {
+        let range = self.range(node);
+        let words: Vec<&str> =
+            (tokens.index(range.start())..tokens.index(range.end())).map(|i| tokens.word(i)).collect();
+        join(&words)
+    }
+}
+
+/// Words as they would be written: a space only between two that would run into one.
+pub(super) fn join(words: &[&str]) -> String {
+    let mut text = String::new();
+    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '\'';
+    for word in words {
+        if text.ends_with(is_word) && word.starts_with(is_word) || matches!(*word, "+" | "=") {
+            text.push(' ');
+        }
+        text.push_str(word);
+        if matches!(*word, "," | "+" | "=" | ";") {
+            text.push(' ');
+        }
+    }
+    text
+}
+
+/// Hashes and sorts.
+fn finish(drafts: Drafts, tokens: &Tokens<'_>) -> Found {
+    let Drafts { mut drafts, mut fns, definitions, uses, closures } = drafts;
+    drafts.sort_by_key(|draft| (draft.token.start(), draft.range.start()));
+    let mut found = Found { definitions, uses, closures, ..Found::default() };
+    for draft in drafts {
+        let own = &draft.attributes;
+        let hash = own.iter().fold(tokens.hash(draft.range), |hash, attribute| {
+            hash.rotate_left(1) ^ tokens.hash(attribute.range)
+        });
+        found.extras.push(Extra {
+            depth: draft.depth,
+            definition: draft.definition,
+            is_block: draft.async_trait || own.iter().any(Attribute::makes_block),
+            attributes: own.iter().map(|it| it.range).collect(),
+        });
+        found.sites.push(Site {
+            kind: draft.kind,
+            token: draft.token,
+            hint: draft.hint,
+            name: draft.name,
+            range: draft.range,
+            body: draft.body,
+            path: draft.path,
+            hash,
+        });
+    }
+    for item in &mut fns {
+        item.body_hash = tokens.hash(item.body);
+    }
+    found.fns = fns;
+    found
+}

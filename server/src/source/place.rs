@@ -1,0 +1,616 @@
+//! Which site a compiled body belongs to.
+//!
+//! The compiler gives a body one span. For what the user wrote himself it is the fn's `{..}`, the
+//! whole `async {..}`, or the closure's body. What a macro made has a span in the macro's
+//! definition, in another crate's file, on the attribute, or on some token the macro was given:
+//! then the other spans of the body and its definition path tell which call made it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ra_ap_syntax::TextRange;
+
+use super::outline::{FnItem, Outline, Site, SiteKind};
+use crate::dump::Span;
+
+/// What the compiler said about one coroutine's body.
+#[derive(Clone, Copy, Debug)]
+pub struct Body<'a> {
+    /// The span of the return place `_0` in the MIR dump.
+    pub span: &'a Span,
+    /// Other spans in that body, of any file.
+    pub spans: &'a [Span],
+    /// The definition path without the crate: `client`, `{impl#0}`, `get`, `{closure#0}`.
+    pub path: &'a [&'a str],
+    /// From `<impl at FILE:L:C: L:C>` in the body's header.
+    pub impl_span: Option<&'a Span>,
+}
+
+/// Where a future is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// A key of the map that was searched.
+    pub file: Arc<str>,
+    /// Index into [`Outline::sites`].
+    pub site: usize,
+    /// What the future is for the compiler.
+    pub kind: PlacedKind,
+    /// The site is not what the compiler made the future from: it is a macro call or an attribute,
+    /// or an `async fn` around which an attribute put another future.
+    pub made_by_macro: bool,
+}
+
+/// What the compiler's future is, even if it stands at a macro.
+///
+/// Neither the MIR dump nor names by definition path say this. It follows from the text; for an
+/// attribute or a macro of another crate that we do not know it is a guess, and a plain name
+/// (`{async block@..}`) knows better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PlacedKind {
+    /// The body of an `async fn`.
+    AsyncFn,
+    /// An async block.
+    AsyncBlock,
+    /// The body of an async closure.
+    AsyncClosure,
+    /// A `gen` or `async gen` block, closure or fn.
+    Gen,
+}
+
+/// Finds the site of a body in the crate's measured texts, whose keys are paths as the compiler
+/// prints them. `None` if nothing in them can have made it.
+pub fn place(files: &BTreeMap<Arc<str>, Outline>, body: &Body<'_>) -> Option<Place> {
+    let search = Search { files, body, depth: closures_at_end(body.path) };
+    search.own_text().or_else(|| search.foreign_macro())
+}
+
+/// The span by which plain `-Zprint-type-sizes` names the body: an async block's `async move` if
+/// its text is at hand (a macro definition's too), otherwise the whole span of the body.
+///
+/// What is not at hand, and keeps its whole span: a block that a `macro_rules!` of another crate
+/// makes.
+pub fn header_span(files: &BTreeMap<Arc<str>, Outline>, body: &Body<'_>) -> Span {
+    let block = files.get(&body.span.file).and_then(|outline| {
+        let range = outline.range(body.span)?;
+        let depth = closures_at_end(body.path);
+        let site = &outline.sites()[exact(outline, range, depth)?];
+        let is_block = matches!(site.kind, SiteKind::AsyncBlock | SiteKind::Gen);
+        (is_block && site.range == range).then_some((outline, site))
+    });
+    match block {
+        Some((outline, site)) => Span {
+            file: body.span.file.clone(),
+            start: outline.line_col(site.range.start()),
+            end: outline.line_col(site.hint),
+        },
+        None => body.span.clone(),
+    }
+}
+
+/// How many closures end a definition path: 1 for an `async fn`'s body, 2 for what is in it.
+fn closures_at_end(path: &[&str]) -> u32 {
+    let is_closure = |it: &&&str| it.starts_with("{closure") || it.starts_with("{synthetic");
+    path.iter().rev().take_while(is_closure).count() as u32
+}
+
+/// The site of which the compiler gives exactly this span to the body.
+fn exact(outline: &Outline, range: TextRange, depth: u32) -> Option<usize> {
+    let is_it = |site: &Site| match site.kind {
+        SiteKind::AsyncBlock => site.range == range,
+        SiteKind::AsyncFn | SiteKind::AsyncClosure => site.body == range,
+        SiteKind::Gen => site.range == range || site.body == range,
+        SiteKind::MacroCall | SiteKind::AttrFn => false,
+    };
+    (0..outline.sites().len())
+        .filter(|&i| is_it(&outline.sites()[i]))
+        // `async || async {}`: the closure's body and the block have one span, and only the number
+        // of closures in the path tells them apart.
+        .min_by_key(|&i| outline.extra(i).depth.abs_diff(depth))
+}
+
+/// A macro call in the user's text.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    file: &'a Arc<str>,
+    outline: &'a Outline,
+    index: usize,
+    site: &'a Site,
+}
+
+impl<'a> Call<'a> {
+    /// The macro's path without `!`.
+    fn path(&self) -> &'a str {
+        self.outline.text()[self.site.token].trim_end_matches('!').trim_end()
+    }
+
+    /// The last segment of the macro's path.
+    fn name(&self) -> &'a str {
+        last_segment(self.path())
+    }
+
+    fn arguments(&self) -> &'a str {
+        &self.outline.text()[self.site.body]
+    }
+}
+
+fn last_segment(path: &str) -> &str {
+    path.rsplit("::").next().unwrap_or(path).trim()
+}
+
+struct Search<'a> {
+    files: &'a BTreeMap<Arc<str>, Outline>,
+    body: &'a Body<'a>,
+    depth: u32,
+}
+
+impl<'a> Search<'a> {
+    /// The body's span lies in one of the texts.
+    fn own_text(&self) -> Option<Place> {
+        let (file, outline) = self.files.get_key_value(&self.body.span.file)?;
+        let range = outline.range(self.body.span)?;
+        let site = exact(outline, range, self.depth);
+        if let Some(definition) = self.definition(outline, range) {
+            return self.local_macro(outline, definition, site).or_else(|| {
+                let site = site.or_else(|| innermost(outline, range, |site| is_future(site.kind)))?;
+                Some(self.at(file, outline, site, true))
+            });
+        }
+        if let Some(site) = site {
+            return Some(self.at(file, outline, site, false));
+        }
+        if let Some(site) = self.by_attribute(outline, range) {
+            return Some(self.at(file, outline, site, true));
+        }
+        // `#[async_trait]` gives the block the span of the fn's `async`; others take the name.
+        let header = innermost(outline, range, |site| {
+            site.kind == SiteKind::AsyncFn && range.end() <= site.body.start()
+        });
+        // A body that was given to a macro: `make_fn!(name, { .. })`.
+        let call = || innermost(outline, range, |site| site.kind == SiteKind::MacroCall);
+        let around = || innermost(outline, range, |site| is_future(site.kind));
+        let site = header.or_else(call).or_else(around)?;
+        Some(self.at(file, outline, site, true))
+    }
+
+    /// The index of the innermost macro definition that holds the range.
+    fn definition(&self, outline: &Outline, range: TextRange) -> Option<usize> {
+        let all = outline.definitions().iter().enumerate();
+        all.filter(|(_, it)| it.range.contains_range(range))
+            .min_by_key(|(_, it)| it.range.len())
+            .map(|(i, _)| i)
+    }
+
+    /// The span lies in an attribute: on an `async fn`, on another item, or on the impl or trait
+    /// that holds the fn.
+    fn by_attribute(&self, outline: &Outline, range: TextRange) -> Option<usize> {
+        let sites = outline.sites();
+        let on_fn = (0..sites.len()).find(|&i| {
+            is_future(sites[i].kind) && outline.extra(i).attributes.iter().any(|it| it.contains_range(range))
+        });
+        on_fn.or_else(|| {
+            let attribute = sites
+                .iter()
+                .position(|site| site.kind == SiteKind::AttrFn && site.token.contains_range(range))?;
+            let name = self.fn_name()?;
+            let inside = sites.iter().position(|site| {
+                site.kind == SiteKind::AsyncFn
+                    && sites[attribute].range.contains_range(site.range)
+                    && site.name.is_some_and(|it| raw(&outline.text()[it]) == name)
+            });
+            inside.or(Some(attribute))
+        })
+    }
+
+    /// The call of a macro of this crate that made the body.
+    fn local_macro(&self, home: &Outline, definition: usize, made: Option<usize>) -> Option<Place> {
+        let name = home.definitions()[definition].name.as_str();
+        let names = self.callers(name);
+        let calls: Vec<Call<'_>> = self.calls().filter(|call| names.contains(&call.name())).collect();
+        let best = self
+            .most_spans(&calls)
+            .or_else(|| self.given_name(&calls))
+            .or_else(|| self.in_named_fn(&calls, home, definition))
+            .or_else(|| (calls.len() == 1).then(|| calls[0]))?;
+        let mut place = self.at(best.file, best.outline, best.index, true);
+        if let Some(made) = made {
+            place.kind = self.kind(home, made);
+        }
+        Some(place)
+    }
+
+    /// The body's span lies in a file of another crate.
+    fn foreign_macro(&self) -> Option<Place> {
+        let origin = crate_of(&self.body.span.file);
+        let all: Vec<Call<'_>> = self.calls().filter(|call| !makes_no_future(call.name())).collect();
+        let ours: Vec<Call<'_>> = all
+            .iter()
+            .copied()
+            .filter(|call| origin.as_deref().is_some_and(|it| comes_from(call, it)))
+            .collect();
+        let fns = self.named_fns();
+        let within = |calls: &[Call<'a>]| -> Option<Call<'a>> {
+            let inside: Vec<_> = calls.iter().copied().filter(|call| is_within(call, &fns)).collect();
+            // Nothing of the user's text is left in the body: take the macros of the fn in order.
+            let number = self.body.path.last().and_then(|it| number(it)).unwrap_or(0);
+            inside.get(number.min(inside.len().wrapping_sub(1))).copied()
+        };
+        let call = self
+            .most_spans(&ours)
+            .or_else(|| within(&ours))
+            .or_else(|| self.most_spans(&all))
+            .or_else(|| within(&all))
+            .or_else(|| self.given_name(&all));
+        if let Some(call) = call {
+            return Some(self.at(call.file, call.outline, call.index, true));
+        }
+        // An attribute on the fn.
+        fns.iter().find_map(|&(file, outline, item)| {
+            let site = outline.sites().iter().position(|site| match site.kind {
+                SiteKind::AsyncFn => site.body == item.body,
+                SiteKind::AttrFn => site.range == item.range,
+                _ => false,
+            })?;
+            Some(self.at(file, outline, site, true))
+        })
+    }
+
+    fn at(&self, file: &Arc<str>, outline: &Outline, site: usize, made_by_macro: bool) -> Place {
+        let kind = self.kind(outline, site);
+        let made_by_macro = made_by_macro
+            || (outline.sites()[site].kind == SiteKind::AsyncFn && kind == PlacedKind::AsyncBlock);
+        Place { file: file.clone(), site, kind, made_by_macro }
+    }
+
+    fn kind(&self, outline: &Outline, site: usize) -> PlacedKind {
+        match outline.sites()[site].kind {
+            SiteKind::AsyncBlock => PlacedKind::AsyncBlock,
+            SiteKind::AsyncClosure => PlacedKind::AsyncClosure,
+            SiteKind::Gen => PlacedKind::Gen,
+            // `#[instrument]` puts a block into the fn, `#[tokio::main]` and `#[async_trait]` make
+            // the fn's body one.
+            SiteKind::AsyncFn if self.depth >= 2 || outline.extra(site).is_block => PlacedKind::AsyncBlock,
+            SiteKind::AsyncFn => PlacedKind::AsyncFn,
+            SiteKind::MacroCall | SiteKind::AttrFn if self.depth >= 2 => PlacedKind::AsyncBlock,
+            // A macro within the fn that the path names makes a block, one that makes the fn a fn.
+            SiteKind::MacroCall => {
+                let range = outline.sites()[site].range;
+                let is_in_fn = outline
+                    .fns()
+                    .iter()
+                    .any(|it| Some(raw(&it.name)) == self.fn_name() && it.body.contains_range(range));
+                if is_in_fn { PlacedKind::AsyncBlock } else { PlacedKind::AsyncFn }
+            }
+            SiteKind::AttrFn => PlacedKind::AsyncFn,
+        }
+    }
+
+    /// All macro calls in the user's text, those in macro definitions left out.
+    fn calls(&self) -> impl Iterator<Item = Call<'a>> {
+        self.files.iter().flat_map(|(file, outline)| {
+            outline.sites().iter().enumerate().filter_map(move |(index, site)| {
+                let is_call = site.kind == SiteKind::MacroCall && outline.extra(index).definition.is_none();
+                is_call.then_some(Call { file, outline, index, site })
+            })
+        })
+    }
+
+    /// A macro of this crate and those that call it in their own definitions.
+    fn callers(&self, name: &'a str) -> Vec<&'a str> {
+        let mut names = vec![name];
+        let mut next = 0;
+        while let Some(&name) = names.get(next) {
+            next += 1;
+            for outline in self.files.values() {
+                for (index, site) in outline.sites().iter().enumerate() {
+                    let Some(within) = outline.extra(index).definition else { continue };
+                    let called = outline.text()[site.token].trim_end_matches('!').trim_end();
+                    let caller = outline.definitions()[within as usize].name.as_str();
+                    if site.kind == SiteKind::MacroCall
+                        && last_segment(called) == name
+                        && !names.contains(&caller)
+                    {
+                        names.push(caller);
+                    }
+                }
+            }
+        }
+        names
+    }
+
+    /// The call that holds most of the body's spans; of two with as many, the inner one.
+    fn most_spans(&self, calls: &[Call<'a>]) -> Option<Call<'a>> {
+        let mut counts = vec![0usize; calls.len()];
+        for span in self.body.spans {
+            let Some(outline) = self.files.get(&span.file) else { continue };
+            let Some(range) = outline.range(span) else { continue };
+            for (call, count) in calls.iter().zip(&mut counts) {
+                // The whole call is the span of everything some procedural macros make.
+                if *call.file == span.file && call.site.range.contains_range(range) {
+                    *count += 1;
+                }
+            }
+        }
+        let best = (0..calls.len())
+            .filter(|&i| counts[i] > 0)
+            .max_by_key(|&i| (counts[i], std::cmp::Reverse(calls[i].site.range.len())))?;
+        Some(calls[best])
+    }
+
+    /// The only call that was given the name of the fn that the body is in.
+    fn given_name(&self, calls: &[Call<'a>]) -> Option<Call<'a>> {
+        let name = self.fn_name()?;
+        let mut given = calls.iter().filter(|call| has_word(call.arguments(), name));
+        let first = given.next()?;
+        given.next().is_none().then_some(*first)
+    }
+
+    /// The call within the fn that the path names.
+    fn in_named_fn(&self, calls: &[Call<'a>], home: &Outline, definition: usize) -> Option<Call<'a>> {
+        let fns = self.named_fns();
+        let inside: Vec<_> = calls.iter().copied().filter(|call| is_within(call, &fns)).collect();
+        match (&*inside, &*fns) {
+            ([only], _) => Some(*only),
+            ([_, ..], &[(_, outline, item)]) => {
+                let index = self.nth_call(&inside, outline, item, home, definition)?;
+                inside.get(index).copied()
+            }
+            _ => None,
+        }
+    }
+
+    /// Which of several calls of one macro in one fn made the body, from the number in its
+    /// `{closure#N}`: the compiler numbers the closures and async blocks that stand in the fn
+    /// first, then those of macros in the order of their calls. Only where nothing else can have
+    /// taken a number.
+    fn nth_call(
+        &self,
+        calls: &[Call<'a>],
+        outline: &Outline,
+        item: &FnItem,
+        home: &Outline,
+        definition: usize,
+    ) -> Option<usize> {
+        let count_of = |definition: usize| {
+            let sites = home.sites().iter().enumerate();
+            sites
+                .filter(|&(i, site)| {
+                    is_future(site.kind) && home.extra(i).definition == Some(definition as u32)
+                })
+                .count()
+        };
+        let text = &home.text()[home.definitions()[definition].range];
+        if count_of(definition) != 1 || text.contains('|') {
+            return None;
+        }
+        let sites = || {
+            outline
+                .sites()
+                .iter()
+                .filter(|site| item.body.contains_range(site.range) && site.range != item.range)
+        };
+        let others = sites().filter(|site| {
+            site.kind == SiteKind::MacroCall && calls.iter().all(|call| call.site.range != site.range)
+        });
+        for other in others {
+            let name = outline.text()[other.token].trim_end_matches('!').trim_end();
+            if !is_standard(last_segment(name)) || outline.text()[other.body].contains('|') {
+                return None;
+            }
+        }
+        if sites().any(|site| {
+            is_future(site.kind) && calls.iter().any(|it| it.site.body.contains_range(site.range))
+        }) {
+            return None;
+        }
+        let is_async = outline.sites().iter().any(|it| it.body == item.body && is_future(it.kind));
+        if self.depth != u32::from(is_async) + 1 {
+            return None;
+        }
+        let blocks: Vec<TextRange> = sites()
+            .filter(|site| is_future(site.kind))
+            .map(|site| site.range)
+            .chain(outline.closures().iter().copied().filter(|it| item.body.contains_range(*it)))
+            .chain(
+                outline
+                    .fns()
+                    .iter()
+                    .map(|it| it.range)
+                    .filter(|it| item.body.contains_range(*it) && *it != item.range),
+            )
+            .collect();
+        let is_direct =
+            |range: TextRange| blocks.iter().all(|outer| *outer == range || !outer.contains_range(range));
+        if !calls.iter().all(|call| is_direct(call.site.range)) {
+            return None;
+        }
+        let is_fn = |range: TextRange| outline.fns().iter().any(|it| it.range == range);
+        let before = blocks.iter().filter(|it| is_direct(**it) && !is_fn(**it)).count();
+        let number = self.body.path.last().and_then(|it| number(it))?;
+        number.checked_sub(before)
+    }
+
+    /// The name of the innermost fn (or const, or static) of the path.
+    fn fn_name(&self) -> Option<&'a str> {
+        self.body.path.iter().rev().find(|it| !it.starts_with('{')).map(|it| raw(it))
+    }
+
+    /// The fns that the path can mean.
+    fn named_fns(&self) -> Vec<(&'a Arc<str>, &'a Outline, &'a FnItem)> {
+        let Some(name) = self.fn_name() else { return Vec::new() };
+        let in_impl = self.body.path.iter().any(|it| it.starts_with("{impl"));
+        let mut best = 0;
+        let mut found = Vec::new();
+        for (file, outline) in self.files {
+            for item in outline.fns() {
+                let is_it = raw(&item.name) == name
+                    && item.definition.is_none()
+                    && item.path.contains("impl ") == in_impl;
+                if !is_it {
+                    continue;
+                }
+                let score = self.score(file, outline, item);
+                if score > best || found.is_empty() {
+                    found.clear();
+                    best = score;
+                }
+                if score == best {
+                    found.push((file, outline, item));
+                }
+            }
+        }
+        found
+    }
+
+    /// How well a fn fits the path and the impl: the impl that starts last before it counts most,
+    /// then each module of the path that its text or file has.
+    fn score(&self, file: &str, outline: &Outline, item: &FnItem) -> usize {
+        let mut score = 0;
+        if let Some(span) = self.body.impl_span
+            && &*span.file == file
+            && let Some(header) = outline.range(span)
+            && header.start() <= item.range.start()
+        {
+            // Less than 4 GiB away: nearer is more.
+            let distance = usize::from(item.range.start() - header.start());
+            score += (u32::MAX as usize - distance) * 64;
+        }
+        for segment in self.body.path.iter().filter(|it| !it.starts_with('{')) {
+            let segment = raw(segment);
+            let is_in_text = item.path.split("::").any(|it| {
+                ["mod ", "fn ", "trait "]
+                    .iter()
+                    .any(|word| it.strip_prefix(word).is_some_and(|it| raw(it) == segment))
+            });
+            let is_in_file = file.split(['/', '\\']).any(|it| it.trim_end_matches(".rs") == segment);
+            score += usize::from(is_in_text || is_in_file);
+        }
+        score
+    }
+}
+
+fn is_within(call: &Call<'_>, fns: &[(&Arc<str>, &Outline, &FnItem)]) -> bool {
+    fns.iter().any(|&(file, _, item)| file == call.file && item.body.contains_range(call.site.range))
+}
+
+fn is_future(kind: SiteKind) -> bool {
+    !matches!(kind, SiteKind::MacroCall | SiteKind::AttrFn)
+}
+
+/// The smallest site that holds the range.
+fn innermost(outline: &Outline, range: TextRange, wanted: impl Fn(&Site) -> bool) -> Option<usize> {
+    let sites = outline.sites().iter().enumerate();
+    sites
+        .filter(|(_, site)| site.range.contains_range(range) && wanted(site))
+        .min_by_key(|(_, site)| site.range.len())
+        .map(|(i, _)| i)
+}
+
+/// A name without `r#`.
+fn raw(name: &str) -> &str {
+    name.trim_start_matches("r#")
+}
+
+/// The number in `{closure#3}`.
+fn number(segment: &str) -> Option<usize> {
+    segment.split_once('#')?.1.trim_end_matches('}').parse().ok()
+}
+
+/// The crate that a source file belongs to, from a path as cargo lays them out:
+/// `../async-stream-0.3.6/src/lib.rs` is of `async_stream`.
+fn crate_of(file: &str) -> Option<String> {
+    let parts: Vec<&str> = file.split(['/', '\\']).collect();
+    let folder = parts[..parts.iter().rposition(|it| *it == "src")?].last()?;
+    let is_version = |it: &str| it.starts_with(|c: char| c.is_ascii_digit()) && it.contains('.');
+    let name = folder.match_indices('-').find(|(at, _)| is_version(&folder[at + 1..]));
+    let name = name.map_or(*folder, |(at, _)| &folder[..at]);
+    (!name.is_empty()).then(|| name.replace('-', "_"))
+}
+
+/// Whether the called macro is one of that crate's: by its path, or by a `use` in its file.
+fn comes_from(call: &Call<'_>, origin: &str) -> bool {
+    let (path, name) = (call.path(), call.name());
+    if path != name {
+        return has_word(path, origin);
+    }
+    call.outline.uses().iter().any(|&range| {
+        let item = &call.outline.text()[range];
+        has_word(item, origin) && (has_word(item, name) || item.contains('*') || item.contains("extern"))
+    })
+}
+
+/// Whether the name stands in the text as a word.
+fn has_word(text: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    !name.is_empty()
+        && text
+            .match_indices(name)
+            .any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part))
+}
+
+/// Macros of the standard library that make no closure of their own.
+fn is_standard(name: &str) -> bool {
+    matches!(
+        name,
+        "assert"
+            | "assert_eq"
+            | "assert_ne"
+            | "cfg"
+            | "column"
+            | "concat"
+            | "dbg"
+            | "debug_assert"
+            | "debug_assert_eq"
+            | "debug_assert_ne"
+            | "env"
+            | "eprint"
+            | "eprintln"
+            | "file"
+            | "format"
+            | "format_args"
+            | "include_bytes"
+            | "include_str"
+            | "line"
+            | "matches"
+            | "module_path"
+            | "option_env"
+            | "panic"
+            | "print"
+            | "println"
+            | "stringify"
+            | "todo"
+            | "unimplemented"
+            | "unreachable"
+            | "vec"
+            | "write"
+            | "writeln"
+    )
+}
+
+/// Well-known macros that make no future of their own, whatever is in their arguments.
+fn makes_no_future(name: &str) -> bool {
+    is_standard(name)
+        || matches!(
+            name,
+            "anyhow"
+                | "bail"
+                | "debug"
+                | "debug_span"
+                | "ensure"
+                | "error"
+                | "error_span"
+                | "event"
+                | "info"
+                | "info_span"
+                | "join"
+                | "json"
+                | "log"
+                | "pin"
+                | "select"
+                | "span"
+                | "trace"
+                | "trace_span"
+                | "try_join"
+                | "warn"
+                | "warn_span"
+        )
+}

@@ -1,0 +1,305 @@
+//! Sites within macro arguments and macro definitions, where there is no syntax tree.
+//!
+//! What a macro does with its tokens is its own business; but where the user wrote `async move {`
+//! in them, that is what he wrote, and the compiler's span leads there.
+
+use ra_ap_syntax::{TextRange, TextSize};
+
+use super::attributes;
+use super::outline::{Context, Definition, Draft, Drafts, SiteKind, join};
+use super::tokens::Tokens;
+
+/// Finds the sites in the tokens from `first` to (not including) `end`.
+pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Context, drafts: &mut Drafts) {
+    let mut stack = vec![(end, context)];
+    let mut at = first;
+    while at < end {
+        while stack.len() > 1 && stack.last().is_some_and(|&(until, _)| at >= until) {
+            stack.pop();
+        }
+        let Some((_, context)) = stack.last().cloned() else { return };
+        let mut enter = |until: usize, context: Context| stack.push((until, context));
+        match tokens.word(at) {
+            "async" | "gen" => at = async_thing(tokens, at, end, &context, drafts, &mut enter),
+            "fn" => {
+                at = match signature(tokens, at, end, &context) {
+                    Some(fun) => {
+                        let inside = context.within("fn", fun.name);
+                        drafts.fns.push(fun.item(tokens, &inside));
+                        enter(fun.last + 1, inside);
+                        fun.open
+                    }
+                    None => at + 1,
+                }
+            }
+            "mod" | "trait" if tokens.is_name(at + 1) => {
+                if let Some((open, close)) = header_end(tokens, at + 2, end) {
+                    let mut inside = context.within(tokens.word(at), tokens.word(at + 1));
+                    inside.async_trait = owner_is_async_trait(tokens, at);
+                    enter(close, inside);
+                    at = open;
+                }
+                at += 1;
+            }
+            "impl" if starts_item(tokens, at, first) => {
+                if let Some((open, close)) = header_end(tokens, at + 1, end) {
+                    let header: Vec<&str> = (at + 1..open).map(|i| tokens.word(i)).collect();
+                    let mut inside = context.within("impl", &join(&header));
+                    inside.async_trait = owner_is_async_trait(tokens, at);
+                    enter(close, inside);
+                    at = open;
+                }
+                at += 1;
+            }
+            "macro_rules" if tokens.word(at + 1) == "!" && tokens.is_name(at + 2) => {
+                if let Some(close) = tokens.group(at + 3, "([{") {
+                    let definition = drafts.define(Definition {
+                        name: tokens.word(at + 2).to_owned(),
+                        range: tokens.cover(at, close),
+                    });
+                    enter(close, Context { definition: Some(definition), ..context });
+                }
+                at += 3;
+            }
+            "!" if at > first && tokens.is_name(at - 1) => {
+                if let Some(close) = tokens.group(at + 1, "([{") {
+                    let path = path_start(tokens, at - 1, first);
+                    drafts.add(Draft::macro_call(
+                        tokens.cover(path, at),
+                        tokens.cover(at + 1, close),
+                        &context,
+                    ));
+                }
+                at += 1;
+            }
+            _ => at += 1,
+        }
+    }
+}
+
+/// What starts with `async` or `gen` at `at`; gives where to go on.
+fn async_thing(
+    tokens: &Tokens<'_>,
+    at: usize,
+    end: usize,
+    context: &Context,
+    drafts: &mut Drafts,
+    enter: &mut impl FnMut(usize, Context),
+) -> usize {
+    let is_async = tokens.word(at) == "async";
+    let mut next = at + 1;
+    let is_gen = !is_async || (tokens.word(next) == "gen" && next < end);
+    if is_async && is_gen {
+        next += 1;
+    }
+    while next < end && matches!(tokens.word(next), "move" | "static" | "unsafe" | "extern") {
+        next += 1;
+        if tokens.word(next).starts_with('"') {
+            next += 1;
+        }
+    }
+    if next >= end {
+        return at + 1;
+    }
+    let kind = |plain| if is_gen { SiteKind::Gen } else { plain };
+    let token = tokens.range(at);
+    match tokens.word(next) {
+        "fn" => {
+            let Some(fun) = signature(tokens, next, end, context) else { return next + 1 };
+            let keyword = first_keyword(tokens, at);
+            let inside = Context { depth: 1, ..context.within("fn", fun.name) };
+            drafts.fns.push(fun.item(tokens, &inside));
+            drafts.add(Draft {
+                kind: kind(SiteKind::AsyncFn),
+                token,
+                hint: fun.hint(tokens),
+                name: fun.name_range,
+                range: tokens.cover(keyword, fun.last),
+                body: tokens.cover(fun.open, fun.last),
+                path: inside.path.clone(),
+                depth: 1,
+                definition: context.definition,
+                attributes: attributes::before(tokens, keyword),
+                async_trait: context.async_trait,
+            });
+            enter(fun.last + 1, inside);
+            fun.open
+        }
+        "{" => {
+            let Some(close) = tokens.group(next, "{").filter(|&it| it < end) else { return next };
+            let inside = context.deeper(1);
+            drafts.add(Draft {
+                kind: kind(SiteKind::AsyncBlock),
+                token,
+                hint: tokens.range(next - 1).end(),
+                range: tokens.cover(at, close),
+                body: tokens.cover(next, close),
+                ..Draft::at(token, &inside)
+            });
+            enter(close, inside);
+            next + 1
+        }
+        // `async move $block` of a definition
+        "$" if context.definition.is_some() && next + 1 < end => {
+            let inside = context.deeper(1);
+            drafts.add(Draft {
+                kind: kind(SiteKind::AsyncBlock),
+                token,
+                hint: tokens.range(next - 1).end(),
+                range: tokens.cover(at, next + 1),
+                body: tokens.cover(next, next + 1),
+                ..Draft::at(token, &inside)
+            });
+            next + 1
+        }
+        "|" | "||" => {
+            let mut params = next;
+            if tokens.word(params) == "|" {
+                params += 1;
+                while params < end && tokens.word(params) != "|" && !tokens.is_closing(params) {
+                    params = tokens.group(params, "([{").unwrap_or(params) + 1;
+                }
+            }
+            let mut body = params + 1;
+            if tokens.word(body).starts_with('-') {
+                body = header_end(tokens, body, end).map_or(body, |(open, _)| open);
+            }
+            if body >= end || tokens.is_closing(body) {
+                return next + 1;
+            }
+            let last = match tokens.group(body, "{") {
+                Some(close) if close < end => close,
+                _ => {
+                    let mut at = body;
+                    while at < end && !tokens.is_closing(at) && !matches!(tokens.word(at), "," | ";") {
+                        at = tokens.group(at, "([{").unwrap_or(at) + 1;
+                    }
+                    at.min(end).max(body + 1) - 1
+                }
+            };
+            let inside = context.deeper(2);
+            drafts.add(Draft {
+                kind: kind(SiteKind::AsyncClosure),
+                token,
+                hint: tokens.range(body - 1).end(),
+                range: tokens.cover(at, last),
+                body: tokens.cover(body, last),
+                ..Draft::at(token, &inside)
+            });
+            enter(last + 1, inside);
+            next + 1
+        }
+        _ => at + 1,
+    }
+}
+
+/// A fn in tokens.
+struct Fun<'a> {
+    name: &'a str,
+    /// `None` for a `$name`.
+    name_range: Option<TextRange>,
+    /// The body's first and last token.
+    open: usize,
+    last: usize,
+}
+
+impl Fun<'_> {
+    fn hint(&self, tokens: &Tokens<'_>) -> TextSize {
+        tokens.range(self.open.saturating_sub(1)).end()
+    }
+
+    fn item(&self, tokens: &Tokens<'_>, inside: &Context) -> super::outline::FnItem {
+        super::outline::FnItem {
+            name: self.name.to_owned(),
+            path: inside.path.clone(),
+            range: tokens.cover(self.open, self.last),
+            body: tokens.cover(self.open, self.last),
+            body_hash: 0,
+            definition: inside.definition,
+        }
+    }
+}
+
+/// The fn whose `fn` is at `at`, if it has a name and a body.
+fn signature<'a>(tokens: &Tokens<'a>, at: usize, end: usize, context: &Context) -> Option<Fun<'a>> {
+    let mut next = at + 1;
+    let is_variable = tokens.word(next) == "$";
+    if is_variable {
+        next += 1;
+    }
+    let is_name = tokens.is_name(next) || is_variable;
+    if next >= end || !is_name {
+        return None;
+    }
+    let name = tokens.word(next);
+    let name_range = (!is_variable).then(|| tokens.range(next));
+    next += 1;
+    while next < end && !tokens.is_closing(next) && tokens.word(next) != ";" {
+        match tokens.group(next, "([{") {
+            // `-> Array<{ N }>`
+            Some(close) if tokens.word(next) == "{" && tokens.word(next - 1) == "<" => next = close,
+            Some(close) if tokens.word(next) == "{" && close < end => {
+                return Some(Fun { name, name_range, open: next, last: close });
+            }
+            Some(close) => next = close,
+            None => (),
+        }
+        next += 1;
+    }
+    // `fn $name() $body` of a definition
+    let has_body = context.definition.is_some() && next >= at + 4 && tokens.word(next - 2) == "$";
+    has_body.then(|| Fun { name, name_range, open: next - 2, last: next - 1 })
+}
+
+/// The first keyword of the fn whose `async` is at `at`.
+fn first_keyword(tokens: &Tokens<'_>, at: usize) -> usize {
+    let mut first = at;
+    while first > 0 && matches!(tokens.word(first - 1), "const" | "default") {
+        first -= 1;
+    }
+    first
+}
+
+/// The braces that end an item's header.
+fn header_end(tokens: &Tokens<'_>, mut at: usize, end: usize) -> Option<(usize, usize)> {
+    while at < end && !tokens.is_closing(at) && tokens.word(at) != ";" {
+        match tokens.group(at, "([{") {
+            Some(close) if tokens.word(at) == "{" => return (close < end).then_some((at, close)),
+            Some(close) => at = close + 1,
+            None => at += 1,
+        }
+    }
+    None
+}
+
+/// Whether an `impl` is an item and not a type.
+fn starts_item(tokens: &Tokens<'_>, at: usize, first: usize) -> bool {
+    at == first || matches!(tokens.word(at - 1), "{" | "}" | ";" | "]" | "unsafe" | "default" | "(")
+}
+
+fn owner_is_async_trait(tokens: &Tokens<'_>, at: usize) -> bool {
+    let first = if at > 0 && tokens.word(at - 1) == "unsafe" { at - 1 } else { at };
+    attributes::before(tokens, first).iter().any(attributes::Attribute::is_async_trait)
+}
+
+/// The first token of the path whose last name is at `at`.
+fn path_start(tokens: &Tokens<'_>, at: usize, first: usize) -> usize {
+    let mut start = at;
+    loop {
+        let mut colons = start;
+        while colons > first && tokens.word(colons - 1).starts_with(':') {
+            colons -= 1;
+        }
+        if colons == start {
+            return start;
+        }
+        let before = colons.checked_sub(1).filter(|&it| it >= first);
+        match before {
+            Some(it) if tokens.is_name(it) || matches!(tokens.word(it), "crate" | "self" | "super") => {
+                start = it;
+            }
+            // `$crate::m!`
+            _ => return start,
+        }
+    }
+}
