@@ -27,12 +27,25 @@ pub fn measure(
     cancel: &Cancel,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Measurement, BuildError> {
-    let project = Project::open(request)?;
+    measure_project(&Project::open(request)?, request, previous, cancel, on_event)
+}
+
+/// As [`measure`], for a project that was opened before.
+///
+/// # Errors
+/// See [`BuildError`].
+pub fn measure_project(
+    project: &Project,
+    request: &Request,
+    previous: &Snapshot,
+    cancel: &Cancel,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Measurement, BuildError> {
     let outcome = project.measure(request, cancel, on_event)?;
     if cancel.is_cancelled() {
         return Err(BuildError::Cancelled);
     }
-    Ok(Measurement { snapshot: read(&project, request, &outcome, previous), failure: outcome.failure })
+    Ok(Measurement { snapshot: read(project, request, &outcome, previous), failure: outcome.failure })
 }
 
 fn read(project: &Project, request: &Request, outcome: &Outcome, previous: &Snapshot) -> Snapshot {

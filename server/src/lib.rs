@@ -8,4 +8,5 @@ pub mod dump;
 pub mod engine;
 pub mod features;
 pub mod layout;
+pub mod lsp;
 pub mod source;

@@ -132,6 +132,8 @@ impl Project {
         let toolchain = Toolchain::choose(&request.toolchain, &dir)?;
         let mut command = toolchain.command("cargo");
         command.current_dir(&dir).args(["metadata", "--format-version=1", "--no-deps"]);
+        // Or cargo would note this compiler's version in the user's target directory.
+        command.env("CARGO_CACHE_RUSTC_INFO", "0");
         for (flag, on) in [("--locked", request.selection.locked), ("--offline", request.selection.offline)] {
             if on {
                 command.arg(flag);
@@ -160,6 +162,11 @@ impl Project {
             None => metadata.target_directory.as_std_path().join("futurelens"),
         };
         Ok(Project { root: metadata.workspace_root.into(), dir, target_dir, toolchain, members })
+    }
+
+    /// Is this the name of a package of the workspace?
+    pub fn is_member(&self, name: &str) -> bool {
+        self.members.values().any(|(member, _)| member == name)
     }
 
     /// Runs cargo until every selected unit has its numbers, or does not compile.

@@ -107,7 +107,7 @@ const TROUBLE: u8 = 2;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
-        None | Some(Command::Lsp { .. }) => return ExitCode::SUCCESS,
+        None | Some(Command::Lsp { .. }) => return serve(),
         Some(Command::Report(args)) => report::run(&args),
         Some(Command::Hints(args)) => hints::run(&args),
     };
@@ -118,6 +118,17 @@ pub fn main() -> ExitCode {
             ExitCode::from(TROUBLE)
         }
     }
+}
+
+/// The language server; says so to a person who started it by hand.
+fn serve() -> ExitCode {
+    if std::io::stdin().is_terminal() {
+        eprintln!(
+            "futurelens: waiting for an editor to speak the language server protocol on standard input; \
+             `futurelens --help` lists the commands for people"
+        );
+    }
+    crate::lsp::run()
 }
 
 /// Why a command gave up.

@@ -1,0 +1,208 @@
+//! What the user can set. Every option is declared here and nowhere else.
+
+use crate::build::{Request, Selection};
+use crate::features::bytes;
+use crate::features::hints::HintSettings;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The settings under `futurelens.` in every editor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Config {
+    /// Compiler that measures: `auto` (the newest installed nightly, else the project's own with
+    /// `RUSTC_BOOTSTRAP=1`) or the name of a rustup toolchain.
+    pub toolchain: String,
+    /// Cargo profile to measure: `release`, `dev` or one of the project's own.
+    pub profile: String,
+    /// How cargo is run.
+    pub cargo: CargoConfig,
+    /// When to measure.
+    pub build: BuildConfig,
+    /// Inlay hints.
+    pub hints: HintsConfig,
+    /// The machine's cache lines.
+    pub cache_line: CacheLineConfig,
+}
+
+/// `futurelens.cargo.*`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct CargoConfig {
+    /// Features to enable; `"all"` for all of them.
+    pub features: Features,
+    /// Measure tests, examples and benches too.
+    pub all_targets: bool,
+    /// Target triple to measure for; the project's own default if not set.
+    pub target: Option<String>,
+    /// Where size builds keep their files; `futurelens` in the project's target directory if not set.
+    pub target_dir: Option<String>,
+    /// Environment variables for cargo and the compiler.
+    pub extra_env: BTreeMap<String, String>,
+}
+
+/// A list of features, or `"all"`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Features {
+    /// `"all"`
+    Word(AllWord),
+    /// `["a", "b"]`
+    List(Vec<String>),
+}
+
+impl Default for Features {
+    fn default() -> Self {
+        Features::List(Vec::new())
+    }
+}
+
+/// The word `all`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AllWord {
+    /// `"all"`
+    All,
+}
+
+/// `futurelens.build.*`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct BuildConfig {
+    /// Measure when a file is saved.
+    pub on_save: bool,
+    /// Measure when a project is opened.
+    pub on_open: bool,
+}
+
+impl Default for BuildConfig {
+    fn default() -> Self {
+        BuildConfig { on_save: true, on_open: true }
+    }
+}
+
+/// `futurelens.hints.*`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct HintsConfig {
+    /// Show sizes beside the code.
+    pub enable: bool,
+    /// Futures smaller than this many bytes get no hint.
+    pub min_bytes: u64,
+}
+
+impl Default for HintsConfig {
+    fn default() -> Self {
+        HintsConfig { enable: true, min_bytes: 0 }
+    }
+}
+
+/// `futurelens.cacheLine.*`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct CacheLineConfig {
+    /// Bytes of a cache line.
+    pub bytes: u64,
+}
+
+impl Default for CacheLineConfig {
+    fn default() -> Self {
+        CacheLineConfig { bytes: bytes::CACHE_LINE }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            toolchain: "auto".to_owned(),
+            profile: "release".to_owned(),
+            cargo: CargoConfig::default(),
+            build: BuildConfig::default(),
+            hints: HintsConfig::default(),
+            cache_line: CacheLineConfig::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads what an editor sent: the settings themselves, or an object that has them as `futurelens`.
+    /// `Ok(None)`: it says nothing about futurelens.
+    ///
+    /// # Errors
+    /// The name of the setting that is wrong, and why.
+    pub fn from_json(value: &Value) -> Result<Option<Self>, String> {
+        let own = value.get("futurelens").unwrap_or(value);
+        match own {
+            Value::Null => Ok(None),
+            Value::Object(map) if map.is_empty() => Ok(None),
+            _ => Config::deserialize(without_nulls(own)).map(Some).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// The measurement these settings ask for.
+    pub fn request(&self, dir: &Path) -> Request {
+        let (features, all_features) = match &self.cargo.features {
+            Features::Word(AllWord::All) => (Vec::new(), true),
+            Features::List(list) => (list.clone(), false),
+        };
+        Request {
+            toolchain: self.toolchain.clone(),
+            profile: self.profile.clone(),
+            selection: Selection {
+                features,
+                all_features,
+                all_targets: self.cargo.all_targets,
+                target: self.cargo.target.clone(),
+                ..Selection::default()
+            },
+            target_dir: self.cargo.target_dir.as_ref().map(Into::into),
+            env: self.cargo.extra_env.clone(),
+            own_group: true,
+            ..Request::new(dir.to_owned())
+        }
+    }
+
+    /// The part the hints need.
+    pub fn hint_settings(&self) -> HintSettings {
+        HintSettings { min_bytes: self.hints.min_bytes, cache_line: self.cache_line.bytes }
+    }
+}
+
+/// Editors send `null` for what is not set.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let set = map.iter().filter(|(_, value)| !value.is_null());
+            Value::Object(set.map(|(key, value)| (key.clone(), without_nulls(value))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn settings_are_read_bare_or_under_our_name() {
+        let bare = json!({"profile": "dev", "hints": {"minBytes": 100}, "toolchain": null});
+        let config = Config::from_json(&bare).unwrap().unwrap();
+        assert_eq!((config.profile.as_str(), config.hints.min_bytes), ("dev", 100));
+        assert_eq!(config.toolchain, "auto");
+        assert_eq!(Config::from_json(&json!({"futurelens": bare})).unwrap(), Some(config));
+        assert_eq!(Config::from_json(&json!({})).unwrap(), None);
+        let all = Config::from_json(&json!({"cargo": {"features": "all"}})).unwrap().unwrap();
+        assert!(all.request(Path::new("/")).selection.all_features);
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        let error = Config::from_json(&json!({"hints": {"minByte": 1}})).unwrap_err();
+        assert!(error.contains("minByte"), "{error}");
+        let error = Config::from_json(&json!({"profile": 3})).unwrap_err();
+        assert!(error.contains("string"), "{error}");
+    }
+}

@@ -1,0 +1,69 @@
+//! The one place where our types become the protocol's; nothing else knows about UTF-16.
+
+use crate::features::hints::Hint;
+use crate::source::{Encoding, Outline, Pos, TextRange, TextSize};
+use std::path::PathBuf;
+use tower_lsp::lsp_types as lsp;
+
+/// Zero-based line and character in the negotiated encoding.
+pub fn position(outline: &Outline, at: TextSize, encoding: Encoding) -> lsp::Position {
+    let Pos { line, character } = outline.positions().pos(at, encoding);
+    lsp::Position { line, character }
+}
+
+/// The byte offset of a position, clamped to the text.
+pub fn offset(outline: &Outline, at: lsp::Position, encoding: Encoding) -> TextSize {
+    outline.positions().offset_of(pos(at), encoding)
+}
+
+/// A byte range of the text the protocol's way.
+pub fn range(outline: &Outline, range: TextRange, encoding: Encoding) -> lsp::Range {
+    lsp::Range {
+        start: position(outline, range.start(), encoding),
+        end: position(outline, range.end(), encoding),
+    }
+}
+
+/// The protocol's position as ours.
+pub fn pos(at: lsp::Position) -> Pos {
+    Pos { line: at.line, character: at.character }
+}
+
+/// The path of a `file:` URI.
+pub fn path(uri: &lsp::Url) -> Option<PathBuf> {
+    uri.to_file_path().ok()
+}
+
+/// An inlay hint. `data` comes back when the editor asks for the tooltip.
+pub fn inlay_hint(
+    hint: &Hint,
+    outline: &Outline,
+    encoding: Encoding,
+    tooltip: Option<String>,
+    data: Option<serde_json::Value>,
+    target: Option<lsp::Location>,
+) -> lsp::InlayHint {
+    let label = match target {
+        Some(location) => lsp::InlayHintLabel::LabelParts(vec![lsp::InlayHintLabelPart {
+            value: hint.label.clone(),
+            location: Some(location),
+            ..lsp::InlayHintLabelPart::default()
+        }]),
+        None => lsp::InlayHintLabel::String(hint.label.clone()),
+    };
+    lsp::InlayHint {
+        position: position(outline, hint.at, encoding),
+        label,
+        kind: None,
+        text_edits: None,
+        tooltip: tooltip.map(markdown).map(lsp::InlayHintTooltip::MarkupContent),
+        padding_left: Some(true),
+        padding_right: Some(false),
+        data,
+    }
+}
+
+/// Text for a tooltip.
+pub fn markdown(value: String) -> lsp::MarkupContent {
+    lsp::MarkupContent { kind: lsp::MarkupKind::Markdown, value }
+}

@@ -1,0 +1,102 @@
+//! The language server: tower-lsp on the outside, one owner of all state ([`session`]) on the inside.
+
+pub mod config;
+mod convert;
+mod outbox;
+mod server;
+mod session;
+
+use server::Server;
+use session::Message;
+use std::future::Future;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use tokio::sync::{mpsc, oneshot};
+use tower_lsp::jsonrpc::{Request, Response};
+use tower_lsp::{ExitedError, LspService};
+
+/// Serves one editor on standard input and output until it leaves.
+pub fn run() -> ExitCode {
+    // Standard output belongs to the protocol.
+    let level = match std::env::var("FUTURELENS_LOG").as_deref() {
+        Ok("trace") => tracing::Level::TRACE,
+        Ok("debug") => tracing::Level::DEBUG,
+        Ok("info") => tracing::Level::INFO,
+        _ => tracing::Level::WARN,
+    };
+    let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).try_init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("futurelens: cannot start: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let code = runtime.block_on(serve());
+    // Reading standard input cannot be interrupted: do not wait for it.
+    runtime.shutdown_background();
+    code
+}
+
+async fn serve() -> ExitCode {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let to_session = sender.clone();
+    let (service, socket) = LspService::build(|client| Server::new(client, sender, receiver))
+        .custom_method("window/workDoneProgress/cancel", Server::cancel_progress)
+        .finish();
+    let (left, exit) = oneshot::channel();
+    let service = Leaving { inner: service, left: Some(left), shut_down: Arc::default() };
+    let serving = tower_lsp::Server::new(tokio::io::stdin(), tokio::io::stdout(), socket).serve(service);
+    let code = tokio::select! {
+        // The library goes on reading after `exit` for as long as the editor keeps the pipe open.
+        code = exit => code.unwrap_or(1),
+        // The editor closed the pipe without a word.
+        () = serving => 1,
+    };
+    // No build outlives the server.
+    let (done, wait) = oneshot::channel();
+    if to_session.send(Message::Shutdown(done)).is_ok() {
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), wait).await;
+    }
+    ExitCode::from(code)
+}
+
+/// Notices `shutdown` and `exit` on their way to the service.
+struct Leaving<S> {
+    inner: S,
+    left: Option<oneshot::Sender<u8>>,
+    shut_down: Arc<AtomicBool>,
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Option<Response>, ExitedError>> + Send>>;
+
+impl<S> tower_service::Service<Request> for Leaving<S>
+where
+    S: tower_service::Service<Request, Response = Option<Response>, Error = ExitedError>,
+    S::Future: Send + 'static,
+{
+    type Response = Option<Response>;
+    type Error = ExitedError;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ExitedError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Answer {
+        match request.method() {
+            "shutdown" => self.shut_down.store(true, Ordering::Relaxed),
+            "exit" => {
+                let code = u8::from(!self.shut_down.load(Ordering::Relaxed));
+                if let Some(left) = self.left.take() {
+                    let _ = left.send(code);
+                }
+            }
+            _ => {}
+        }
+        Box::pin(self.inner.call(request))
+    }
+}

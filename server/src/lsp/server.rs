@@ -1,0 +1,194 @@
+//! The protocol's handlers: each turns a call into a message to the session.
+
+use super::config::Config;
+use super::convert;
+use super::outbox;
+use super::session::{Abilities, Message, Session};
+use crate::source::Encoding;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use tokio::sync::{mpsc, oneshot};
+use tower_lsp::jsonrpc::{Error, Result};
+use tower_lsp::lsp_types::*;
+use tower_lsp::{Client, LanguageServer};
+
+/// The command that measures everything again.
+pub const REBUILD: &str = "futurelens.rebuild";
+
+/// Speaks the protocol; knows nothing but how to reach the session.
+pub struct Server {
+    client: Client,
+    sender: mpsc::UnboundedSender<Message>,
+    /// Until `initialize` says what the editor can do.
+    receiver: Mutex<Option<mpsc::UnboundedReceiver<Message>>>,
+}
+
+impl Server {
+    /// A server for one editor.
+    pub fn new(
+        client: Client,
+        sender: mpsc::UnboundedSender<Message>,
+        receiver: mpsc::UnboundedReceiver<Message>,
+    ) -> Self {
+        Server { client, sender, receiver: Mutex::new(Some(receiver)) }
+    }
+
+    /// Called before the first `await` of a handler, so that messages keep the order of the calls: the
+    /// library runs handlers side by side.
+    fn send(&self, message: Message) {
+        let _ = self.sender.send(message);
+    }
+
+    async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        self.send(message(reply));
+        answer.await.map_err(|_| Error::internal_error())
+    }
+
+    /// `window/workDoneProgress/cancel`
+    pub async fn cancel_progress(&self, params: WorkDoneProgressCancelParams) {
+        self.send(Message::CancelProgress(params.token));
+    }
+}
+
+#[tower_lsp::async_trait]
+impl LanguageServer for Server {
+    async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
+        let abilities = abilities(&params.capabilities);
+        let encoding = abilities.encoding;
+        let out = outbox::start(self.client.clone());
+        let (config, trouble) = match params.initialization_options.as_ref().map(Config::from_json) {
+            Some(Ok(config)) => (config.unwrap_or_default(), None),
+            Some(Err(error)) => (Config::default(), Some(error)),
+            None => (Config::default(), None),
+        };
+        if let Some(error) = trouble {
+            let text = format!("futurelens: setting not understood, the defaults hold: {error}");
+            let _ = out.send(outbox::Out::Show(MessageType::WARNING, text));
+        }
+        let session = Session::new(self.sender.clone(), out, abilities, config, folders(&params));
+        let receiver = self.receiver.lock().ok().and_then(|mut receiver| receiver.take());
+        if let Some(receiver) = receiver {
+            tokio::spawn(session.run(receiver));
+        }
+        Ok(InitializeResult {
+            server_info: Some(ServerInfo {
+                name: "futurelens".to_owned(),
+                version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            }),
+            capabilities: ServerCapabilities {
+                position_encoding: Some(match encoding {
+                    Encoding::Utf8 => PositionEncodingKind::UTF8,
+                    Encoding::Utf16 => PositionEncodingKind::UTF16,
+                }),
+                text_document_sync: Some(TextDocumentSyncCapability::Options(TextDocumentSyncOptions {
+                    open_close: Some(true),
+                    change: Some(TextDocumentSyncKind::INCREMENTAL),
+                    save: Some(TextDocumentSyncSaveOptions::Supported(true)),
+                    ..TextDocumentSyncOptions::default()
+                })),
+                inlay_hint_provider: Some(OneOf::Right(InlayHintServerCapabilities::Options(
+                    InlayHintOptions { resolve_provider: Some(true), ..InlayHintOptions::default() },
+                ))),
+                execute_command_provider: Some(ExecuteCommandOptions {
+                    commands: vec![REBUILD.to_owned()],
+                    ..ExecuteCommandOptions::default()
+                }),
+                workspace: Some(WorkspaceServerCapabilities {
+                    workspace_folders: Some(WorkspaceFoldersServerCapabilities {
+                        supported: Some(true),
+                        change_notifications: Some(OneOf::Left(true)),
+                    }),
+                    file_operations: None,
+                }),
+                ..ServerCapabilities::default()
+            },
+        })
+    }
+
+    async fn initialized(&self, _: InitializedParams) {
+        self.send(Message::Initialized);
+    }
+
+    async fn shutdown(&self) -> Result<()> {
+        self.ask(Message::Shutdown).await
+    }
+
+    async fn did_open(&self, params: DidOpenTextDocumentParams) {
+        self.send(Message::Open(params.text_document));
+    }
+
+    async fn did_change(&self, params: DidChangeTextDocumentParams) {
+        self.send(Message::Change(params));
+    }
+
+    async fn did_save(&self, params: DidSaveTextDocumentParams) {
+        self.send(Message::Save(params.text_document.uri));
+    }
+
+    async fn did_close(&self, params: DidCloseTextDocumentParams) {
+        self.send(Message::Close(params.text_document.uri));
+    }
+
+    async fn did_change_configuration(&self, params: DidChangeConfigurationParams) {
+        self.send(Message::Configure(params.settings));
+    }
+
+    async fn did_change_workspace_folders(&self, params: DidChangeWorkspaceFoldersParams) {
+        self.send(Message::Folders(params.event));
+    }
+
+    async fn did_change_watched_files(&self, params: DidChangeWatchedFilesParams) {
+        let files = params.changes.iter().filter_map(|change| convert::path(&change.uri)).collect();
+        self.send(Message::ProjectFilesChanged(files));
+    }
+
+    async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<serde_json::Value>> {
+        match params.command.as_str() {
+            REBUILD => {
+                self.send(Message::Rebuild);
+                Ok(None)
+            }
+            other => Err(Error::invalid_params(format!("unknown command `{other}`; there is `{REBUILD}`"))),
+        }
+    }
+
+    async fn inlay_hint(&self, params: InlayHintParams) -> Result<Option<Vec<InlayHint>>> {
+        self.ask(|reply| Message::Hints(params.text_document.uri, params.range, reply)).await
+    }
+
+    async fn inlay_hint_resolve(&self, hint: InlayHint) -> Result<InlayHint> {
+        self.ask(|reply| Message::ResolveHint(Box::new(hint), reply)).await
+    }
+}
+
+fn folders(params: &InitializeParams) -> Vec<PathBuf> {
+    let folders = params.workspace_folders.iter().flatten().filter_map(|folder| convert::path(&folder.uri));
+    let mut folders: Vec<PathBuf> = folders.collect();
+    if folders.is_empty() {
+        // Older clients.
+        #[allow(deprecated)]
+        folders.extend(params.root_uri.as_ref().and_then(convert::path));
+    }
+    folders
+}
+
+fn abilities(capabilities: &ClientCapabilities) -> Abilities {
+    let workspace = capabilities.workspace.as_ref();
+    let general = capabilities.general.as_ref();
+    let encodings = general.and_then(|general| general.position_encodings.as_deref()).unwrap_or_default();
+    let hint = capabilities.text_document.as_ref().and_then(|document| document.inlay_hint.as_ref());
+    Abilities {
+        encoding: match encodings.contains(&PositionEncodingKind::UTF8) {
+            true => Encoding::Utf8,
+            false => Encoding::Utf16,
+        },
+        progress: capabilities.window.as_ref().and_then(|window| window.work_done_progress) == Some(true),
+        refresh: workspace.and_then(|w| w.inlay_hint.as_ref()?.refresh_support) == Some(true),
+        resolve_tooltip: hint
+            .and_then(|hint| hint.resolve_support.as_ref())
+            .is_some_and(|support| support.properties.iter().any(|property| property == "tooltip")),
+        watch: workspace.and_then(|w| w.did_change_watched_files.as_ref()?.dynamic_registration)
+            == Some(true),
+    }
+}

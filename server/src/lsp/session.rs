@@ -1,0 +1,675 @@
+//! The one owner of everything the server knows: documents, settings, and what was measured.
+//!
+//! Handlers send it messages; it answers from memory in the order they came, and never waits. Builds run
+//! on threads of their own and report back with messages too.
+
+use super::config::Config;
+use super::convert;
+use super::outbox::Out;
+use crate::build::{BuildError, Cancel, Event, Project};
+use crate::engine::{self, Measurement};
+use crate::features::hints::{self, Hint};
+use crate::features::snapshot::Snapshot;
+use crate::source::{self, Encoding, Outline};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+use tower_lsp::lsp_types as lsp;
+
+/// What a handler or a build tells the session.
+#[derive(Debug)]
+pub enum Message {
+    /// The editor is ready.
+    Initialized,
+    /// `textDocument/didOpen`.
+    Open(lsp::TextDocumentItem),
+    /// `textDocument/didChange`.
+    Change(lsp::DidChangeTextDocumentParams),
+    /// `textDocument/didSave`.
+    Save(lsp::Url),
+    /// `textDocument/didClose`.
+    Close(lsp::Url),
+    /// `workspace/didChangeConfiguration`.
+    Configure(serde_json::Value),
+    /// `workspace/didChangeWorkspaceFolders`.
+    Folders(lsp::WorkspaceFoldersChangeEvent),
+    /// `workspace/didChangeWatchedFiles`: what the build depends on besides the sources.
+    ProjectFilesChanged(Vec<PathBuf>),
+    /// `futurelens.rebuild`.
+    Rebuild,
+    /// The user's cancel button.
+    CancelProgress(lsp::NumberOrString),
+    /// `textDocument/inlayHint`.
+    Hints(lsp::Url, lsp::Range, oneshot::Sender<Option<Vec<lsp::InlayHint>>>),
+    /// `inlayHint/resolve`.
+    ResolveHint(Box<lsp::InlayHint>, oneshot::Sender<lsp::InlayHint>),
+    /// `shutdown`: no build survives it.
+    Shutdown(oneshot::Sender<()>),
+    /// A project was looked for.
+    Found(PathBuf, Box<Result<Project, BuildError>>),
+    /// The pause after a save is over.
+    Due(PathBuf, u64),
+    /// A build says something.
+    Event(PathBuf, u64, Event),
+    /// A build is over.
+    Done(PathBuf, u64, Box<Result<Measurement, BuildError>>),
+}
+
+/// What the editor can do.
+#[derive(Debug, Clone)]
+pub struct Abilities {
+    /// The negotiated position encoding.
+    pub encoding: Encoding,
+    /// `window/workDoneProgress`.
+    pub progress: bool,
+    /// `workspace/inlayHint/refresh`.
+    pub refresh: bool,
+    /// Tooltips may come later, by `inlayHint/resolve`.
+    pub resolve_tooltip: bool,
+    /// Files can be watched on request.
+    pub watch: bool,
+}
+
+/// A save is often followed by another (format on save, save all): wait this long for it.
+const DEBOUNCE: Duration = Duration::from_millis(40);
+
+/// Progress more often than this is flicker.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+struct Document {
+    version: i32,
+    outline: Outline,
+}
+
+/// One cargo workspace.
+struct Workspace {
+    project: Project,
+    snapshot: Arc<Snapshot>,
+    /// Counts builds asked for; a build with an older number is out of date.
+    wanted: u64,
+    running: Option<Running>,
+    /// Something changed since the running build began.
+    again: bool,
+    /// `Cargo.toml`, the toolchain or the like changed: look at the project anew before building.
+    reopen: bool,
+}
+
+struct Running {
+    number: u64,
+    cancel: Cancel,
+    token: lsp::NumberOrString,
+    /// Is it busy with dependencies only? Then it is worth finishing what it has begun.
+    in_dependencies: bool,
+    last_report: Instant,
+    /// The user pressed cancel: no new build until the next save.
+    cancelled_by_user: bool,
+}
+
+/// See the module's documentation.
+pub struct Session {
+    sender: mpsc::UnboundedSender<Message>,
+    out: mpsc::UnboundedSender<Out>,
+    abilities: Abilities,
+    config: Config,
+    folders: Vec<PathBuf>,
+    documents: HashMap<lsp::Url, Document>,
+    /// By the workspace's root.
+    workspaces: BTreeMap<PathBuf, Workspace>,
+    /// Folders with a `Cargo.toml` for which the workspace is known (`Some`) or being looked for.
+    packages: HashMap<PathBuf, Option<PathBuf>>,
+    /// Messages that were shown; each is shown once.
+    shown: HashSet<String>,
+}
+
+/// What travels with a hint until its tooltip is asked for.
+#[derive(Serialize, Deserialize)]
+struct HintData {
+    uri: lsp::Url,
+    at: u32,
+}
+
+impl Session {
+    /// A session that has heard nothing yet.
+    pub fn new(
+        sender: mpsc::UnboundedSender<Message>,
+        out: mpsc::UnboundedSender<Out>,
+        abilities: Abilities,
+        config: Config,
+        folders: Vec<PathBuf>,
+    ) -> Self {
+        Session {
+            sender,
+            out,
+            abilities,
+            config,
+            folders,
+            documents: HashMap::new(),
+            workspaces: BTreeMap::new(),
+            packages: HashMap::new(),
+            shown: HashSet::new(),
+        }
+    }
+
+    /// Works until nobody can send messages any more.
+    pub async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
+        while let Some(message) = messages.recv().await {
+            self.handle(message);
+        }
+        self.cancel_all();
+    }
+
+    fn handle(&mut self, message: Message) {
+        match message {
+            Message::Initialized => self.initialized(),
+            Message::Open(document) => self.open(document),
+            Message::Change(change) => self.change(change),
+            Message::Save(uri) => {
+                if self.config.build.on_save
+                    && let Some(root) = self.workspace_of(&uri)
+                {
+                    self.want_build(&root, DEBOUNCE);
+                }
+            }
+            Message::Close(uri) => {
+                self.documents.remove(&uri);
+            }
+            Message::Configure(settings) => self.configure(&settings),
+            Message::Folders(change) => self.change_folders(change),
+            Message::ProjectFilesChanged(files) => self.project_files_changed(&files),
+            Message::Rebuild => {
+                for root in self.roots() {
+                    self.reopen(&root);
+                    self.want_build(&root, Duration::ZERO);
+                }
+                // What could not be measured before may be mended now.
+                self.shown.clear();
+                self.look_for_projects();
+            }
+            Message::CancelProgress(token) => {
+                for workspace in self.workspaces.values_mut() {
+                    if let Some(running) = workspace.running.as_mut().filter(|r| r.token == token) {
+                        running.cancelled_by_user = true;
+                        running.cancel.cancel();
+                        workspace.again = false;
+                    }
+                }
+            }
+            Message::Hints(uri, range, reply) => {
+                let _ = reply.send(self.hints(&uri, range));
+            }
+            Message::ResolveHint(hint, reply) => {
+                let _ = reply.send(self.resolve(*hint));
+            }
+            Message::Shutdown(reply) => {
+                self.cancel_all();
+                let _ = reply.send(());
+            }
+            Message::Found(folder, result) => self.found(folder, *result),
+            Message::Due(root, number) => {
+                if self.workspaces.get(&root).is_some_and(|workspace| workspace.wanted == number) {
+                    self.build(&root);
+                }
+            }
+            Message::Event(root, number, event) => self.progress(&root, number, event),
+            Message::Done(root, number, result) => self.done(&root, number, *result),
+        }
+    }
+
+    fn send(&self, out: Out) {
+        let _ = self.out.send(out);
+    }
+
+    /// Shows a message unless it was shown before.
+    fn show_once(&mut self, level: lsp::MessageType, text: String) {
+        if self.shown.insert(text.clone()) {
+            self.send(Out::Show(level, format!("futurelens: {text}")));
+        }
+    }
+
+    fn roots(&self) -> Vec<PathBuf> {
+        self.workspaces.keys().cloned().collect()
+    }
+
+    fn cancel_all(&mut self) {
+        for workspace in self.workspaces.values_mut() {
+            workspace.again = false;
+            workspace.wanted += 1;
+            if let Some(running) = &workspace.running {
+                running.cancel.cancel();
+            }
+        }
+    }
+
+    // Projects.
+
+    fn initialized(&mut self) {
+        if self.abilities.watch {
+            let globs =
+                ["**/Cargo.toml", "**/Cargo.lock", "**/rust-toolchain{,.toml}", "**/.cargo/config{,.toml}"];
+            let watchers = globs.map(|glob| lsp::FileSystemWatcher {
+                glob_pattern: lsp::GlobPattern::String(glob.to_owned()),
+                kind: None,
+            });
+            self.send(Out::Watch(watchers.into()));
+        }
+        self.look_for_projects();
+    }
+
+    /// Folders and open files lead to projects.
+    fn look_for_projects(&mut self) {
+        for folder in self.folders.clone() {
+            match package_folder(&folder) {
+                Some(package) => self.look_for_project(package),
+                // A project further down shows itself when one of its files is opened.
+                None => tracing::info!("no Cargo.toml at or above {}", folder.display()),
+            }
+        }
+        let files: Vec<PathBuf> = self.documents.keys().filter_map(convert::path).collect();
+        for file in files {
+            self.look_for_project_of(&file);
+        }
+    }
+
+    fn look_for_project_of(&mut self, file: &Path) {
+        match package_folder(file) {
+            Some(package) => self.look_for_project(package),
+            None => {
+                let text = format!(
+                    "`{}` is in no cargo project (no Cargo.toml in its folder or above), so its futures \
+                     cannot be measured. Open a file of a cargo project.",
+                    file.display()
+                );
+                self.show_once(lsp::MessageType::WARNING, text);
+            }
+        }
+    }
+
+    fn look_for_project(&mut self, package: PathBuf) {
+        if self.packages.contains_key(&package) {
+            return;
+        }
+        self.packages.insert(package.clone(), None);
+        let request = self.config.request(&package);
+        let sender = self.sender.clone();
+        tokio::task::spawn_blocking(move || {
+            let found = Project::open(&request);
+            let _ = sender.send(Message::Found(package, Box::new(found)));
+        });
+    }
+
+    fn found(&mut self, package: PathBuf, result: Result<Project, BuildError>) {
+        let mut project = match result {
+            Ok(project) => project,
+            Err(error) => {
+                // Asked again when something changes.
+                self.packages.remove(&package);
+                self.show_once(lsp::MessageType::ERROR, error.to_string());
+                return;
+            }
+        };
+        let root = project.root.clone();
+        self.packages.insert(package, Some(root.clone()));
+        // Whatever file led here, the whole workspace is measured.
+        project.dir.clone_from(&root);
+        match self.workspaces.get_mut(&root) {
+            Some(known) => {
+                known.project = project;
+                if std::mem::take(&mut known.reopen) {
+                    self.build(&root);
+                }
+            }
+            None => {
+                let workspace = Workspace {
+                    project,
+                    snapshot: Arc::default(),
+                    wanted: 0,
+                    running: None,
+                    again: false,
+                    reopen: false,
+                };
+                self.workspaces.insert(root.clone(), workspace);
+                if self.config.build.on_open {
+                    self.want_build(&root, Duration::ZERO);
+                }
+            }
+        }
+    }
+
+    /// Has the project looked at anew before its next build.
+    fn reopen(&mut self, root: &Path) {
+        if let Some(workspace) = self.workspaces.get_mut(root) {
+            workspace.reopen = true;
+        }
+    }
+
+    fn workspace_of(&mut self, uri: &lsp::Url) -> Option<PathBuf> {
+        let package = package_folder(&convert::path(uri)?)?;
+        match self.packages.get(&package) {
+            Some(root) => root.clone(),
+            None => {
+                // Building follows when it is found, if opening builds; else the next save will.
+                self.look_for_project(package);
+                None
+            }
+        }
+    }
+
+    fn change_folders(&mut self, change: lsp::WorkspaceFoldersChangeEvent) {
+        for removed in change.removed.iter().filter_map(|folder| convert::path(&folder.uri)) {
+            self.folders.retain(|folder| *folder != removed);
+            let gone: Vec<PathBuf> = self.roots().into_iter().filter(|r| r.starts_with(&removed)).collect();
+            for root in gone {
+                if let Some(running) = self.workspaces.remove(&root).and_then(|w| w.running) {
+                    running.cancel.cancel();
+                    self.end_progress(running.token, "closed");
+                }
+                self.packages.retain(|_, of| of.as_ref() != Some(&root));
+            }
+        }
+        self.folders.extend(change.added.iter().filter_map(|folder| convert::path(&folder.uri)));
+        self.look_for_projects();
+    }
+
+    fn project_files_changed(&mut self, files: &[PathBuf]) {
+        // Our own builds write below the target directory.
+        let concerns = |root: &PathBuf, workspace: &Workspace| {
+            files.iter().any(|file| {
+                !file.starts_with(&workspace.project.target_dir)
+                    && (file.starts_with(root) || file.parent().is_some_and(|dir| root.starts_with(dir)))
+            })
+        };
+        let roots: Vec<PathBuf> = self
+            .workspaces
+            .iter()
+            .filter(|(root, w)| concerns(root, w))
+            .map(|(root, _)| root.clone())
+            .collect();
+        self.shown.clear();
+        // A package may have been added, or moved to another workspace.
+        self.packages.retain(|_, root| root.as_ref().is_none_or(|root| !roots.contains(root)));
+        for root in roots {
+            self.reopen(&root);
+            self.want_build(&root, DEBOUNCE);
+        }
+        self.look_for_projects();
+    }
+
+    fn configure(&mut self, settings: &serde_json::Value) {
+        match Config::from_json(settings) {
+            Ok(Some(config)) if config != self.config => {
+                let old = std::mem::replace(&mut self.config, config);
+                let build = |config: &Config| (config.request(Path::new("")), config.build.clone());
+                if build(&old) != build(&self.config) {
+                    self.shown.clear();
+                    for root in self.roots() {
+                        self.reopen(&root);
+                        self.want_build(&root, DEBOUNCE);
+                    }
+                    self.look_for_projects();
+                }
+                self.refresh();
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let text = format!("setting not understood, the earlier ones stay: {error}");
+                self.show_once(lsp::MessageType::WARNING, text);
+            }
+        }
+    }
+
+    // Builds.
+
+    /// Has a build begin after a pause, unless it is asked for again until then.
+    fn want_build(&mut self, root: &Path, pause: Duration) {
+        let Some(workspace) = self.workspaces.get_mut(root) else { return };
+        workspace.wanted += 1;
+        let due = Message::Due(root.to_owned(), workspace.wanted);
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            let _ = sender.send(due);
+        });
+    }
+
+    /// Begins a build now, or sees to it that one follows the one that runs.
+    fn build(&mut self, root: &Path) {
+        let Some(workspace) = self.workspaces.get_mut(root) else { return };
+        if let Some(running) = &workspace.running {
+            workspace.again = true;
+            // What is being compiled of the workspace is compiled again anyway after a save, so waiting
+            // for it only delays the new numbers. A half-compiled dependency would be thrown away.
+            if !running.in_dependencies {
+                running.cancel.cancel();
+            }
+            return;
+        }
+        if workspace.reopen {
+            let mut request = self.config.request(root);
+            request.dir = root.to_owned();
+            let (sender, root) = (self.sender.clone(), root.to_owned());
+            tokio::task::spawn_blocking(move || {
+                let found = Project::open(&request);
+                let _ = sender.send(Message::Found(root, Box::new(found)));
+            });
+            return;
+        }
+        workspace.again = false;
+        workspace.wanted += 1;
+        let number = workspace.wanted;
+        let cancel = Cancel::default();
+        let token = lsp::NumberOrString::String(format!("futurelens/{number}/{}", root.display()));
+        workspace.running = Some(Running {
+            number,
+            cancel: cancel.clone(),
+            token: token.clone(),
+            in_dependencies: true,
+            last_report: Instant::now(),
+            cancelled_by_user: false,
+        });
+        let (project, snapshot) = (workspace.project.clone(), workspace.snapshot.clone());
+        let request = self.config.request(root);
+        let (sender, root) = (self.sender.clone(), root.to_owned());
+        if self.abilities.progress {
+            let name = root.file_name().unwrap_or_default().to_string_lossy();
+            self.send(Out::ProgressBegin(
+                token,
+                lsp::WorkDoneProgressBegin {
+                    title: format!("Measuring futures of {name}"),
+                    cancellable: Some(true),
+                    message: None,
+                    percentage: Some(0),
+                },
+            ));
+        }
+        std::thread::spawn(move || {
+            let mut on_event = |event| {
+                let _ = sender.send(Message::Event(root.clone(), number, event));
+            };
+            let result = engine::measure_project(&project, &request, &snapshot, &cancel, &mut on_event);
+            let _ = sender.send(Message::Done(root.clone(), number, Box::new(result)));
+        });
+    }
+
+    fn progress(&mut self, root: &Path, number: u64, event: Event) {
+        let Event::Progress { done, total, crates } = event;
+        let Some(workspace) = self.workspaces.get_mut(root) else { return };
+        let is_member = |name: &str| workspace.project.is_member(name.split('(').next().unwrap_or(name));
+        let in_dependencies = !crates.is_empty() && crates.split(", ").all(|name| !is_member(name));
+        let Some(running) = workspace.running.as_mut().filter(|r| r.number == number) else { return };
+        running.in_dependencies = in_dependencies;
+        if workspace.again && !in_dependencies {
+            running.cancel.cancel();
+        }
+        if !self.abilities.progress || running.last_report.elapsed() < PROGRESS_INTERVAL {
+            return;
+        }
+        running.last_report = Instant::now();
+        let token = running.token.clone();
+        let report = lsp::WorkDoneProgressReport {
+            cancellable: Some(true),
+            message: Some(format!("{done}/{total}: {crates}")),
+            percentage: Some((u64::from(done) * 100 / u64::from(total.max(1))) as u32),
+        };
+        self.send(Out::ProgressReport(token, report));
+    }
+
+    fn end_progress(&self, token: lsp::NumberOrString, message: &str) {
+        if self.abilities.progress {
+            let message = Some(message.to_owned());
+            self.send(Out::ProgressEnd(token, lsp::WorkDoneProgressEnd { message }));
+        }
+    }
+
+    fn done(&mut self, root: &Path, number: u64, result: Result<Measurement, BuildError>) {
+        let Some(workspace) = self.workspaces.get_mut(root) else { return };
+        let Some(running) = workspace.running.take_if(|running| running.number == number) else { return };
+        let again = std::mem::take(&mut workspace.again) && !running.cancelled_by_user;
+        let end = match result {
+            Ok(Measurement { snapshot, failure }) => {
+                let empty = snapshot.has_no_bodies();
+                let skipped = snapshot.skipped();
+                workspace.snapshot = Arc::new(snapshot);
+                let compiler = workspace.snapshot.compiler.clone();
+                self.refresh();
+                match failure {
+                    Some(message) => {
+                        // The user sees the errors where rust-analyzer shows them.
+                        self.send(Out::Log(lsp::MessageType::WARNING, message));
+                        "some crates do not compile; their numbers are stale"
+                    }
+                    None => {
+                        if empty {
+                            let text = format!(
+                                "no async fn, async block or async closure in `{}`: nothing to show",
+                                root.display()
+                            );
+                            self.show_once(lsp::MessageType::INFO, text);
+                        }
+                        if skipped > 0 {
+                            let text = format!("{skipped} lines printed by {compiler} were not understood");
+                            self.send(Out::Log(lsp::MessageType::WARNING, text));
+                        }
+                        "done"
+                    }
+                }
+            }
+            Err(BuildError::Cancelled) => "cancelled",
+            Err(error) => {
+                self.show_once(lsp::MessageType::ERROR, error.to_string());
+                "cannot measure"
+            }
+        };
+        self.end_progress(running.token, end);
+        if again {
+            self.build(root);
+        }
+    }
+
+    fn refresh(&self) {
+        if self.abilities.refresh {
+            self.send(Out::RefreshHints);
+        }
+    }
+
+    // Documents.
+
+    fn open(&mut self, document: lsp::TextDocumentItem) {
+        let uri = document.uri;
+        let outline = Outline::new(document.text.into());
+        self.documents.insert(uri.clone(), Document { version: document.version, outline });
+        if let Some(file) = convert::path(&uri)
+            && file.extension().is_some_and(|extension| extension == "rs")
+        {
+            self.look_for_project_of(&file);
+        }
+    }
+
+    fn change(&mut self, change: lsp::DidChangeTextDocumentParams) {
+        let Some(document) = self.documents.get_mut(&change.text_document.uri) else { return };
+        let mut text = document.outline.text().to_string();
+        for edit in change.content_changes {
+            let range = edit.range.map(|range| (convert::pos(range.start), convert::pos(range.end)));
+            source::apply_change(&mut text, range, &edit.text, self.abilities.encoding);
+        }
+        document.version = change.text_document.version;
+        document.outline = Outline::new(text.into());
+    }
+
+    // Requests.
+
+    fn file_hints(&self, uri: &lsp::Url) -> Option<(&Document, &Workspace, Vec<Hint>)> {
+        let document = self.documents.get(uri)?;
+        let path = convert::path(uri)?;
+        let (workspace, views) = self.workspaces.values().find_map(|workspace| {
+            let views = workspace.snapshot.file(&path);
+            (!views.is_empty()).then_some((workspace, views))
+        })?;
+        let hints = hints::hints(views, &document.outline, &self.config.hint_settings());
+        Some((document, workspace, hints))
+    }
+
+    fn hints(&self, uri: &lsp::Url, range: lsp::Range) -> Option<Vec<lsp::InlayHint>> {
+        if !self.config.hints.enable {
+            return None;
+        }
+        let (document, workspace, hints) = self.file_hints(uri)?;
+        let outline = &document.outline;
+        let encoding = self.abilities.encoding;
+        let start = convert::offset(outline, range.start, encoding);
+        let end = convert::offset(outline, range.end, encoding);
+        let visible = hints.into_iter().filter(|hint| (start..=end).contains(&hint.at));
+        let hint = |hint: Hint| {
+            let data = HintData { uri: uri.clone(), at: hint.at.into() };
+            let tooltip = (!self.abilities.resolve_tooltip).then(|| self.tooltip(workspace, &hint));
+            let target = self.largest_held(uri, document, &hint);
+            convert::inlay_hint(&hint, outline, encoding, tooltip, serde_json::to_value(data).ok(), target)
+        };
+        Some(visible.map(hint).collect())
+    }
+
+    /// Where a click on a hint leads: the declaration of the largest thing held, if it is in this file
+    /// and the text still is what was measured.
+    fn largest_held(&self, uri: &lsp::Url, document: &Document, hint: &Hint) -> Option<lsp::Location> {
+        if hint.stale {
+            return None;
+        }
+        let future = hint.futures.first()?;
+        let span = hints::largest_held(future)?.declared.as_ref()?;
+        let own = future.body.as_ref()?.span.as_ref()?;
+        if span.file != own.file {
+            return None;
+        }
+        let line = u32::try_from(i64::from(span.start.line) + hint.moved).ok()?;
+        let at = document.outline.offset(crate::dump::LineCol { line, col: span.start.col })?;
+        let range = crate::source::TextRange::empty(at);
+        Some(lsp::Location {
+            uri: uri.clone(),
+            range: convert::range(&document.outline, range, self.abilities.encoding),
+        })
+    }
+
+    fn tooltip(&self, workspace: &Workspace, hint: &Hint) -> String {
+        let snapshot = &workspace.snapshot;
+        hints::tooltip(hint, &snapshot.compiler, &snapshot.profile, self.config.cache_line.bytes)
+    }
+
+    fn resolve(&self, mut hint: lsp::InlayHint) -> lsp::InlayHint {
+        let data = hint.data.clone().and_then(|data| HintData::deserialize(data).ok());
+        if let Some(data) = data
+            && let Some((_, workspace, hints)) = self.file_hints(&data.uri)
+            && let Some(found) = hints.iter().find(|hint| u32::from(hint.at) == data.at)
+        {
+            let tooltip = convert::markdown(self.tooltip(workspace, found));
+            hint.tooltip = Some(lsp::InlayHintTooltip::MarkupContent(tooltip));
+        }
+        hint
+    }
+}
+
+/// The nearest folder at or above `path` with a `Cargo.toml`.
+fn package_folder(path: &Path) -> Option<PathBuf> {
+    path.ancestors().find(|folder| folder.join("Cargo.toml").is_file()).map(Path::to_owned)
+}
