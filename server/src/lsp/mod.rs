@@ -97,6 +97,19 @@ where
             }
             _ => {}
         }
+        // "No parameters" is sent as `null` by some editors, which the library refuses.
+        let request = match request.params() {
+            Some(serde_json::Value::Null) => without_params(&request),
+            _ => request,
+        };
         Box::pin(self.inner.call(request))
+    }
+}
+
+fn without_params(request: &Request) -> Request {
+    let bare = Request::build(request.method().to_owned());
+    match request.id() {
+        Some(id) => bare.id(id.clone()).finish(),
+        None => bare.finish(),
     }
 }

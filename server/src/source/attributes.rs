@@ -175,3 +175,39 @@ fn last_segment(tokens: &Tokens<'_>, mut at: usize, end: usize) -> Option<String
     }
     last
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::source::{Outline, SiteKind};
+
+    /// The attributes on the fn that may be macros.
+    fn attributes(text: &str) -> Vec<String> {
+        let text = format!("{text} fn f() {{}}");
+        let outline = Outline::new(text.as_str().into());
+        let sites = outline.sites().iter().filter(|site| site.kind == SiteKind::AttrFn);
+        sites.map(|site| text[site.token].to_owned()).collect()
+    }
+
+    #[test]
+    fn the_compilers_own_are_none() {
+        let none: [String; 0] = [];
+        assert_eq!(attributes("#[inline] #[cfg(test)] #[test] #[must_use = \"x\"] #[rustfmt::skip]"), none);
+    }
+
+    #[test]
+    fn macros_by_path() {
+        assert_eq!(
+            attributes("#[inline] #[tokio::main(flavor = \"x\")] pub(crate)"),
+            ["#[tokio::main(flavor = \"x\")]"]
+        );
+    }
+
+    #[test]
+    fn under_a_condition() {
+        assert_eq!(
+            attributes("#[cfg_attr(all(a, b), inline, x::test)]"),
+            ["#[cfg_attr(all(a, b), inline, x::test)]"]
+        );
+        assert_eq!(attributes("#[cfg_attr(a, inline)]").len(), 0);
+    }
+}

@@ -9,6 +9,7 @@
 //! - [`PositionMap`]: byte offsets, the compiler's positions and the editor's positions.
 
 mod attributes;
+mod nesting;
 mod outline;
 mod place;
 mod position;

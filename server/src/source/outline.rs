@@ -1,6 +1,6 @@
 //! The places in a text where a future can be.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use ra_ap_syntax::ast::{self, AstNode, HasName};
@@ -9,6 +9,7 @@ use ra_ap_syntax::{
 };
 
 use super::attributes::{self, Attribute};
+use super::nesting;
 use super::position::PositionMap;
 use super::tokens::{Token, Tokens};
 use super::trees;
@@ -69,6 +70,8 @@ pub(super) struct Extra {
     pub(super) is_block: bool,
     /// The attributes on it that may be macros.
     pub(super) attributes: Vec<TextRange>,
+    /// The last token, or group in brackets, of such a fn's body.
+    pub(super) last: Option<TextRange>,
 }
 
 /// A fn with a body, `async` or not.
@@ -271,16 +274,44 @@ impl Drafts {
     }
 }
 
+/// Bytes of stack that one level of nesting takes in the parser, measured without optimization
+/// (under 4 KiB) and rounded up.
+const STACK_PER_LEVEL: usize = 5 << 10;
+/// Bytes of stack for everything else.
+const STACK: usize = 2 << 20;
+/// A text that nests up to here is parsed where we are.
+const SHALLOW: usize = 100;
+/// A text that may nest deeper than this is not parsed, and has no sites.
+const TOO_DEEP: usize = 20_000;
+/// A tree deeper than this is leaked: its release recurses, on a thread of the parser whose stack
+/// is not ours to choose.
+const LEAKED: usize = 2_000;
+
 fn find(text: &str) -> Found {
-    // The parser wants no byte order mark.
-    let shift = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() as u32 } else { 0 };
-    let source = &text[shift as usize..];
-    // It is written to take any text; should it fail on one, that text has no sites.
-    let tree = catch_unwind(AssertUnwindSafe(|| SourceFile::parse(source, edition(source)).syntax_node()));
-    match tree {
-        Ok(root) => Walk { shift: TextSize::new(shift), text }.run(&root),
-        Err(_) => Found::default(),
+    // The parser and what follows are written to take any text; should they fail on one, that
+    // text has no sites.
+    let parse = || catch_unwind(|| parse(text)).unwrap_or_default();
+    match nesting::bound(text) {
+        ..=SHALLOW => parse(),
+        bound @ ..=TOO_DEEP => std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(STACK + bound * STACK_PER_LEVEL);
+            let running = thread.spawn_scoped(scope, parse);
+            running.ok().and_then(|it| it.join().ok()).unwrap_or_default()
+        }),
+        _ => Found::default(),
     }
+}
+
+fn parse(text: &str) -> Found {
+    // The parser wants no byte order mark.
+    let shift = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let source = &text[shift..];
+    let tree = SourceFile::parse(source, edition(source));
+    let (found, depth) = Walk { shift: TextSize::new(shift as u32), text }.run(&tree.syntax_node());
+    if depth > LEAKED {
+        std::mem::forget(tree);
+    }
+    found
 }
 
 /// The edition to parse as. `gen` became a keyword in 2024 and is a common name of methods before,
@@ -303,13 +334,22 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn run(&self, root: &SyntaxNode) -> Found {
-        let list = root
-            .descendants_with_tokens()
-            .filter_map(NodeOrToken::into_token)
-            .filter(|token| !token.kind().is_trivia())
-            .map(|token| Token { kind: token.kind(), range: token.text_range() + self.shift })
-            .collect();
+    /// What is in the tree, and how deep it is.
+    fn run(&self, root: &SyntaxNode) -> (Found, usize) {
+        let (mut list, mut level, mut deepest) = (Vec::new(), 0usize, 0);
+        for event in root.preorder_with_tokens() {
+            match event {
+                WalkEvent::Enter(NodeOrToken::Token(token)) if !token.kind().is_trivia() => {
+                    list.push(Token { kind: token.kind(), range: token.text_range() + self.shift });
+                }
+                WalkEvent::Enter(NodeOrToken::Node(_)) => {
+                    level += 1;
+                    deepest = deepest.max(level);
+                }
+                WalkEvent::Leave(NodeOrToken::Node(_)) => level -= 1,
+                _ => (),
+            }
+        }
         let tokens = Tokens::new(self.text, list);
         let mut drafts = Drafts::default();
         let outside = Context { path: "".into(), depth: 0, definition: None, async_trait: false };
@@ -334,7 +374,7 @@ impl Walk<'_> {
                 }
             }
         }
-        finish(drafts, &tokens)
+        (finish(drafts, &tokens), deepest)
     }
 
     /// Notes what is at the node, and tells what is within it.
@@ -357,7 +397,17 @@ impl Walk<'_> {
         drafts: &mut Drafts,
     ) -> Option<Within> {
         let within = match node.kind() {
-            SyntaxKind::ATTR => Within::Nothing,
+            // Nothing that is a future stands in these.
+            SyntaxKind::ATTR
+            | SyntaxKind::GENERIC_PARAM_LIST
+            | SyntaxKind::LITERAL
+            | SyntaxKind::NAME
+            | SyntaxKind::NAME_REF
+            | SyntaxKind::PARAM_LIST
+            | SyntaxKind::PATH
+            | SyntaxKind::RET_TYPE
+            | SyntaxKind::VISIBILITY
+            | SyntaxKind::WHERE_CLAUSE => Within::Nothing,
             SyntaxKind::USE | SyntaxKind::EXTERN_CRATE => {
                 drafts.uses.push(self.range(node));
                 Within::Nothing
@@ -449,8 +499,11 @@ impl Walk<'_> {
                 let range = self.range(node);
                 let name = name.map_or_else(String::new, |it| it.text().to_string());
                 let definition = Some(drafts.define(Definition { name, range }));
-                let (first, end) = (tokens.index(range.start()), tokens.index(range.end()));
-                trees::scan(tokens, first, end, Context { definition, ..context.clone() }, drafts);
+                for tree in node.children().filter(|it| it.kind() == SyntaxKind::TOKEN_TREE) {
+                    let range = self.range(&tree);
+                    let (first, end) = (tokens.index(range.start()), tokens.index(range.end()));
+                    trees::scan(tokens, first, end, Context { definition, ..context.clone() }, drafts);
+                }
                 Within::Nothing
             }
             _ => Within::Same,
@@ -535,7 +588,8 @@ impl Walk<'_> {
         let Some(first) = first else { return inside };
         let start = first.text_range().start() + self.shift;
         let range = TextRange::new(start, self.range(node).end());
-        let body = node.last_child().map_or(range, |it| self.range(&it));
+        let body = node.last_child().map(|it| self.range(&it));
+        let body = body.filter(|it| range.contains_range(*it)).unwrap_or(range);
         for attribute in attributes::before(tokens, tokens.index(start)) {
             inside.async_trait |= attribute.is_async_trait();
             drafts.add(Draft { kind: SiteKind::AttrFn, range, body, ..Draft::at(attribute.range, &inside) });
@@ -582,10 +636,12 @@ fn finish(drafts: Drafts, tokens: &Tokens<'_>) -> Found {
         let hash = own.iter().fold(tokens.hash(draft.range), |hash, attribute| {
             hash.rotate_left(1) ^ tokens.hash(attribute.range)
         });
+        let makes_block = own.iter().any(Attribute::makes_block);
         found.extras.push(Extra {
             depth: draft.depth,
             definition: draft.definition,
-            is_block: draft.async_trait || own.iter().any(Attribute::makes_block),
+            is_block: draft.async_trait || makes_block,
+            last: makes_block.then(|| tokens.last_within(draft.body)).flatten(),
             attributes: own.iter().map(|it| it.range).collect(),
         });
         found.sites.push(Site {
@@ -604,4 +660,357 @@ fn finish(drafts: Drafts, tokens: &Tokens<'_>) -> Found {
     }
     found.fns = fns;
     found
+}
+
+#[cfg(test)]
+pub(in crate::source) mod tests {
+    use std::fmt::Write;
+
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// One line for each site: kind, path, token, hint (as `|` in its line), body.
+    fn check(text: &str, expected: Expect) {
+        let outline = Outline::new(text.into());
+        let mut out = String::new();
+        for site in outline.sites() {
+            let range = &text[site.range].split_whitespace().collect::<Vec<_>>().join(" ");
+            let before = usize::from(site.hint - site.range.start().min(site.hint));
+            let header = &text[site.range][..before].split_whitespace().collect::<Vec<_>>().join(" ");
+            let body = &text[site.body].split_whitespace().collect::<Vec<_>>().join(" ");
+            let token = text[site.token].split_whitespace().collect::<Vec<_>>().join(" ");
+            writeln!(out, "{:?} `{}` {token}: {range}", site.kind, site.path).unwrap();
+            writeln!(out, "    header {header}, body {body}").unwrap();
+        }
+        expected.assert_eq(&out);
+    }
+
+    #[test]
+    fn async_fn() {
+        check(
+            "/// Docs.\n#[inline]\npub(crate) async unsafe fn f<T>(x: T) -> u8\nwhere T: Copy, // why\n{ 1 }",
+            expect![[r#"
+                AsyncFn `fn f` async: async unsafe fn f<T>(x: T) -> u8 where T: Copy, // why { 1 }
+                    header async unsafe fn f<T>(x: T) -> u8 where T: Copy,, body { 1 }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn fn_without_body() {
+        check(
+            "trait T { async fn f(); async fn g() {} }",
+            expect![[r#"
+            AsyncFn `trait T::fn g` async: async fn g() {}
+                header async fn g(), body {}
+        "#]],
+        );
+    }
+
+    #[test]
+    fn methods() {
+        check(
+            "mod a { impl<T: Copy> Foo<T> for Bar<'static, u8> { async fn apply(&self) {} } impl Bar { const async fn b() {} } }",
+            expect![[r#"
+                AsyncFn `mod a::impl Foo<T> for Bar<'static, u8>::fn apply` async: async fn apply(&self) {}
+                    header async fn apply(&self), body {}
+                AsyncFn `mod a::impl Bar::fn b` async: const async fn b() {}
+                    header const async fn b(), body {}
+            "#]],
+        );
+    }
+
+    #[test]
+    fn fn_in_fn() {
+        check(
+            "fn a() { async fn b() {} }",
+            expect![[r#"
+            AsyncFn `fn a::fn b` async: async fn b() {}
+                header async fn b(), body {}
+        "#]],
+        );
+    }
+
+    #[test]
+    fn blocks_and_closures() {
+        check(
+            "async fn f() { async { 1 }; async move { async {} }; async |x: u8| x + 1; async move || -> u8 { 2 }; }",
+            expect![[r#"
+                AsyncFn `fn f` async: async fn f() { async { 1 }; async move { async {} }; async |x: u8| x + 1; async move || -> u8 { 2 }; }
+                    header async fn f(), body { async { 1 }; async move { async {} }; async |x: u8| x + 1; async move || -> u8 { 2 }; }
+                AsyncBlock `fn f` async: async { 1 }
+                    header async, body { 1 }
+                AsyncBlock `fn f` async: async move { async {} }
+                    header async move, body { async {} }
+                AsyncBlock `fn f` async: async {}
+                    header async, body {}
+                AsyncClosure `fn f` async: async |x: u8| x + 1
+                    header async |x: u8|, body x + 1
+                AsyncClosure `fn f` async: async move || -> u8 { 2 }
+                    header async move || -> u8, body { 2 }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn in_constants() {
+        check(
+            "const A: fn() = || async {}; static B: X = async move {};",
+            expect![[r#"
+            AsyncBlock `const A` async: async {}
+                header async, body {}
+            AsyncBlock `static B` async: async move {}
+                header async move, body {}
+        "#]],
+        );
+    }
+
+    #[test]
+    fn macro_calls() {
+        check(
+            "m!{ a } fn f() { stream! { yield 1; }; let x = a::b!(2); }",
+            expect![[r#"
+            MacroCall `` m!: m!{ a }
+                header m!, body { a }
+            MacroCall `fn f` stream!: stream! { yield 1; }
+                header stream!, body { yield 1; }
+            MacroCall `fn f` a::b!: a::b!(2)
+                header a::b!, body (2)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn written_in_macro_arguments() {
+        check(
+            "m! { async { 1 }, async move { n!(async {}) }, async |x, (y, z)| x + y, async || -> u8 { 3 } }",
+            expect![[r#"
+                MacroCall `` m!: m! { async { 1 }, async move { n!(async {}) }, async |x, (y, z)| x + y, async || -> u8 { 3 } }
+                    header m!, body { async { 1 }, async move { n!(async {}) }, async |x, (y, z)| x + y, async || -> u8 { 3 } }
+                AsyncBlock `` async: async { 1 }
+                    header async, body { 1 }
+                AsyncBlock `` async: async move { n!(async {}) }
+                    header async move, body { n!(async {}) }
+                MacroCall `` n!: n!(async {})
+                    header n!, body (async {})
+                AsyncBlock `` async: async {}
+                    header async, body {}
+                AsyncClosure `` async: async |x, (y, z)| x + y
+                    header async |x, (y, z)|, body x + y
+                AsyncClosure `` async: async || -> u8 { 3 }
+                    header async || -> u8, body { 3 }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn items_in_macro_arguments() {
+        check(
+            "m! { #[x::test] pub async fn f(a: [u8; 3]) -> A<{ 1 }> { async {} } impl A for B { async unsafe fn g() {} } mod c { fn d() -> impl E { async {} } } }",
+            expect![[r#"
+                MacroCall `` m!: m! { #[x::test] pub async fn f(a: [u8; 3]) -> A<{ 1 }> { async {} } impl A for B { async unsafe fn g() {} } mod c { fn d() -> impl E { async {} } } }
+                    header m!, body { #[x::test] pub async fn f(a: [u8; 3]) -> A<{ 1 }> { async {} } impl A for B { async unsafe fn g() {} } mod c { fn d() -> impl E { async {} } } }
+                AsyncFn `fn f` async: async fn f(a: [u8; 3]) -> A<{ 1 }> { async {} }
+                    header async fn f(a: [u8; 3]) -> A<{ 1 }>, body { async {} }
+                AsyncBlock `fn f` async: async {}
+                    header async, body {}
+                AsyncFn `impl A for B::fn g` async: async unsafe fn g() {}
+                    header async unsafe fn g(), body {}
+                AsyncBlock `mod c::fn d` async: async {}
+                    header async, body {}
+            "#]],
+        );
+    }
+
+    #[test]
+    fn macro_definitions() {
+        check(
+            "macro_rules! m { ($n:ident, $b:block) => { async fn $n() -> $t $b async move $b async move { o!($n) } fn g() -> $t { async {} } }; }",
+            expect![[r#"
+                AsyncFn `fn n` async: async fn $n() -> $t $b
+                    header async fn $n() -> $t, body $b
+                AsyncBlock `` async: async move $b
+                    header async move, body $b
+                AsyncBlock `` async: async move { o!($n) }
+                    header async move, body { o!($n) }
+                MacroCall `` o!: o!($n)
+                    header o!, body ($n)
+                AsyncBlock `fn g` async: async {}
+                    header async, body {}
+            "#]],
+        );
+    }
+
+    #[test]
+    fn attributes_on_what_is_not_async() {
+        check(
+            "#[derive(Debug, Magic)] struct S; #[service] trait T { fn f(); } #[maybe_async] fn g() {}",
+            expect![[r#"
+                AttrFn `` #[derive(Debug, Magic)]: struct S;
+                    header , body S
+                AttrFn `trait T` #[service]: trait T { fn f(); }
+                    header , body { fn f(); }
+                AttrFn `fn g` #[maybe_async]: fn g() {}
+                    header fn g(), body {}
+            "#]],
+        );
+    }
+
+    #[test]
+    fn broken_text() {
+        check(
+            "fn f( { async fn g() { async { let x = ; } ",
+            expect![[r#"
+            AsyncFn `fn f::fn g` async: async fn g() { async { let x = ; }
+                header async fn g(), body { async { let x = ; }
+            AsyncBlock `fn f::fn g` async: async { let x = ; }
+                header async, body { let x = ; }
+        "#]],
+        );
+    }
+
+    #[test]
+    fn gen_is_a_name_unless_the_feature_is_on() {
+        check("fn f() { r.gen(); gen(1) }", expect![[""]]);
+        check(
+            "#![feature(gen_blocks)] fn f() { gen { yield 1 }; async gen move {} }",
+            expect![[r#"
+            Gen `fn f` gen: gen { yield 1 }
+                header gen, body { yield 1 }
+            Gen `fn f` async: async gen move {}
+                header async gen move, body {}
+        "#]],
+        );
+    }
+
+    #[test]
+    fn byte_order_mark() {
+        check(
+            "\u{feff}async fn f() {}",
+            expect![[r#"
+            AsyncFn `fn f` async: async fn f() {}
+                header async fn f(), body {}
+        "#]],
+        );
+    }
+
+    fn hash(text: &str) -> u64 {
+        Outline::new(text.into()).sites()[0].hash
+    }
+
+    #[test]
+    fn comments_and_space_have_no_hash() {
+        let one = hash("async fn f(a: u8) { g(\"x\ny\") }");
+        assert_eq!(one, hash("/// Docs.\npub  async\r\nfn f ( a : u8 ) { /* no */ g(\"x\r\ny\") // end\n }"));
+        assert_ne!(one, hash("async fn f(a: u8) { g(\"x\ny \") }"));
+        assert_ne!(one, hash("#[instrument] async fn f(a: u8) { g(\"x\ny\") }"));
+    }
+
+    #[test]
+    fn deep_text_does_not_overflow_the_stack() {
+        for text in ["(", "[", "{", "!", "|| ", "a = ", "A<", "return ", "async {", "m!(", "use {", "mod a {"]
+        {
+            for times in [100, 900, 100_000] {
+                Outline::new(format!("fn f() {{ {}", text.repeat(times)).into());
+            }
+        }
+    }
+
+    /// Texts made of what matters here.
+    pub(in crate::source) fn rusty() -> impl Strategy<Value = String> {
+        let word = prop::sample::select(vec![
+            "async",
+            "move",
+            "fn",
+            "f",
+            "x",
+            "(",
+            ")",
+            "{",
+            "}",
+            "[",
+            "]",
+            "|",
+            "||",
+            "!",
+            "m!",
+            "$",
+            "$x",
+            ",",
+            ";",
+            "impl",
+            "for",
+            "mod",
+            "trait",
+            "#",
+            "#[a::test]",
+            "macro_rules!",
+            "=>",
+            "->",
+            "::",
+            ":",
+            "gen",
+            "\"",
+            "'",
+            "//",
+            "/*",
+            "\n",
+            "\r\n",
+            "é",
+            "😀",
+            "\u{feff}",
+            "<",
+            ">",
+            ".await",
+            "yield",
+            "unsafe",
+            "extern",
+            "pub",
+            "async fn f() {",
+            "async move {",
+            "async |x| ",
+            "m!{",
+            "impl T for S {",
+            "macro_rules! m {",
+            "#[cfg_attr(",
+            "#[derive(",
+            "pub(crate)",
+            "const",
+            "static",
+            "gen_blocks",
+            "=",
+            "0",
+        ]);
+        prop_oneof![
+            4 => prop::collection::vec(word, 0..60).prop_map(|it| it.join(" ")),
+            1 => "\\PC{0,80}",
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn any_text(text in rusty()) {
+            let outline = Outline::new(text.as_str().into());
+            let mut last = TextSize::new(0);
+            for site in outline.sites() {
+                prop_assert!(site.token.start() >= last);
+                last = site.token.start();
+                for range in [site.token, site.range, site.body, TextRange::empty(site.hint)] {
+                    prop_assert!(text.get(std::ops::Range::<usize>::from(range)).is_some());
+                }
+                prop_assert!(site.kind == SiteKind::AttrFn || site.range.contains_range(site.token));
+                prop_assert!(site.range.contains_range(site.body));
+                let word = &text[site.token];
+                prop_assert!(match site.kind {
+                    SiteKind::MacroCall => word.ends_with('!'),
+                    SiteKind::AttrFn => word.starts_with('#'),
+                    SiteKind::Gen => word == "gen" || word == "async",
+                    _ => word == "async",
+                }, "{}", word);
+            }
+        }
+    }
 }

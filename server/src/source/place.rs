@@ -70,18 +70,25 @@ pub fn place(files: &BTreeMap<Arc<str>, Outline>, body: &Body<'_>) -> Option<Pla
 /// What is not at hand, and keeps its whole span: a block that a `macro_rules!` of another crate
 /// makes.
 pub fn header_span(files: &BTreeMap<Arc<str>, Outline>, body: &Body<'_>) -> Span {
-    let block = files.get(&body.span.file).and_then(|outline| {
+    let header = files.get(&body.span.file).and_then(|outline| {
         let range = outline.range(body.span)?;
-        let depth = closures_at_end(body.path);
-        let site = &outline.sites()[exact(outline, range, depth)?];
-        let is_block = matches!(site.kind, SiteKind::AsyncBlock | SiteKind::Gen);
-        (is_block && site.range == range).then_some((outline, site))
+        let site = exact(outline, range, closures_at_end(body.path))?;
+        let (extra, site) = (outline.extra(site), &outline.sites()[site]);
+        let header = match site.kind {
+            SiteKind::AsyncBlock | SiteKind::Gen if site.range == range => {
+                TextRange::new(range.start(), site.hint)
+            }
+            // `#[tokio::main]` as it was for years gave its `async` the span of the last token.
+            SiteKind::AsyncFn => extra.last?,
+            _ => return None,
+        };
+        Some((outline, header))
     });
-    match block {
-        Some((outline, site)) => Span {
+    match header {
+        Some((outline, range)) => Span {
             file: body.span.file.clone(),
-            start: outline.line_col(site.range.start()),
-            end: outline.line_col(site.hint),
+            start: outline.line_col(range.start()),
+            end: outline.line_col(range.end()),
         },
         None => body.span.clone(),
     }
@@ -613,4 +620,371 @@ fn makes_no_future(name: &str) -> bool {
                 | "warn"
                 | "warn_span"
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::dump::LineCol;
+
+    /// Where a future is shown whose body has the span between `/*<*/` and `/*>*/`, or outside the
+    /// text if there are no such marks. `/*-*/` before and after another span of the body.
+    fn check(text: &str, path: &[&str], expected: Expect) {
+        let (file, outside): (Arc<str>, Arc<str>) =
+            ("src/lib.rs".into(), "/r/some-macros-1.2.3/src/lib.rs".into());
+        let outline = Outline::new(text.into());
+        let span = |open: &str, close: &str| {
+            let (start, end) = (text.find(open)? + open.len(), text.rfind(close)?);
+            Some(Span {
+                file: file.clone(),
+                start: outline.line_col((start as u32).into()),
+                end: outline.line_col((end as u32).into()),
+            })
+        };
+        let one = LineCol { line: 1, col: 1 };
+        let own = span("/*<*/", "/*>*/").unwrap_or(Span { file: outside, start: one, end: one });
+        let others: Vec<Span> = span("/*-*/", "/*-*/").into_iter().collect();
+        let body = Body { span: &own, spans: &others, path, impl_span: None };
+        let files = BTreeMap::from([(file, outline)]);
+        let shown = match place(&files, &body) {
+            None => "nowhere".to_owned(),
+            Some(it) => {
+                let site = &files[&it.file].sites()[it.site];
+                let at = files[&it.file].line_col(site.token.start());
+                let by = if it.made_by_macro { ", made by a macro" } else { "" };
+                format!("{}:{} {:?} at {}{by}", at.line, at.col, it.kind, &text[site.token])
+            }
+        };
+        let header = header_span(&files, &body);
+        expected.assert_eq(&format!("{shown}; header {header}\n"));
+    }
+
+    #[test]
+    fn async_fn() {
+        check(
+            "async fn f() -> u8 /*<*/{ 1 }/*>*/",
+            &["f", "{closure#0}"],
+            expect![[r#"
+            1:1 AsyncFn at async; header src/lib.rs:1:25: 1:30
+        "#]],
+        );
+    }
+
+    #[test]
+    fn async_block() {
+        check(
+            "fn f() { g(/*<*/async move { 1 }/*>*/) }",
+            &["f", "{closure#0}"],
+            expect![[r#"
+            1:17 AsyncBlock at async; header src/lib.rs:1:17: 1:27
+        "#]],
+        );
+    }
+
+    #[test]
+    fn async_closure() {
+        let path = ["f", "{closure#0}", "{closure#0}"];
+        check(
+            "fn f() { let g = async |x: u8| /*<*/x + 1/*>*/; }",
+            &path,
+            expect![[r#"
+            1:18 AsyncClosure at async; header src/lib.rs:1:37: 1:42
+        "#]],
+        );
+    }
+
+    #[test]
+    fn closure_and_block_with_one_span() {
+        let text = "fn f() { async || /*<*/async { 1 }/*>*/; }";
+        check(
+            text,
+            &["f", "{closure#0}", "{closure#0}"],
+            expect![[r#"
+            1:10 AsyncClosure at async; header src/lib.rs:1:24: 1:35
+        "#]],
+        );
+        check(
+            text,
+            &["f", "{closure#0}", "{closure#0}", "{closure#0}"],
+            expect![[r#"
+            1:24 AsyncBlock at async; header src/lib.rs:1:24: 1:29
+        "#]],
+        );
+    }
+
+    #[test]
+    fn attribute_around_the_body() {
+        let text = "#[instrument]\nasync fn f() /*<*/{ 1 }/*>*/";
+        check(
+            text,
+            &["f", "{closure#0}"],
+            expect![[r#"
+            2:1 AsyncFn at async; header src/lib.rs:2:19: 2:24
+        "#]],
+        );
+        check(
+            text,
+            &["f", "{closure#0}", "{closure#0}"],
+            expect![[r#"
+            2:1 AsyncBlock at async, made by a macro; header src/lib.rs:2:19: 2:24
+        "#]],
+        );
+        let text = "/*<*/#[instrument]/*>*/\nasync fn f() { 1 }";
+        check(
+            text,
+            &["f", "{closure#0}", "{closure#0}"],
+            expect![[r#"
+            2:1 AsyncBlock at async, made by a macro; header src/lib.rs:1:6: 1:19
+        "#]],
+        );
+    }
+
+    #[test]
+    fn attribute_that_runs_a_block() {
+        check(
+            "/*<*/#[tokio::main]/*>*/\nasync fn main() {}",
+            &["main", "{closure#0}"],
+            expect![[r#"
+            2:1 AsyncBlock at async, made by a macro; header src/lib.rs:1:6: 1:20
+        "#]],
+        );
+        check(
+            "#[tokio::main]\nasync fn main() /*<*/{ f(); g(1) }/*>*/",
+            &["main", "{closure#0}"],
+            expect![[r#"
+                2:1 AsyncBlock at async, made by a macro; header src/lib.rs:2:30: 2:33
+            "#]],
+        );
+    }
+
+    #[test]
+    fn async_trait() {
+        let text = "#[async_trait]\nimpl A for B {\n/*<*/async/*>*/ fn f() {} }";
+        check(
+            text,
+            &["{impl#0}", "f", "{closure#0}"],
+            expect![[r#"
+            3:6 AsyncBlock at async, made by a macro; header src/lib.rs:3:6: 3:11
+        "#]],
+        );
+        let text = "/*<*/#[some_trait]/*>*/\nimpl A for B {\nasync fn f() {} }";
+        check(
+            text,
+            &["{impl#0}", "f", "{closure#0}"],
+            expect![[r#"
+            3:1 AsyncFn at async, made by a macro; header src/lib.rs:1:6: 1:19
+        "#]],
+        );
+    }
+
+    #[test]
+    fn attribute_on_a_plain_fn() {
+        check(
+            "/*<*/#[maybe_async]/*>*/\nfn f() {}",
+            &["f", "{closure#0}"],
+            expect![[r#"
+            1:6 AsyncFn at #[maybe_async], made by a macro; header src/lib.rs:1:6: 1:20
+        "#]],
+        );
+    }
+
+    #[test]
+    fn block_in_macro_arguments() {
+        check(
+            "fn f() { m!(a, /*<*/async { 1 }/*>*/); }",
+            &["f", "{closure#0}"],
+            expect![[r#"
+            1:21 AsyncBlock at async; header src/lib.rs:1:21: 1:26
+        "#]],
+        );
+    }
+
+    const DEFINITION: &str = "macro_rules! m { ($($n:tt)*) => { /*<*/async { $($n)* }/*>*/ } }\n";
+
+    #[test]
+    fn local_macro_by_a_span_in_its_arguments() {
+        let text = format!("{DEFINITION}fn f() {{ m!(1);\nm!(/*-*/2/*-*/); m!(3) }}");
+        check(
+            &text,
+            &["f", "{closure#1}"],
+            expect![[r#"
+            3:1 AsyncBlock at m!, made by a macro; header src/lib.rs:1:40: 1:45
+        "#]],
+        );
+    }
+
+    #[test]
+    fn local_macro_by_the_fns_name() {
+        let text = "macro_rules! m { ($n:ident) => { async fn $n() /*<*/{ }/*>*/ } }\nm!(f);\nm!(g);";
+        check(
+            text,
+            &["g", "{closure#0}"],
+            expect![[r#"
+            3:1 AsyncFn at m!, made by a macro; header src/lib.rs:1:53: 1:56
+        "#]],
+        );
+    }
+
+    #[test]
+    fn local_macro_by_the_fn_it_is_in() {
+        let text = format!("{DEFINITION}fn f() {{ m!(1) }}\nfn g() {{ m!(2) }}");
+        check(
+            &text,
+            &["g", "{closure#0}"],
+            expect![[r#"
+            3:10 AsyncBlock at m!, made by a macro; header src/lib.rs:1:40: 1:45
+        "#]],
+        );
+    }
+
+    #[test]
+    fn local_macro_by_its_number() {
+        let text = format!("{DEFINITION}fn f() {{ m!(1);\nasync {{}};\nm!(2) }}");
+        check(
+            &text,
+            &["f", "{closure#1}"],
+            expect![[r#"
+                2:10 AsyncBlock at m!, made by a macro; header src/lib.rs:1:40: 1:45
+            "#]],
+        );
+        check(
+            &text,
+            &["f", "{closure#2}"],
+            expect![[r#"
+                4:1 AsyncBlock at m!, made by a macro; header src/lib.rs:1:40: 1:45
+            "#]],
+        );
+        // What the other macro makes is not known, so no number tells anything.
+        let text = format!("{DEFINITION}fn f() {{ other!();\nm!(1);\nm!(2) }}");
+        check(
+            &text,
+            &["f", "{closure#1}"],
+            expect![[r#"
+            1:40 AsyncBlock at async, made by a macro; header src/lib.rs:1:40: 1:45
+        "#]],
+        );
+    }
+
+    #[test]
+    fn local_macro_called_by_another() {
+        let text = format!("{DEFINITION}macro_rules! n {{ ($x:tt) => {{ m!($x) }} }}\nfn f() {{ n!(1) }}");
+        check(
+            &text,
+            &["f", "{closure#0}"],
+            expect![[r#"
+            3:10 AsyncBlock at n!, made by a macro; header src/lib.rs:1:40: 1:45
+        "#]],
+        );
+    }
+
+    #[test]
+    fn block_given_to_a_macro() {
+        let text = "macro_rules! m { ($b:block) => { async fn f() $b } }\nm!(/*<*/{ 1 }/*>*/);";
+        check(
+            text,
+            &["f", "{closure#0}"],
+            expect![[r#"
+            2:1 AsyncFn at m!, made by a macro; header src/lib.rs:2:9: 2:14
+        "#]],
+        );
+    }
+
+    #[test]
+    fn foreign_macro_by_a_span_in_its_arguments() {
+        let text = "fn f() { a!(1);\nb! { println!(\"{}\", /*-*/2/*-*/) } }";
+        check(
+            text,
+            &["f", "{closure#0}"],
+            expect![[r#"
+            2:1 AsyncBlock at b!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+    }
+
+    #[test]
+    fn foreign_macro_of_the_crate_the_span_is_in() {
+        let text = "use some_macros::stream;\nfn f() { a!(\nstream!(other!(/*-*/1/*-*/))) }";
+        check(
+            text,
+            &["f", "{closure#0}"],
+            expect![[r#"
+            3:1 AsyncBlock at stream!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+        let text = "fn f() { a!(1);\nsome_macros::stream!() }";
+        check(
+            text,
+            &["f", "{closure#0}"],
+            expect![[r#"
+            2:1 AsyncBlock at some_macros::stream!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+    }
+
+    #[test]
+    fn foreign_macro_that_makes_the_fn() {
+        check(
+            "a!(f);\na!(g);",
+            &["g", "{closure#0}"],
+            expect![[r#"
+            2:1 AsyncFn at a!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+    }
+
+    #[test]
+    fn nothing_fits() {
+        check(
+            "fn g() {}",
+            &["f", "{closure#0}"],
+            expect![[r#"
+            nowhere; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+    }
+
+    #[test]
+    fn crate_of_a_path() {
+        let of = |path| crate_of(path).unwrap_or_default();
+        assert_eq!(of("/r/src/index-1/async-stream-0.3.6/src/lib.rs"), "async_stream");
+        assert_eq!(of("/w/crates/my-macros/src/a/b.rs"), "my_macros");
+        assert_eq!(of("lib.rs"), "");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn any_text(
+            text in super::super::outline::tests::rusty(),
+            places in prop::collection::vec((0u32..4, 0u32..80, 0u32..4, 0u32..80, prop::bool::ANY), 1..6),
+            path in prop::sample::subsequence(
+                vec!["f", "{impl#0}", "x", "{closure#0}", "{closure#1}", "{closure#18446744073709551615}"], 0..6),
+        ) {
+            let file: Arc<str> = "src/lib.rs".into();
+            let files = BTreeMap::from([(file.clone(), Outline::new(text.as_str().into()))]);
+            let mut spans: Vec<Span> = places.iter().map(|&(a, b, c, d, here)| Span {
+                file: if here { file.clone() } else { "/r/m-1.0.0/src/lib.rs".into() },
+                start: LineCol { line: a, col: b },
+                end: LineCol { line: c, col: d },
+            }).collect();
+            // What can really be hit.
+            let outline = &files[&file];
+            for site in outline.sites() {
+                for range in [site.range, site.body, site.token] {
+                    let (start, end) = (outline.line_col(range.start()), outline.line_col(range.end()));
+                    spans.push(Span { file: file.clone(), start, end });
+                }
+            }
+            for span in &spans {
+                let body = Body { span, spans: &spans, path: &path, impl_span: spans.last() };
+                header_span(&files, &body);
+                if let Some(it) = place(&files, &body) {
+                    prop_assert!(it.site < files[&it.file].sites().len());
+                }
+            }
+        }
+    }
 }

@@ -217,3 +217,176 @@ fn size(at: usize) -> TextSize {
     // The text was cut to what fits.
     TextSize::new(at as u32)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn map(text: &str) -> PositionMap {
+        PositionMap::new(text.into())
+    }
+
+    fn at(line: u32, col: u32) -> LineCol {
+        LineCol { line, col }
+    }
+
+    fn pos(line: u32, character: u32) -> Pos {
+        Pos { line, character }
+    }
+
+    #[test]
+    fn compiler_counts_chars() {
+        let map = map("a\n\té😀 async\n");
+        assert_eq!(map.offset(at(2, 5)), Some(TextSize::new(10)));
+        assert_eq!(map.line_col(TextSize::new(10)), at(2, 5));
+    }
+
+    #[test]
+    fn compiler_removed_the_byte_order_mark() {
+        let map = map("\u{feff}async");
+        assert_eq!(map.offset(at(1, 1)), Some(TextSize::new(3)));
+        assert_eq!(map.line_col(TextSize::new(3)), at(1, 1));
+        assert_eq!(map.line_col(TextSize::new(0)), at(1, 1));
+    }
+
+    #[test]
+    fn compiler_does_not_see_carriage_returns_at_line_ends() {
+        let map = map("ab\r\ncd\r\n");
+        assert_eq!(map.offset(at(2, 3)), Some(TextSize::new(6)));
+        assert_eq!(map.offset(at(2, 4)), None);
+        assert_eq!(map.line_col(TextSize::new(7)), at(2, 3));
+    }
+
+    #[test]
+    fn compiler_position_outside_the_text() {
+        let map = map("ab\n");
+        assert_eq!(map.offset(at(0, 1)), None);
+        assert_eq!(map.offset(at(1, 0)), None);
+        assert_eq!(map.offset(at(1, 4)), None);
+        assert_eq!(map.offset(at(2, 1)), Some(TextSize::new(3)));
+        assert_eq!(map.offset(at(3, 1)), None);
+    }
+
+    #[test]
+    fn editor_counts_utf16_or_bytes() {
+        let map = map("x\n😀é async");
+        let offset = TextSize::new(9);
+        assert_eq!(map.pos(offset, Encoding::Utf16), pos(1, 4));
+        assert_eq!(map.pos(offset, Encoding::Utf8), pos(1, 7));
+        assert_eq!(map.offset_of(pos(1, 4), Encoding::Utf16), offset);
+        assert_eq!(map.offset_of(pos(1, 7), Encoding::Utf8), offset);
+    }
+
+    #[test]
+    fn editor_position_within_a_character_is_its_start() {
+        let map = map("😀");
+        assert_eq!(map.offset_of(pos(0, 1), Encoding::Utf16), TextSize::new(0));
+        assert_eq!(map.offset_of(pos(0, 3), Encoding::Utf8), TextSize::new(0));
+    }
+
+    #[test]
+    fn editor_position_past_the_line_is_its_end() {
+        let map = map("ab\r\ncd");
+        assert_eq!(map.offset_of(pos(0, 9), Encoding::Utf16), TextSize::new(2));
+        assert_eq!(map.offset_of(pos(9, 0), Encoding::Utf16), TextSize::new(6));
+        assert_eq!(map.pos(TextSize::new(3), Encoding::Utf16), pos(0, 2));
+    }
+
+    #[test]
+    fn lone_carriage_return_ends_the_editors_line_only() {
+        let map = map("a\rb\nc");
+        assert_eq!(map.pos(TextSize::new(2), Encoding::Utf16), pos(1, 0));
+        assert_eq!(map.pos(TextSize::new(4), Encoding::Utf16), pos(2, 0));
+        assert_eq!(map.line_col(TextSize::new(2)), at(1, 3));
+        assert_eq!(map.line_col(TextSize::new(4)), at(2, 1));
+    }
+
+    #[test]
+    fn a_change_replaces_its_range() {
+        let mut text = "fn a() {}\r\nfn b() {}".to_owned();
+        apply_change(&mut text, Some((pos(1, 3), pos(1, 4))), "ß", Encoding::Utf16);
+        assert_eq!(text, "fn a() {}\r\nfn ß() {}");
+        apply_change(&mut text, Some((pos(1, 0), pos(0, 99))), "", Encoding::Utf16);
+        assert_eq!(text, "fn a() {}fn ß() {}");
+        apply_change(&mut text, None, "new", Encoding::Utf16);
+        assert_eq!(text, "new");
+    }
+
+    fn encoding() -> impl Strategy<Value = Encoding> {
+        prop_oneof![Just(Encoding::Utf8), Just(Encoding::Utf16)]
+    }
+
+    /// Text with much of what is difficult.
+    fn difficult() -> impl Strategy<Value = String> {
+        prop_oneof!["[a\u{e9}\u{1f600}\u{feff}\t\r\n ]{0,40}", "\\PC{0,40}",]
+    }
+
+    /// One line per `\n`, `\r\n` or `\r`, each split into its units; the plainest reading of the
+    /// protocol.
+    fn naive(text: &str, at: Pos, encoding: Encoding) -> usize {
+        let (mut line, mut units) = (0, 0);
+        let mut chars = text.char_indices().peekable();
+        while let Some((offset, c)) = chars.next() {
+            if line == at.line && (matches!(c, '\r' | '\n') || units + encoding.units(c) > at.character) {
+                return offset;
+            }
+            units += encoding.units(c);
+            if c == '\r' && chars.peek().is_some_and(|it| it.1 == '\n') {
+                chars.next();
+            }
+            if matches!(c, '\r' | '\n') {
+                (line, units) = (line + 1, 0);
+            }
+        }
+        text.len()
+    }
+
+    proptest! {
+        #[test]
+        fn positions_stay_in_bounds(text in difficult(), line in 0u32..8, col in 0u32..50, enc in encoding()) {
+            let map = map(&text);
+            let offset = usize::from(map.offset_of(pos(line, col), enc));
+            prop_assert!(text.is_char_boundary(offset));
+            prop_assert_eq!(offset, naive(&text, pos(line, col), enc));
+            if let Some(offset) = map.offset(at(line, col)) {
+                prop_assert!(text.is_char_boundary(offset.into()));
+                prop_assert_eq!(map.line_col(offset), at(line, col));
+            }
+        }
+
+        #[test]
+        fn offsets_come_back(text in difficult(), offset in 0usize..200, enc in encoding()) {
+            let map = map(&text);
+            let there = map.pos(size(offset), enc);
+            let back = usize::from(map.offset_of(there, enc));
+            let offset = floor(&text, offset);
+            // Within a line's end the end of the line is meant.
+            prop_assert!(back == offset || text[back..offset].chars().all(|c| matches!(c, '\r' | '\n')));
+            map.line_col(size(offset));
+        }
+
+        #[test]
+        fn changes_equal_a_naive_model(
+            text in difficult(),
+            enc in encoding(),
+            changes in prop::collection::vec(
+                (prop::option::weighted(0.9, (0u32..6, 0u32..30, 0u32..6, 0u32..30)), difficult()), 0..8),
+        ) {
+            let (mut text, mut model) = (text.clone(), text);
+            for (range, new) in changes {
+                let range = range.map(|(a, b, c, d)| (pos(a, b), pos(c, d)));
+                apply_change(&mut text, range, &new, enc);
+                model = match range {
+                    None => new,
+                    Some((start, end)) => {
+                        let (a, b) = (naive(&model, start, enc), naive(&model, end, enc));
+                        format!("{}{new}{}", &model[..a.min(b)], &model[a.max(b)..])
+                    }
+                };
+                prop_assert_eq!(&text, &model);
+            }
+        }
+    }
+}

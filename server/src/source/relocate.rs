@@ -260,3 +260,260 @@ fn longest_common(
     }
     pairs
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(before: &str, after: &str, expected: Expect) {
+        let (old, new) = (Outline::new(before.into()), Outline::new(after.into()));
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut out = String::new();
+        for (i, it) in relocate(&old, &new).into_iter().enumerate() {
+            let from = words(&before[old.sites()[i].range]);
+            match it {
+                None => writeln!(out, "{from} -> gone").unwrap(),
+                Some(Match { site, changed }) => {
+                    let (to, state) =
+                        (words(&after[new.sites()[site].range]), if changed { "changed" } else { "same" });
+                    writeln!(out, "{from} -> {to} ({state})").unwrap();
+                }
+            }
+        }
+        expected.assert_eq(&out);
+    }
+
+    #[test]
+    fn comments_and_lines() {
+        check(
+            "async fn f() { g() }",
+            "// New.\n\nasync fn f() {\n    g() // why\n}",
+            expect![[r#"
+            async fn f() { g() } -> async fn f() { g() // why } (same)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_fn_that_moved() {
+        check(
+            "async fn f() { 1 } async fn g() { 2 }",
+            "async fn g() { 2 } async fn f() { 1 }",
+            expect![[r#"
+                async fn f() { 1 } -> async fn f() { 1 } (same)
+                async fn g() { 2 } -> async fn g() { 2 } (same)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn an_edited_fn_with_an_unchanged_block() {
+        check(
+            "async fn f() { async { 1 }; 2 }",
+            "async fn f() { async { 1 }; 3 }",
+            expect![[r#"
+            async fn f() { async { 1 }; 2 } -> async fn f() { async { 1 }; 3 } (changed)
+            async { 1 } -> async { 1 } (same)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn an_edited_block() {
+        check(
+            "fn f() { async { 1 } }",
+            "fn f() { async { 2 } }",
+            expect![[r#"
+            async { 1 } -> async { 2 } (changed)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_block_before_another() {
+        check(
+            "fn f() { async { 1 } }",
+            "fn f() { async { 0 }; async { 1 } }",
+            expect![[r#"
+            async { 1 } -> async { 1 } (same)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_block_between_equal_ones() {
+        check(
+            "fn f() { async { 1 }; async { 2 }; async { 1 } }",
+            "fn f() { async { 1 }; async { 0 }; async { 2 }; async { 1 } }",
+            expect![[r#"
+                async { 1 } -> async { 1 } (same)
+                async { 2 } -> async { 2 } (same)
+                async { 1 } -> async { 1 } (same)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn an_edited_block_stays_between_its_neighbours() {
+        check(
+            "fn f() { async { 1 }; async { 2 }; async { 3 } }",
+            "fn f() { async { 0 }; async { 1 }; async { 22 }; async { 3 } }",
+            expect![[r#"
+                async { 1 } -> async { 1 } (same)
+                async { 2 } -> async { 22 } (changed)
+                async { 3 } -> async { 3 } (same)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_deleted_block() {
+        check(
+            "fn f() { async { 1 }; async { 2 } }",
+            "fn f() { async { 2 } }",
+            expect![[r#"
+            async { 1 } -> gone
+            async { 2 } -> async { 2 } (same)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn swapped_blocks() {
+        check(
+            "fn f() { async { 1 }; async { 2 } }",
+            "fn f() { async { 2 }; async { 1 } }",
+            expect![[r#"
+            async { 1 } -> async { 1 } (same)
+            async { 2 } -> async { 2 } (same)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_renamed_fn() {
+        check(
+            "impl A { async fn f() { async { 1 } } async fn h() { 2 } }",
+            "impl A { async fn g() { async { 1 } } async fn h() { 2 } }",
+            expect![[r#"
+                async fn f() { async { 1 } } -> async fn g() { async { 1 } } (changed)
+                async { 1 } -> async { 1 } (same)
+                async fn h() { 2 } -> async fn h() { 2 } (same)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_renamed_plain_fn() {
+        check(
+            "fn f() { async { 1 } }",
+            "fn g() { async { 1 } }",
+            expect![[r#"
+            async { 1 } -> async { 1 } (same)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn an_impl_with_another_header() {
+        check(
+            "impl A { async fn f() { async { 1 } } }",
+            "impl<T> A<T> { async fn f() { async { 1 } } }",
+            expect![[r#"
+                async fn f() { async { 1 } } -> async fn f() { async { 1 } } (changed)
+                async { 1 } -> async { 1 } (changed)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn renamed_and_edited_is_gone() {
+        check(
+            "async fn f() { 1 }",
+            "async fn g() { 2 }",
+            expect![[r#"
+            async fn f() { 1 } -> gone
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_new_attribute_changes_a_fn() {
+        check(
+            "async fn f() { 1 }",
+            "#[instrument] async fn f() { 1 }",
+            expect![[r#"
+            async fn f() { 1 } -> async fn f() { 1 } (changed)
+        "#]],
+        );
+        check(
+            "async fn f() { 1 }",
+            "#[inline] pub async fn f() { 1 }",
+            expect![[r#"
+            async fn f() { 1 } -> async fn f() { 1 } (same)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn macro_calls_match_by_name() {
+        check(
+            "fn f() { a!(1); b!(1); }",
+            "fn f() { b!(2); }",
+            expect![[r#"
+            a!(1) -> gone
+            b!(1) -> b!(2) (changed)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn many_sites_take_little_time() {
+        let many = |from: usize| -> Outline {
+            let blocks: String =
+                (from..from + 10_000).map(|i| format!("async {{ {} }};\n", i % 3000)).collect();
+            Outline::new(format!("fn f() {{ {blocks} }}").into())
+        };
+        let (old, new) = (many(0), many(7));
+        let start = std::time::Instant::now();
+        assert!(relocate(&old, &new).iter().all(Option::is_some));
+        // Quadratic would be minutes.
+        assert!(start.elapsed().as_secs() < 5);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn any_two_texts(
+            before in super::super::outline::tests::rusty(),
+            cut in 0usize..200,
+            new in super::super::outline::tests::rusty(),
+        ) {
+            let at = (0..=cut.min(before.len())).rev().find(|&it| before.is_char_boundary(it)).unwrap_or(0);
+            let after = format!("{}{new}{}", &before[..at], &before[at..]);
+            let (old, new) = (Outline::new(before.into()), Outline::new(after.into()));
+            let matches = relocate(&old, &new);
+            prop_assert_eq!(matches.len(), old.sites().len());
+            let mut targets: Vec<usize> = matches.iter().flatten().map(|it| it.site).collect();
+            let count = targets.len();
+            targets.sort_unstable();
+            targets.dedup();
+            prop_assert_eq!(targets.len(), count, "two sites became one");
+            for (site, it) in old.sites().iter().zip(&matches) {
+                if let Some(it) = it {
+                    let now = &new.sites()[it.site];
+                    prop_assert_eq!(site.kind, now.kind);
+                    prop_assert!(it.changed || site.hash == now.hash);
+                }
+            }
+            for (i, it) in relocate(&old, &old).into_iter().enumerate() {
+                prop_assert_eq!(it, Some(Match { site: i, changed: false }));
+            }
+        }
+    }
+}

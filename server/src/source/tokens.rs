@@ -30,7 +30,8 @@ impl<'a> Tokens<'a> {
         let mut open: Vec<usize> = Vec::new();
         let mut prefix = Vec::with_capacity(list.len() + 1);
         let mut powers = Vec::with_capacity(list.len() + 1);
-        (prefix.push(0), powers.push(1));
+        prefix.push(0);
+        powers.push(1);
         for (i, token) in list.iter().enumerate() {
             let word = &text[token.range];
             let last = prefix[i];
@@ -106,6 +107,14 @@ impl<'a> Tokens<'a> {
             0 => at,
             i => self.list[i - 1].range.end(),
         }
+    }
+
+    /// The last token, or group in brackets, within the braces of a body.
+    pub(super) fn last_within(&self, body: TextRange) -> Option<TextRange> {
+        let (first, close) = (self.index(body.start()), self.index(body.end()).checked_sub(1)?);
+        let last = close.checked_sub(1).filter(|&it| it > first)?;
+        let start = self.partner(last).filter(|&it| it > first && it < last).unwrap_or(last);
+        Some(self.cover(start, last))
     }
 
     /// A hash of the tokens within the range: equal for equal tokens, whatever stands between.

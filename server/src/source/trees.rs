@@ -242,13 +242,29 @@ fn signature<'a>(tokens: &Tokens<'a>, at: usize, end: usize, context: &Context) 
                 return Some(Fun { name, name_range, open: next, last: close });
             }
             Some(close) => next = close,
+            None if context.definition.is_some() && is_body_variable(tokens, next) => {
+                return Some(Fun { name, name_range, open: next, last: next + 1 });
+            }
             None => (),
         }
         next += 1;
     }
-    // `fn $name() $body` of a definition
-    let has_body = context.definition.is_some() && next >= at + 4 && tokens.word(next - 2) == "$";
-    has_body.then(|| Fun { name, name_range, open: next - 2, last: next - 1 })
+    None
+}
+
+/// Whether a `$name` in a fn's header stands for its body: `fn f() -> $ty $body`.
+fn is_body_variable(tokens: &Tokens<'_>, at: usize) -> bool {
+    let before = match tokens.word(at - 1) {
+        ">" if tokens.word(at - 2) == "-" => "->",
+        word => word,
+    };
+    tokens.word(at) == "$"
+        && tokens.word(at + 1) != "("
+        && !matches!(
+            before,
+            "->" | ":" | "::" | "<" | "," | "&" | "=" | "+" | "mut" | "dyn" | "impl" | "where" | "for"
+        )
+        && !matches!(tokens.word(at + 2), "{" | ":" | "::" | "<" | "where")
 }
 
 /// The first keyword of the fn whose `async` is at `at`.

@@ -1,0 +1,205 @@
+//! The futurelens binary under test, and how to run programs the way a user's shell would.
+
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// Long enough for a cold release build of the largest crate that is measured, on a busy machine.
+pub const BUILD_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// Variables with these prefixes describe where and how cargo downloads. They are the user's, and a
+/// machine without them may not reach its registry.
+const KEPT: [&str; 5] = ["CARGO_HOME", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_SOURCE_"];
+
+/// The root of the workspace that this package is a member of.
+pub fn workspace_root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package is in a folder of the workspace")
+}
+
+/// A directory of `tests/fixtures`. Not to be written to: see [`project::copy`](crate::project::copy).
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+}
+
+/// The release build of futurelens: what users run, and what the promises about speed are for.
+///
+/// Built once for each test process, and by cargo, so that it is never an old one. It is built the
+/// way the tests were, with their toolchain and target directory.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let output = Command::new(env!("CARGO"))
+            .args(["build", "--release", "--package", "futurelens"])
+            .args(["--bin", "futurelens", "--message-format", "json"])
+            .current_dir(workspace_root())
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("cargo starts");
+        assert!(output.status.success(), "futurelens does not build");
+        String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|message| message["target"]["name"] == "futurelens")
+            .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+            .expect("cargo says where the binary is")
+    })
+}
+
+/// A place below the workspace's target directory that outlives a test run: downloads and what the
+/// oracle printed are kept there.
+pub fn cache_dir() -> &'static Path {
+    static CACHE: OnceLock<PathBuf> = OnceLock::new();
+    CACHE.get_or_init(|| {
+        let output = Command::new(env!("CARGO"))
+            .args(["metadata", "--format-version", "1", "--no-deps"])
+            .current_dir(workspace_root())
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("cargo starts");
+        let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
+        let target =
+            metadata["target_directory"].as_str().expect("cargo metadata names the target directory");
+        let cache = Path::new(target).join("tmp").join("futurelens-tests");
+        std::fs::create_dir_all(&cache).expect("the target directory is writable");
+        cache
+    })
+}
+
+/// A command that starts without what `cargo test` (and the rustup proxy above it) sets for its
+/// children, and without what the person who runs the tests has set for their own builds.
+pub fn clean_command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let kept = KEPT.iter().any(|prefix| text.starts_with(prefix));
+        let leaked = text == "CARGO"
+            || text.starts_with("CARGO_")
+            || text.starts_with("RUSTC")
+            || text.starts_with("FUTURELENS")
+            || matches!(
+                &*text,
+                "RUSTFLAGS"
+                    | "RUSTDOCFLAGS"
+                    | "RUSTUP_TOOLCHAIN"
+                    | "RUST_RECURSION_COUNT"
+                    | "RUST_LOG"
+                    | "LD_LIBRARY_PATH"
+                    | "DYLD_FALLBACK_LIBRARY_PATH"
+            );
+        if leaked && !kept {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+/// The futurelens binary with a clean environment.
+pub fn futurelens() -> Command {
+    clean_command(binary())
+}
+
+/// `cargo +TOOLCHAIN` with a clean environment.
+pub fn cargo(toolchain: &str) -> Command {
+    let mut command = clean_command("cargo");
+    command.arg(format!("+{toolchain}"));
+    command
+}
+
+/// The newest installed nightly, by the date in its name; a plain `nightly` counts as the newest.
+pub fn nightly() -> &'static str {
+    static NIGHTLY: OnceLock<String> = OnceLock::new();
+    NIGHTLY.get_or_init(|| {
+        let listed = run(clean_command("rustup").args(["toolchain", "list"])).expect_success();
+        let mut names: Vec<&str> = listed
+            .stdout
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|name| name.starts_with("nightly"))
+            .collect();
+        // `nightly-2026-…` sorts before `nightly-x86_64-…`.
+        names.sort_unstable();
+        names.last().expect("the tests need an installed nightly toolchain").to_string()
+    })
+}
+
+/// What a program left behind.
+#[derive(Debug)]
+pub struct Run {
+    /// The exit code; `None` if a signal ended it.
+    pub code: Option<i32>,
+    /// Everything on stdout.
+    pub stdout: String,
+    /// Everything on stderr.
+    pub stderr: String,
+}
+
+impl Run {
+    /// This run, if it exited with 0.
+    ///
+    /// # Panics
+    ///
+    /// With everything it printed, if it did not.
+    #[track_caller]
+    pub fn expect_success(self) -> Self {
+        assert_eq!(self.code, Some(0), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// Runs a command to its end, with stdin closed.
+///
+/// # Panics
+///
+/// If it does not start, or has not ended after [`BUILD_TIMEOUT`]: a hang is a failure with a name
+/// and not a test suite that never ends.
+#[track_caller]
+pub fn run(command: &mut Command) -> Run {
+    let shown = format!("{command:?}");
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{shown}: {error}"));
+    let pid = child.id();
+    let mut out = child.stdout.take().expect("stdout is piped");
+    let mut err = child.stderr.take().expect("stderr is piped");
+    let (ended, end) = mpsc::channel();
+    thread::spawn(move || {
+        let stderr = thread::spawn(move || {
+            let mut bytes = Vec::new();
+            err.read_to_end(&mut bytes).map(|_| bytes)
+        });
+        let mut stdout = Vec::new();
+        let read = out.read_to_end(&mut stdout);
+        let stderr = stderr.join().expect("the reader does not panic");
+        let status = child.wait();
+        // The receiver is gone only if the time ran out.
+        let _ = ended.send((read.map(|_| stdout), stderr, status));
+    });
+    let (stdout, stderr, status) = end.recv_timeout(BUILD_TIMEOUT).unwrap_or_else(|_| {
+        kill(pid);
+        panic!("{shown} has not ended after {BUILD_TIMEOUT:?}")
+    });
+    let text = |bytes: std::io::Result<Vec<u8>>| {
+        String::from_utf8_lossy(&bytes.expect("the pipe is readable")).into_owned()
+    };
+    Run { code: status.expect("the child is ours").code(), stdout: text(stdout), stderr: text(stderr) }
+}
+
+/// Ends a process by its id. Without `unsafe` this takes a program.
+pub fn kill(pid: u32) {
+    let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status();
+}
+
+/// Prints to the terminal even if the test passes: for tables of counts and for what was skipped.
+pub fn say(text: &str) {
+    // The test harness captures `println!`, not the stream itself.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,681 @@
+//! An editor, as far as a language server can tell: an LSP client over stdio.
+//!
+//! It behaves like the common ones. It answers what the server asks, asks for hints again only if
+//! the server says that they have changed, and measures columns in the encoding that was agreed on.
+
+use crate::binary::{futurelens, kill};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long the server may take for anything, a size build of a small crate included.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// The variable that marks the server and everything that it starts.
+const MARK: &str = "FUTURELENS_TEST_EDITOR";
+
+/// A running server, with an editor at the other end.
+#[derive(Debug)]
+pub struct Editor {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    arriving: Receiver<Value>,
+    /// Everything the server has sent.
+    log: Vec<Value>,
+    stderr: Arc<Mutex<String>>,
+    next_id: u64,
+    mark: String,
+    /// What the server can do.
+    pub capabilities: Value,
+    /// `utf-8` or `utf-16`.
+    pub encoding: String,
+    versions: BTreeMap<String, i64>,
+    options: Value,
+}
+
+/// A place in the log of what the server has sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(usize);
+
+/// An inlay hint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// Zero-based.
+    pub line: usize,
+    /// Zero-based, in the units that were agreed on.
+    pub character: usize,
+    /// What is shown, its parts joined.
+    pub label: String,
+    /// What is shown on demand: of the hint, or of the parts of its label.
+    pub tooltip: String,
+}
+
+impl Hint {
+    /// Whether it says that its number is from before the last change.
+    pub fn is_stale(&self) -> bool {
+        format!("{} {}", self.label, self.tooltip).to_lowercase().contains("stale")
+    }
+}
+
+/// How an editor is set up.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// What the client offers as `general.positionEncodings`; nothing leaves it out.
+    pub encodings: Vec<&'static str>,
+    /// What the user has configured, without the `futurelens.` in front.
+    pub options: Value,
+    /// Folders of the workspace besides the first one.
+    pub more_folders: Vec<PathBuf>,
+    /// Set for the server and everything it starts.
+    pub env: Vec<(String, String)>,
+}
+
+impl Editor {
+    /// Starts the server on a folder and goes through the greeting.
+    pub fn open(root: &Path, setup: Setup) -> Self {
+        let mut command = futurelens();
+        command.envs(setup.env.iter().cloned()).current_dir(root);
+        let mut editor = Self::start(command);
+        editor.options = setup.options.clone();
+        let folder = uri(root);
+        let mut folders = vec![json!({ "uri": folder, "name": "project" })];
+        for folder in &setup.more_folders {
+            folders.push(json!({ "uri": uri(folder), "name": "another" }));
+        }
+        let mut general = json!({});
+        if !setup.encodings.is_empty() {
+            general = json!({ "positionEncodings": setup.encodings });
+        }
+        let answer = editor.request(
+            "initialize",
+            json!({
+                "processId": std::process::id(),
+                "clientInfo": { "name": "futurelens-tests" },
+                "rootUri": folder,
+                "workspaceFolders": folders,
+                "initializationOptions": setup.options,
+                "capabilities": {
+                    "general": general,
+                    "workspace": {
+                        "inlayHint": { "refreshSupport": true },
+                        "workspaceFolders": true,
+                        "configuration": true,
+                        "didChangeWatchedFiles": { "dynamicRegistration": true },
+                    },
+                    "textDocument": {
+                        "synchronization": { "didSave": true },
+                        "inlayHint": {
+                            "resolveSupport": { "properties": ["tooltip", "label.tooltip"] },
+                        },
+                    },
+                    "window": { "workDoneProgress": true },
+                },
+            }),
+        );
+        editor.capabilities = answer["capabilities"].clone();
+        if let Some(encoding) = editor.capabilities["positionEncoding"].as_str() {
+            editor.encoding = encoding.to_owned();
+        }
+        editor.notify("initialized", json!({}));
+        editor
+    }
+
+    fn start(mut command: Command) -> Self {
+        let mark = format!("{}-{:?}", std::process::id(), Instant::now());
+        let mut child = command
+            .env(MARK, &mark)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        let (send, arriving) = mpsc::channel();
+        thread::spawn(move || {
+            let mut stdout = BufReader::new(stdout);
+            while let Some(message) = read_message(&mut stdout) {
+                if send.send(message).is_err() {
+                    break;
+                }
+            }
+        });
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let written = Arc::clone(&stderr);
+        thread::spawn(move || {
+            let mut line = String::new();
+            while lines.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+                if let Ok(mut written) = written.lock() {
+                    written.push_str(&line);
+                }
+                line.clear();
+            }
+        });
+        Self {
+            child,
+            stdin,
+            arriving,
+            log: Vec::new(),
+            stderr,
+            next_id: 0,
+            mark,
+            capabilities: Value::Null,
+            encoding: "utf-16".to_owned(),
+            versions: BTreeMap::new(),
+            options: Value::Null,
+        }
+    }
+
+    /// The server's process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What the server has written on stderr up to now.
+    pub fn stderr(&self) -> String {
+        self.stderr.lock().map(|text| text.clone()).unwrap_or_default()
+    }
+
+    // Messages
+
+    /// Now: to wait for what comes after something, take this before doing it.
+    pub fn now(&mut self) -> Moment {
+        while let Ok(message) = self.arriving.try_recv() {
+            self.take(message);
+        }
+        Moment(self.log.len())
+    }
+
+    /// Sends a request and waits for its result.
+    ///
+    /// # Panics
+    ///
+    /// If the answer is an error, or does not come.
+    #[track_caller]
+    pub fn request(&mut self, method: &str, params: Value) -> Value {
+        self.try_request(method, params).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// Sends a request and waits for its result or its error.
+    #[track_caller]
+    pub fn try_request(&mut self, method: &str, params: Value) -> Result<Value, Value> {
+        self.next_id += 1;
+        let id = self.next_id;
+        let since = self.now();
+        self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
+        let answer = self.wait(since, method, |message| {
+            (message["id"] == id && message["method"].is_null()).then(|| message.clone())
+        });
+        match answer.get("error") {
+            Some(error) => Err(error.clone()),
+            None => Ok(answer["result"].clone()),
+        }
+    }
+
+    /// Sends a notification.
+    pub fn notify(&mut self, method: &str, params: Value) {
+        self.send(&json!({ "jsonrpc": "2.0", "method": method, "params": params }));
+    }
+
+    fn send(&mut self, message: &Value) {
+        let text = message.to_string();
+        if let Some(stdin) = &mut self.stdin {
+            // If the server is gone, waiting for its answer says so, with what it wrote.
+            let _ =
+                write!(stdin, "Content-Length: {}\r\n\r\n{text}", text.len()).and_then(|()| stdin.flush());
+        }
+    }
+
+    /// Waits for a message that was sent after `since`; answers what the server asks meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// After [`PATIENCE`], or if the server ends, with all that it said.
+    #[track_caller]
+    pub fn wait<T>(&mut self, since: Moment, what: &str, mut wanted: impl FnMut(&Value) -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        let mut at = since.0;
+        loop {
+            while at < self.log.len() {
+                if let Some(found) = wanted(&self.log[at]) {
+                    return found;
+                }
+                at += 1;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.arriving.recv_timeout(left) {
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => self.fail(since, what, "did not come"),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.fail(since, what, "did not come before the server ended")
+                }
+            }
+        }
+    }
+
+    #[track_caller]
+    fn fail(&self, since: Moment, what: &str, how: &str) -> ! {
+        let messages: Vec<String> = self.log[since.0..].iter().map(Value::to_string).collect();
+        panic!("{what} {how}; messages since:\n{}\nstderr:\n{}", messages.join("\n"), self.stderr())
+    }
+
+    fn take(&mut self, message: Value) {
+        if !message["id"].is_null()
+            && let Some(method) = message["method"].as_str()
+        {
+            let result = match method {
+                "window/workDoneProgress/create"
+                | "workspace/inlayHint/refresh"
+                | "client/registerCapability"
+                | "client/unregisterCapability"
+                | "window/showMessageRequest" => Some(Value::Null),
+                "workspace/configuration" => {
+                    let items = message["params"]["items"].as_array().cloned();
+                    let values = items.unwrap_or_default().into_iter().map(|item| {
+                        if item["section"] == "futurelens" { self.options.clone() } else { Value::Null }
+                    });
+                    Some(values.collect())
+                }
+                _ => None,
+            };
+            let id = &message["id"];
+            let answer = match result {
+                Some(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
+                None => json!({
+                    "jsonrpc": "2.0",
+                    "id": id,
+                    "error": { "code": -32601, "message": "not known to this editor" },
+                }),
+            };
+            self.send(&answer);
+        }
+        self.log.push(message);
+    }
+
+    /// Waits until the server says that a piece of work, such as a size build, has ended.
+    #[track_caller]
+    pub fn wait_for_work(&mut self, since: Moment) {
+        self.wait(since, "the end of a progress", |message| {
+            (progress_kind(message) == Some("end")).then_some(())
+        });
+    }
+
+    /// What progress notifications have said since: titles and messages.
+    pub fn progress(&mut self, since: Moment) -> Vec<String> {
+        self.now();
+        self.log[since.0..]
+            .iter()
+            .filter(|message| progress_kind(message).is_some())
+            .flat_map(|message| {
+                let value = &message["params"]["value"];
+                [&value["title"], &value["message"]]
+                    .into_iter()
+                    .filter_map(|text| text.as_str().map(str::to_owned))
+                    .collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    // Documents
+
+    /// Opens a file with the text that it has on disk.
+    pub fn did_open(&mut self, path: &Path) {
+        let text = fs::read_to_string(path).expect("the file is there");
+        let uri = uri(path);
+        self.versions.insert(uri.clone(), 1);
+        self.notify(
+            "textDocument/didOpen",
+            json!({ "textDocument": {
+                "uri": uri, "languageId": "rust", "version": 1, "text": text,
+            } }),
+        );
+    }
+
+    /// Types: replaces what is between two zero-based places (line, character).
+    pub fn did_change(&mut self, path: &Path, start: (usize, usize), end: (usize, usize), text: &str) {
+        self.did_change_with(
+            path,
+            json!({
+                "range": {
+                    "start": { "line": start.0, "character": start.1 },
+                    "end": { "line": end.0, "character": end.1 },
+                },
+                "text": text,
+            }),
+        );
+    }
+
+    /// Replaces the whole text.
+    pub fn did_change_all(&mut self, path: &Path, text: &str) {
+        self.did_change_with(path, json!({ "text": text }));
+    }
+
+    fn did_change_with(&mut self, path: &Path, change: Value) {
+        let uri = uri(path);
+        let version = self.versions.entry(uri.clone()).or_insert(1);
+        *version += 1;
+        let params = json!({
+            "textDocument": { "uri": uri, "version": *version },
+            "contentChanges": [change],
+        });
+        self.notify("textDocument/didChange", params);
+    }
+
+    /// Says that the file was saved. Writing it is the caller's part.
+    pub fn did_save(&mut self, path: &Path) {
+        self.notify("textDocument/didSave", json!({ "textDocument": { "uri": uri(path) } }));
+    }
+
+    /// Types a whole new text, writes it, and says that it was saved.
+    pub fn save_as(&mut self, path: &Path, text: &str) {
+        self.did_change_all(path, text);
+        fs::write(path, text).expect("the file is writable");
+        self.did_save(path);
+    }
+
+    /// The user changes the configuration: all of it, without the `futurelens.` in front.
+    pub fn configure(&mut self, options: Value) {
+        self.options = options.clone();
+        self.notify("workspace/didChangeConfiguration", json!({ "settings": { "futurelens": options } }));
+    }
+
+    /// Every text that the server has shown to the user since.
+    pub fn shown(&mut self, since: Moment) -> Vec<String> {
+        self.now();
+        self.log[since.0..]
+            .iter()
+            .filter(|message| {
+                message["method"] == "window/showMessage" || message["method"] == "window/showMessageRequest"
+            })
+            .filter_map(|message| message["params"]["message"].as_str().map(str::to_owned))
+            .collect()
+    }
+
+    // Hints
+
+    /// The hints that the server has for a file now, in the order of the text.
+    #[track_caller]
+    pub fn hints(&mut self, path: &Path) -> Vec<Hint> {
+        let params = json!({
+            "textDocument": { "uri": uri(path) },
+            "range": {
+                "start": { "line": 0, "character": 0 },
+                "end": { "line": 100_000, "character": 0 },
+            },
+        });
+        let resolves = self.capabilities["inlayHintProvider"]["resolveProvider"] == true;
+        let hints = self.request("textDocument/inlayHint", params);
+        let hints = hints.as_array().cloned().unwrap_or_default();
+        let mut hints: Vec<Hint> = hints
+            .into_iter()
+            .map(|hint| {
+                if resolves && hint["tooltip"].is_null() {
+                    hint_of(&self.request("inlayHint/resolve", hint))
+                } else {
+                    hint_of(&hint)
+                }
+            })
+            .collect();
+        hints.sort_by_key(|hint| (hint.line, hint.character));
+        hints
+    }
+
+    /// Asks for the hints, and asks again whenever the server says that they have changed, until
+    /// they are as wanted.
+    ///
+    /// # Panics
+    ///
+    /// If they are not, and the server says nothing more for [`PATIENCE`].
+    #[track_caller]
+    pub fn hints_when(&mut self, path: &Path, what: &str, wanted: impl Fn(&[Hint]) -> bool) -> Vec<Hint> {
+        loop {
+            let asked = self.now();
+            let hints = self.hints(path);
+            if wanted(&hints) {
+                return hints;
+            }
+            let what = format!("{what} (the hints were {hints:#?}); a refresh");
+            self.wait(asked, &what, |message| {
+                (message["method"] == "workspace/inlayHint/refresh").then_some(())
+            });
+        }
+    }
+
+    // The end
+
+    /// Says goodbye as the protocol wants it, keeps stdin open, and waits for the process to end.
+    ///
+    /// # Panics
+    ///
+    /// If it has not ended after [`PATIENCE`].
+    #[track_caller]
+    pub fn exit(&mut self) {
+        self.request("shutdown", Value::Null);
+        self.send(&json!({ "jsonrpc": "2.0", "method": "exit" }));
+        self.wait_for_end();
+    }
+
+    /// Waits for the process to end by itself.
+    #[track_caller]
+    pub fn wait_for_end(&mut self) {
+        let ended = until(PATIENCE, || matches!(self.child.try_wait(), Ok(Some(_))).then_some(()));
+        assert!(ended.is_some(), "the server does not end");
+    }
+
+    /// Closes stdin, as an editor that crashed does.
+    pub fn hang_up(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Everything alive that the server has started, directly or not, also if its parent is gone:
+    /// all of them have inherited a variable. Linux only; empty elsewhere.
+    pub fn children(&self) -> Vec<Process> {
+        let wanted = format!("{MARK}={}", self.mark);
+        processes()
+            .into_iter()
+            .filter(|process| process.pid != self.pid())
+            .filter(|process| {
+                fs::read(format!("/proc/{}/environ", process.pid)).is_ok_and(|environment| {
+                    environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+                })
+            })
+            .collect()
+    }
+
+    /// Waits until nothing that the server has started is alive.
+    ///
+    /// # Panics
+    ///
+    /// If something still is after 20 seconds.
+    #[track_caller]
+    pub fn expect_no_children(&self) {
+        let gone = until(Duration::from_secs(20), || self.children().is_empty().then_some(()));
+        assert!(gone.is_some(), "left behind: {:#?}", self.children());
+    }
+}
+
+impl Drop for Editor {
+    /// A test that failed leaves nothing behind either.
+    fn drop(&mut self) {
+        for process in self.children() {
+            kill(process.pid);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Asks again and again: the end of another process is no event for those who are not its parent.
+fn until<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let answer = ask();
+        if answer.is_some() || Instant::now() > deadline {
+            return answer;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// The id of its parent.
+    pub parent: u32,
+    /// The name of its program, cut to 15 bytes by the kernel.
+    pub name: String,
+}
+
+/// Everything alive, as `/proc` shows it. Those that have ended and wait for their parent to ask
+/// are not alive.
+pub fn processes() -> Vec<Process> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| {
+            let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+            // The name is in parentheses and may hold anything.
+            let (start, rest) = stat.rsplit_once(')')?;
+            let (_, name) = start.split_once('(')?;
+            let mut fields = rest.split_whitespace();
+            let state = fields.next()?;
+            let parent = fields.next()?.parse().ok()?;
+            let alive = !matches!(state, "Z" | "X");
+            alive.then(|| Process { pid, parent, name: name.to_owned() })
+        })
+        .collect()
+}
+
+/// Everything alive below a process, as `/proc` shows it. Linux only; empty elsewhere.
+pub fn descendants(pid: u32) -> Vec<Process> {
+    let all = processes();
+    let mut parents = vec![pid];
+    let mut found = Vec::new();
+    while let Some(parent) = parents.pop() {
+        for process in all.iter().filter(|process| process.parent == parent) {
+            parents.push(process.pid);
+            found.push(process.clone());
+        }
+    }
+    found
+}
+
+/// `file:///…` of a path.
+pub fn uri(path: &Path) -> String {
+    let mut uri = "file://".to_owned();
+    for byte in path.to_string_lossy().bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => {
+                uri.push(byte.into());
+            }
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri
+}
+
+/// The byte offset in a line of a character counted in an encoding.
+///
+/// # Panics
+///
+/// If the place is inside of a character, or past the end of the line.
+#[track_caller]
+pub fn byte_offset(line: &str, character: usize, encoding: &str) -> usize {
+    let width = |c: char| match encoding {
+        "utf-8" => c.len_utf8(),
+        _ => c.len_utf16(),
+    };
+    let mut passed = 0;
+    for (at, c) in line.char_indices() {
+        if passed == character {
+            return at;
+        }
+        passed += width(c);
+    }
+    assert_eq!(passed, character, "no place of {line:?} is at character {character} in {encoding}");
+    line.len()
+}
+
+/// `begin`, `report` or `end` of a progress notification.
+fn progress_kind(message: &Value) -> Option<&str> {
+    if message["method"] != "$/progress" {
+        return None;
+    }
+    message["params"]["value"]["kind"].as_str()
+}
+
+fn hint_of(hint: &Value) -> Hint {
+    let text = |value: &Value| -> String {
+        let text = value.as_str().or_else(|| value["value"].as_str());
+        text.unwrap_or_default().to_owned()
+    };
+    let mut label = text(&hint["label"]);
+    let mut tooltip = text(&hint["tooltip"]);
+    for part in hint["label"].as_array().into_iter().flatten() {
+        label.push_str(&text(part));
+        tooltip.push_str(&text(&part["tooltip"]));
+    }
+    let place = |key: &str| {
+        let number = hint["position"][key].as_u64();
+        usize::try_from(number.expect("a hint has a position")).expect("it is in a text")
+    };
+    Hint { line: place("line"), character: place("character"), label, tooltip }
+}
+
+/// The next message of a stream; nothing at its end, or if it is not LSP.
+fn read_message(stream: &mut impl BufRead) -> Option<Value> {
+    let mut length = None;
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let line = line.trim_end();
+        if line.is_empty() {
+            break;
+        }
+        let (name, value) = line.split_once(':')?;
+        if name.eq_ignore_ascii_case("Content-Length") {
+            length = Some(value.trim().parse().ok()?);
+        }
+    }
+    let mut body = vec![0; length?];
+    stream.read_exact(&mut body).ok()?;
+    serde_json::from_slice(&body).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_in_both_encodings() {
+        let line = "/* 😀 */ fn";
+        assert_eq!(byte_offset(line, 9, "utf-16"), 11);
+        assert_eq!(byte_offset(line, 11, "utf-8"), 11);
+        assert_eq!(byte_offset(line, 11, "utf-16"), line.len());
+    }
+
+    #[test]
+    fn reads_one_message_after_the_other() {
+        let mut stream: &[u8] = b"Content-Length: 8\r\n\r\n{\"a\": 1}content-length: 2\r\nX: y\r\n\r\n{}";
+        assert_eq!(read_message(&mut stream), Some(json!({ "a": 1 })));
+        assert_eq!(read_message(&mut stream), Some(json!({})));
+        assert_eq!(read_message(&mut stream), None);
+    }
+
+    #[test]
+    fn uris_hold_no_spaces() {
+        assert_eq!(uri(Path::new("/a b/é.rs")), "file:///a%20b/%C3%A9.rs");
+    }
+}

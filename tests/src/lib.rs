@@ -1,0 +1,21 @@
+//! The ground that the integration tests stand on.
+//!
+//! The tests in `tests/tests/` hold futurelens to its promises from outside: they run the built
+//! binary, drive the server over stdio, and compare with what a plain compiler run says. Nothing
+//! here uses the `futurelens` library: what it checks must not also be what it checks with.
+//!
+//! | module | what it gives |
+//! |---|---|
+//! | [`binary`] | the built binary, and a way to run it free of what `cargo test` leaks to its children |
+//! | [`registry`] | published crates as projects of their own |
+//! | [`oracle`] | today's workflow: a plain full build that prints type sizes, and a reader for it |
+//! | [`report`] | `report --format json`, as far as tests look at it |
+//! | [`project`] | small cargo projects in temporary directories |
+//! | [`editor`] | an editor: an LSP client over stdio |
+
+pub mod binary;
+pub mod editor;
+pub mod oracle;
+pub mod project;
+pub mod registry;
+pub mod report;

@@ -1,0 +1,427 @@
+//! The built server, driven over stdio as an editor drives it.
+
+use futurelens_tests::editor::{Editor, Hint, PATIENCE, Setup, byte_offset, descendants, uri};
+use futurelens_tests::project::{PENDING_ONCE, Project, future_of, manifest};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
+
+/// Two futures at the top of the file: `first` of 260 bytes in lines 0 to 4, `second` of 100 bytes
+/// in lines 5 to 9.
+fn two_futures() -> String {
+    format!("{}{}{PENDING_ONCE}", future_of("first", 258), future_of("second", 98))
+}
+
+fn project() -> (Project, PathBuf) {
+    let project = Project::lib("demo_crate", &two_futures());
+    let file = project.root().join("src/lib.rs");
+    (project, file)
+}
+
+/// The hint in a line, if there is exactly one.
+fn at(hints: &[Hint], line: usize) -> Option<&Hint> {
+    let mut found = hints.iter().filter(|hint| hint.line == line);
+    found.next().filter(|_| found.next().is_none())
+}
+
+/// Whether there is a hint in a line that begins with these bytes and is not stale.
+fn fresh(hints: &[Hint], line: usize, bytes: &str) -> bool {
+    at(hints, line).is_some_and(|hint| hint.label.contains(bytes) && !hint.is_stale())
+}
+
+/// Whether there is a hint in a line that has these bytes and says that they are old.
+fn stale(hints: &[Hint], line: usize, bytes: &str) -> bool {
+    at(hints, line).is_some_and(|hint| hint.label.contains(bytes) && hint.is_stale())
+}
+
+#[test]
+fn open_edit_save() {
+    let (project, file) = project();
+    let mut editor = Editor::open(project.root(), Setup::default());
+    editor.did_open(&file);
+    let hints = editor
+        .hints_when(&file, "the first sizes", |hints| fresh(hints, 0, "260 B") && fresh(hints, 5, "100 B"));
+    assert!(hints[0].label.contains("260 B · 5 cache lines"), "{hints:?}");
+    assert_eq!(hints.len(), 2, "nothing else has a size: {hints:?}");
+    assert!(hints[0].tooltip.contains("held"), "{hints:?}");
+
+    // Text before it: the hint goes along, and the number is still that of this code.
+    editor.did_change(&file, (0, 0), (0, 0), "// A comment.\n\n");
+    let hints = editor.hints(&file);
+    assert!(fresh(&hints, 2, "260 B"), "moved: {hints:?}");
+    assert!(fresh(&hints, 7, "100 B"), "moved: {hints:?}");
+    assert_eq!(hints.len(), 2, "{hints:?}");
+
+    // The text of the function itself, not saved: this number is not that of this code.
+    let edited = format!("// A comment.\n\n{}", two_futures()).replace("258", "500");
+    editor.did_change_all(&file, &edited);
+    let hints = editor.hints(&file);
+    assert!(stale(&hints, 2, "260 B"), "changed: {hints:?}");
+    assert!(fresh(&hints, 7, "100 B"), "not changed: {hints:?}");
+
+    // Saved.
+    fs::write(&file, &edited).expect("the file is writable");
+    editor.did_save(&file);
+    editor.hints_when(&file, "the new size", |hints| fresh(hints, 2, "502 B") && fresh(hints, 7, "100 B"));
+
+    // The function is gone, and so is its hint.
+    let removed = format!("{}{PENDING_ONCE}", future_of("second", 98));
+    editor.did_change_all(&file, &removed);
+    let hints = editor.hints(&file);
+    assert_eq!(hints.len(), 1, "{hints:?}");
+    assert!(fresh(&hints, 0, "100 B"), "{hints:?}");
+    editor.exit();
+}
+
+#[test]
+fn code_that_does_not_compile_keeps_the_old_sizes() {
+    let (project, file) = project();
+    let good = two_futures();
+    let mut editor = Editor::open(project.root(), Setup::default());
+    editor.did_open(&file);
+    editor.hints_when(&file, "the first sizes", |hints| fresh(hints, 0, "260 B"));
+
+    let saved = editor.now();
+    let bad = good.replace("[1u8; 258]", "[1u8; missing]");
+    editor.save_as(&file, &bad);
+    editor.wait_for_work(saved);
+    let hints = editor.hints(&file);
+    assert!(stale(&hints, 0, "260 B"), "the old one, marked: {hints:?}");
+    assert!(
+        at(&hints, 5).is_some_and(|hint| hint.label.contains("100 B")),
+        "the other one is still there: {hints:?}"
+    );
+
+    editor.save_as(&file, &good.replace("258", "600"));
+    editor.hints_when(&file, "the size after the repair", |hints| {
+        fresh(hints, 0, "602 B") && fresh(hints, 5, "100 B")
+    });
+    editor.exit();
+}
+
+/// A build script that stands still until the test lets it go on: it holds a connection open, which
+/// tells both sides when the other is gone.
+struct Gate {
+    listener: TcpListener,
+}
+
+impl Gate {
+    fn in_front_of(project: &Project) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        project.write(
+            "build.rs",
+            &format!(
+                "use std::io::Read;\n\nfn main() {{\n    \
+                 println!(\"cargo:rerun-if-changed=src/lib.rs\");\n    \
+                 let mut gate = std::net::TcpStream::connect((\"127.0.0.1\", {port})).unwrap();\n    \
+                 let _ = gate.read(&mut [0]);\n}}\n"
+            ),
+        );
+        Self { listener }
+    }
+
+    /// Waits until a build stands at the gate.
+    #[track_caller]
+    fn wait(&self) -> Waiting {
+        let listener = self.listener.try_clone().expect("it is a socket");
+        let (send, arrived) = mpsc::channel();
+        thread::spawn(move || {
+            // Nobody listens any more if the time ran out.
+            let _ = send.send(listener.accept());
+        });
+        let (stream, _) =
+            arrived.recv_timeout(PATIENCE).expect("a build has not begun").expect("the connection is made");
+        stream.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
+        Waiting(stream)
+    }
+
+    /// Lets every build through from now on.
+    fn open(self) {
+        thread::spawn(move || {
+            for stream in self.listener.incoming().flatten() {
+                Waiting(stream).go_on();
+            }
+        });
+    }
+}
+
+/// A build that stands at the gate.
+struct Waiting(TcpStream);
+
+impl Waiting {
+    fn go_on(mut self) {
+        // It may have been cancelled.
+        let _ = self.0.write_all(b"!");
+    }
+
+    /// Waits for the build script's end by another hand.
+    #[track_caller]
+    fn expect_killed(mut self) {
+        match self.0.read(&mut [0]) {
+            Ok(0) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
+            other => panic!("the build script lives on: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn exit_in_the_middle_of_a_build_leaves_nothing_behind() {
+    let (project, file) = project();
+    let gate = Gate::in_front_of(&project);
+    let mut editor = Editor::open(project.root(), Setup::default());
+    editor.did_open(&file);
+    let waiting = gate.wait();
+    if cfg!(target_os = "linux") {
+        let below = descendants(editor.pid());
+        let is_there = |name: &str| below.iter().any(|process| process.name.contains(name));
+        assert!(is_there("cargo"), "a build is running: {below:#?}");
+        assert!(!editor.children().is_empty());
+    }
+    editor.exit();
+    waiting.expect_killed();
+    editor.expect_no_children();
+}
+
+#[test]
+fn an_editor_that_vanishes_leaves_nothing_behind() {
+    let (project, file) = project();
+    let gate = Gate::in_front_of(&project);
+    let mut editor = Editor::open(project.root(), Setup::default());
+    editor.did_open(&file);
+    let waiting = gate.wait();
+    editor.hang_up();
+    editor.wait_for_end();
+    waiting.expect_killed();
+    editor.expect_no_children();
+}
+
+#[test]
+fn a_save_during_a_build_is_not_lost() {
+    let (project, file) = project();
+    let gate = Gate::in_front_of(&project);
+    let mut editor = Editor::open(project.root(), Setup::default());
+    editor.did_open(&file);
+    let waiting = gate.wait();
+    editor.save_as(&file, &two_futures().replace("258", "300"));
+    editor.save_as(&file, &two_futures().replace("258", "400"));
+    waiting.go_on();
+    gate.open();
+    editor.hints_when(&file, "the size last saved", |hints| fresh(hints, 0, "402 B"));
+    editor.exit();
+}
+
+#[test]
+fn cancel() {
+    let (project, file) = project();
+    let gate = Gate::in_front_of(&project);
+    let mut editor = Editor::open(project.root(), Setup::default());
+    let opened = editor.now();
+    editor.did_open(&file);
+    let waiting = gate.wait();
+    let (token, value) = editor.wait(opened, "the begin of a progress", |message| {
+        let params = &message["params"];
+        (message["method"] == "$/progress" && params["value"]["kind"] == "begin")
+            .then(|| (params["token"].clone(), params["value"].clone()))
+    });
+    assert_eq!(value["cancellable"], true, "{value}");
+    editor.notify("window/workDoneProgress/cancel", json!({ "token": token }));
+    waiting.expect_killed();
+    editor.wait_for_work(opened);
+    assert_eq!(editor.hints(&file), [], "nothing was measured");
+
+    // It was only this build.
+    rebuild(&mut editor);
+    gate.wait().go_on();
+    editor.hints_when(&file, "sizes after all", |hints| fresh(hints, 0, "260 B"));
+    editor.exit();
+}
+
+fn rebuild(editor: &mut Editor) {
+    editor.request("workspace/executeCommand", json!({ "command": "futurelens.rebuild", "arguments": [] }));
+}
+
+#[test]
+fn nothing_is_built_before_it_is_asked_for() {
+    let (project, file) = project();
+    let options = json!({ "build": { "onOpen": false, "onSave": false } });
+    let setup = Setup { options, ..Setup::default() };
+    let mut editor = Editor::open(project.root(), setup);
+    let commands = &editor.capabilities["executeCommandProvider"]["commands"];
+    assert!(
+        commands
+            .as_array()
+            .is_some_and(|commands| commands.iter().any(|command| command == "futurelens.rebuild")),
+        "{commands}"
+    );
+    editor.did_open(&file);
+    editor.did_save(&file);
+    assert_eq!(editor.hints(&file), []);
+    assert!(!project.root().join("target").exists(), "nothing was built");
+    rebuild(&mut editor);
+    editor.hints_when(&file, "sizes", |hints| fresh(hints, 0, "260 B"));
+    editor.exit();
+}
+
+#[test]
+fn progress_names_the_crates() {
+    let (project, file) = project();
+    project.write(
+        "Cargo.toml",
+        &format!(
+            "{}\n[dependencies]\nneeded_first = {{ path = \"../needed_first\" }}\n",
+            manifest("demo_crate")
+        ),
+    );
+    project.write("../needed_first/Cargo.toml", &manifest("needed_first"));
+    project.write("../needed_first/src/lib.rs", "");
+    let mut editor = Editor::open(project.root(), Setup::default());
+    let opened = editor.now();
+    editor.did_open(&file);
+    editor.wait_for_work(opened);
+    let said = editor.progress(opened).join("\n");
+    for name in ["needed_first", "demo_crate"] {
+        assert!(said.contains(name), "{name} in:\n{said}");
+    }
+    editor.exit();
+}
+
+#[test]
+fn columns_in_utf_16() {
+    columns(&[], "utf-16");
+}
+
+#[test]
+fn columns_in_utf_8() {
+    columns(&["utf-8", "utf-16"], "utf-8");
+}
+
+/// Emoji are two units of UTF-16 and four bytes. Whatever is agreed on, a hint behind them has its
+/// place at the same character.
+fn columns(encodings: &[&'static str], agreed: &str) {
+    let text = format!("/* 😀😀 é */ {}{PENDING_ONCE}", future_of("first", 258));
+    let project = Project::lib("columns", &text);
+    let file = project.root().join("src/lib.rs");
+    let setup = Setup { encodings: encodings.to_vec(), ..Setup::default() };
+    let mut editor = Editor::open(project.root(), setup);
+    assert_eq!(editor.encoding, agreed);
+    editor.did_open(&file);
+    let hints = editor.hints_when(&file, "the size", |hints| fresh(hints, 0, "260 B"));
+    let line = text.lines().next().unwrap_or_default();
+    let hint = &hints[0];
+    let offset = byte_offset(line, hint.character, agreed);
+    let before = &line[..offset];
+    assert!(before.contains("*/"), "behind the comment: {before:?}");
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let splits_a_word = before.ends_with(word) && line[offset..].starts_with(word);
+    assert!(!splits_a_word, "between two words: {before:?}");
+
+    // A line break typed behind the emoji: the place of the edit is in the same units.
+    let start = line.find("pub").expect("the function is there");
+    let units = |text: &str| match agreed {
+        "utf-8" => text.len(),
+        _ => text.encode_utf16().count(),
+    };
+    let place = (0, units(&line[..start]));
+    editor.did_change(&file, place, place, "\n");
+    let hints = editor.hints(&file);
+    assert!(fresh(&hints, 1, "260 B"), "in the next line: {hints:?}");
+    assert_eq!(hints[0].character, units(&line[start..offset]));
+    editor.exit();
+}
+
+#[test]
+fn configuration_changes_while_it_runs() {
+    let (project, file) = project();
+    let mut editor = Editor::open(project.root(), Setup::default());
+    editor.did_open(&file);
+    editor.hints_when(&file, "both sizes", |hints| hints.len() == 2);
+    editor.configure(json!({ "hints": { "minBytes": 200 } }));
+    editor.hints_when(&file, "only the large one", |hints| hints.len() == 1 && fresh(hints, 0, "260 B"));
+    editor.configure(json!({ "hints": { "enable": false } }));
+    editor.hints_when(&file, "no hints", <[Hint]>::is_empty);
+    editor.configure(json!({}));
+    editor.hints_when(&file, "both sizes again", |hints| hints.len() == 2);
+    editor.exit();
+}
+
+#[test]
+fn a_changed_manifest_is_measured() {
+    let (project, file) = project();
+    let text = format!(
+        "#[cfg(not(feature = \"wide\"))]\n{}#[cfg(feature = \"wide\")]\n{}{PENDING_ONCE}",
+        future_of("first", 258),
+        future_of("first", 358)
+    );
+    project.write("src/lib.rs", &text);
+    let mut editor = Editor::open(project.root(), Setup::default());
+    editor.did_open(&file);
+    editor.hints_when(&file, "the small one", |hints| fresh(hints, 1, "260 B"));
+    let manifest_path = project.root().join("Cargo.toml");
+    project.write(
+        "Cargo.toml",
+        &format!("{}\n[features]\ndefault = [\"wide\"]\nwide = []\n", manifest("demo_crate")),
+    );
+    editor.notify(
+        "workspace/didChangeWatchedFiles",
+        json!({ "changes": [{ "uri": uri(&manifest_path), "type": 2 }] }),
+    );
+    editor.hints_when(&file, "the large one", |hints| fresh(hints, 7, "360 B") && at(hints, 1).is_none());
+    editor.exit();
+}
+
+#[test]
+fn two_folders() {
+    let (first, first_file) = project();
+    let second = Project::lib("another_crate", &format!("{}{PENDING_ONCE}", future_of("elsewhere", 70)));
+    let second_file = second.root().join("src/lib.rs");
+    let setup = Setup { more_folders: vec![second.root().to_path_buf()], ..Setup::default() };
+    let mut editor = Editor::open(first.root(), setup);
+    editor.did_open(&first_file);
+    editor.did_open(&second_file);
+    editor.hints_when(&first_file, "sizes", |hints| fresh(hints, 0, "260 B"));
+    editor.hints_when(&second_file, "sizes", |hints| fresh(hints, 0, "72 B"));
+    editor.exit();
+}
+
+#[test]
+fn a_folder_without_a_project_is_said_once() {
+    let project = Project::empty();
+    for name in ["alone.rs", "another.rs"] {
+        project.write(name, "async fn f() {}\n");
+    }
+    said_once(&project, ["alone.rs", "another.rs"], Value::Null, "Cargo.toml");
+}
+
+#[test]
+fn a_toolchain_that_is_not_installed_is_said_once() {
+    let (project, _) = project();
+    project.write("src/other.rs", "");
+    let options = json!({ "toolchain": "no-such-toolchain" });
+    said_once(&project, ["src/lib.rs", "src/other.rs"], options, "no-such-toolchain");
+}
+
+fn said_once(project: &Project, files: [&str; 2], options: Value, word: &str) {
+    let setup = Setup { options, ..Setup::default() };
+    let mut editor = Editor::open(project.root(), setup);
+    let opened = editor.now();
+    let [first, second] = files.map(|file| project.root().join(file));
+    editor.did_open(&first);
+    let message = editor.wait(opened, "a message", |message| {
+        let shown = message["method"] == "window/showMessage";
+        shown.then(|| message["params"]["message"].to_string())
+    });
+    assert!(message.contains(word), "{message}");
+    editor.did_open(&second);
+    editor.did_save(&first);
+    assert_eq!(editor.hints(&first), []);
+    assert_eq!(editor.hints(&second), []);
+    editor.exit();
+    let shown = editor.shown(opened);
+    assert_eq!(shown.len(), 1, "{shown:#?}");
+}

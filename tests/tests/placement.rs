@@ -1,0 +1,121 @@
+//! Every future is placed on the token that made it, and nothing else is.
+//!
+//! The fixture says it in comments: `//~ future PATH, PATH` stands on each line where a future has
+//! its place. A path is the compiler's definition path without the crate. `//~ test-future` is for
+//! those that only exist if tests are measured too.
+
+use futurelens_tests::binary::fixture;
+use futurelens_tests::project::{Project, files};
+use futurelens_tests::report::{Report, report};
+use std::collections::BTreeSet;
+use std::fs;
+
+/// Bodies of generic functions that nothing instantiates: they have a place in the text, but no
+/// size, so a report cannot have them.
+const WITHOUT_INSTANCES: [&str; 1] = ["generics::never::{closure#0}"];
+
+/// File, line and definition path.
+type Place = (String, usize, String);
+
+#[test]
+fn every_future_is_on_its_line() {
+    check(&[], &["//~ future "]);
+}
+
+#[test]
+fn those_of_tests_as_well() {
+    check(&["--all-targets"], &["//~ future ", "//~ test-future "]);
+}
+
+fn check(arguments: &[&str], markers: &[&str]) {
+    let project = Project::copy_of(&fixture("places"));
+    let marked = marked(&project, markers);
+    assert!(marked.len() > 50, "the fixture's comments are found");
+    let reported = reported(&report(project.root(), arguments));
+
+    let show = |places: BTreeSet<&Place>| {
+        let lines: Vec<String> =
+            places.into_iter().map(|(file, line, path)| format!("{file}:{line} {path}")).collect();
+        lines.join("\n")
+    };
+    assert!(
+        marked == reported,
+        "marked and not reported:\n{}\n\nreported and not marked:\n{}",
+        show(marked.difference(&reported).collect()),
+        show(reported.difference(&marked).collect()),
+    );
+}
+
+fn marked(project: &Project, markers: &[&str]) -> BTreeSet<Place> {
+    let mut places = BTreeSet::new();
+    let mut without_instances = BTreeSet::new();
+    for path in files(&project.root().join("src")) {
+        let text = fs::read_to_string(&path).expect("the fixture is text");
+        let file = path
+            .strip_prefix(project.root())
+            .expect("it was found below")
+            .to_string_lossy()
+            .replace('\\', "/");
+        for (number, line) in text.lines().enumerate() {
+            for marker in markers {
+                let Some((_, names)) = line.split_once(marker) else {
+                    continue;
+                };
+                for name in names.split(", ").map(str::trim) {
+                    if WITHOUT_INSTANCES.contains(&name) {
+                        without_instances.insert(name.to_owned());
+                    } else {
+                        places.insert((file.clone(), number + 1, name.to_owned()));
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(without_instances.len(), WITHOUT_INSTANCES.len(), "the fixture still has them");
+    places
+}
+
+/// An id is the crate, the definition path and the instance; here, the path is wanted.
+fn reported(report: &Report) -> BTreeSet<Place> {
+    report
+        .futures
+        .iter()
+        .map(|future| {
+            let (_, path) = future.id.split_once("::").expect("a crate and a path");
+            (future.file.clone(), future.line, definition(path).to_owned())
+        })
+        .collect()
+}
+
+/// The definition path at the start of an id: every segment is a name or `{impl#0}` and the like.
+fn definition(path: &str) -> &str {
+    let mut rest = path;
+    loop {
+        let segment = if rest.starts_with('{') {
+            rest.find('}').map(|at| at + 1)
+        } else {
+            rest.find(|c: char| !(c.is_alphanumeric() || c == '_'))
+        };
+        rest = &rest[segment.unwrap_or(rest.len())..];
+        match rest.strip_prefix("::") {
+            // `::<u8>` begins the instance.
+            Some(next) if next.starts_with(|c: char| c == '{' || c == '_' || c.is_alphabetic()) => {
+                rest = next;
+            }
+            _ => return &path[..path.len() - rest.len()],
+        }
+    }
+}
+
+#[test]
+fn ids_begin_with_the_definition() {
+    for (id, path) in [
+        ("a::b::{closure#0}", "a::b::{closure#0}"),
+        ("a::{impl#1}::b::{closure#0}<u8, x::Y>", "a::{impl#1}::b::{closure#0}"),
+        ("a::{closure#0}::<u8>", "a::{closure#0}"),
+        ("a::{closure#0} [T = u8]", "a::{closure#0}"),
+        ("tick::{closure#0}#1", "tick::{closure#0}"),
+    ] {
+        assert_eq!(definition(id), path);
+    }
+}
