@@ -1,12 +1,10 @@
 //! One measurement from request to snapshot: the only place that joins `build` and `features`.
 
-use crate::build::{BuildError, Cancel, Event, MeasuredUnit, Outcome, Project, Request, Unit};
+use crate::build::{BuildError, Cancel, Event, MeasuredUnit, Outcome, Project, Request};
 use crate::features::Snapshot;
 use crate::features::snapshot::UnitText;
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 /// What a measurement gave.
 #[derive(Debug)]
@@ -41,14 +39,6 @@ pub fn measure_project(
     cancel: &Cancel,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Measurement, BuildError> {
-    let outcome = project.measure(request, cancel, on_event)?;
-    if cancel.is_cancelled() {
-        return Err(BuildError::Cancelled);
-    }
-    Ok(Measurement { snapshot: read(project, request, &outcome, previous), failure: outcome.failure })
-}
-
-fn read(project: &Project, request: &Request, outcome: &Outcome, previous: &Snapshot) -> Snapshot {
     let mut base = previous.clone();
     // Numbers of another compiler or profile are not comparable: start anew.
     if base.compiler != project.toolchain.version
@@ -62,46 +52,42 @@ fn read(project: &Project, request: &Request, outcome: &Outcome, previous: &Snap
     base.profile = request.profile.clone();
     base.target = request.selection.target.clone().unwrap_or_else(|| project.toolchain.host.clone());
 
-    let mut current: BTreeSet<Arc<str>> = BTreeSet::new();
-    let mut read: Vec<(&MeasuredUnit, String, u64, Unit)> = Vec::new();
-    for measured in &outcome.units {
-        let origin = measured.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        current.insert(origin.as_str().into());
-        let stamp = stamp(&measured.file);
-        if base.stamp(&origin) == Some(stamp) {
-            continue;
-        }
-        match Unit::read(&measured.file) {
-            Ok(unit) => read.push((measured, origin, stamp, unit)),
-            Err(error) => tracing::warn!("{}: {error}", measured.file.display()),
-        }
+    let known = |unit: &MeasuredUnit, stamp: u64| base.stamp(&origin(unit)) == Some(stamp);
+    let outcome = project.measure(request, cancel, &known, on_event)?;
+    if cancel.is_cancelled() {
+        return Err(BuildError::Cancelled);
     }
+    Ok(Measurement { snapshot: read(&base, &outcome), failure: outcome.failure })
+}
+
+/// `CRATE-HASH`: names a unit's compiler run.
+fn origin(unit: &MeasuredUnit) -> String {
+    unit.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn read(base: &Snapshot, outcome: &Outcome) -> Snapshot {
+    let origins: Vec<String> = outcome.units.iter().map(|unit| origin(&unit.measured)).collect();
+    let current: BTreeSet<Arc<str>> = origins.iter().map(|origin| origin.as_str().into()).collect();
     // A crate that does not compile is not among the units; its last good numbers stay, marked.
     let stale = match outcome.failure {
         Some(_) => base.origins().filter(|origin| !current.contains(origin)).collect(),
         None => BTreeSet::new(),
     };
-    let texts: Vec<UnitText<'_>> = read
+    let texts: Vec<UnitText<'_>> = outcome
+        .units
         .iter()
-        .map(|(measured, origin, stamp, unit)| UnitText {
+        .zip(&origins)
+        .filter_map(|(unit, origin)| Some((unit, origin, unit.content.as_ref()?)))
+        .map(|(unit, origin, content)| UnitText {
             origin,
-            stamp: *stamp,
-            krate: &measured.krate,
-            unit: &measured.unit,
-            dir: &unit.dir,
-            sizes: unit.sizes(),
-            bodies: unit.bodies().collect(),
-            sources: unit.sources().collect(),
+            stamp: unit.stamp,
+            krate: &unit.measured.krate,
+            unit: &unit.measured.unit,
+            dir: &content.dir,
+            sizes: content.sizes(),
+            bodies: content.bodies().collect(),
+            sources: content.sources().collect(),
         })
         .collect();
     base.updated(&texts, &current, stale)
-}
-
-/// Tells one write of a file from the next. Zero if there is no file.
-fn stamp(file: &Path) -> u64 {
-    let modified = std::fs::metadata(file).and_then(|meta| Ok((meta.modified()?, meta.len())));
-    modified.map_or(0, |(time, len)| {
-        let nanos = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-        nanos ^ len.rotate_left(40)
-    })
 }

@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Which features, targets and packages; the words are cargo's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,11 +98,22 @@ pub struct MeasuredUnit {
     pub file: PathBuf,
 }
 
+/// A unit whose numbers hold.
+#[derive(Debug)]
+pub struct KeptUnit {
+    /// Which unit.
+    pub measured: MeasuredUnit,
+    /// Tells one measurement of the unit from the next.
+    pub stamp: u64,
+    /// What the compiler printed; not read again where the caller knows this measurement.
+    pub content: Option<Unit>,
+}
+
 /// The end of a build.
 #[derive(Debug)]
 pub struct Outcome {
     /// Every unit whose numbers are those of a successful compiler run, whether now or earlier.
-    pub units: Vec<MeasuredUnit>,
+    pub units: Vec<KeptUnit>,
     /// The rendered errors if some crates did not compile.
     pub failure: Option<String>,
 }
@@ -169,7 +180,8 @@ impl Project {
         self.members.values().any(|(member, _)| member == name)
     }
 
-    /// Runs cargo until every selected unit has its numbers, or does not compile.
+    /// Runs cargo until every selected unit has its numbers, or does not compile. `known` says whether the
+    /// caller has this measurement (file and stamp) of a unit already.
     ///
     /// # Errors
     /// See [`BuildError`]. That some crates do not compile is no error here but [`Outcome::failure`].
@@ -177,6 +189,7 @@ impl Project {
         &self,
         request: &Request,
         cancel: &Cancel,
+        known: &dyn Fn(&MeasuredUnit, u64) -> bool,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Outcome, BuildError> {
         let scratch = self.prepare_target_dir()?;
@@ -191,20 +204,19 @@ impl Project {
             context: "a path is not UTF-8".into(),
             source: error.into(),
         })?;
-        let mut outcome = self.run_cargo(request, &settings, cancel, on_event)?;
-        // Fresh for cargo, but what the compiler printed is gone or older than our flags: make cargo
-        // compile those units again. Once is enough, the second time they are not fresh any more.
-        let lost: Vec<_> = outcome.units.iter().filter(|unit| !is_current(&unit.file)).collect();
+        let (mut compiled, mut failure) = self.run_cargo(request, &settings, cancel, on_event)?;
+        let (mut units, mut lost) = read_kept(compiled, known);
+        // Fresh for cargo, but what the compiler printed is gone, damaged, or older than our flags: make
+        // cargo compile those units again. Once is enough, then they are not fresh any more.
         if !lost.is_empty() {
-            for unit in lost {
-                forget(&unit.file);
-            }
-            outcome = self.run_cargo(request, &settings, cancel, on_event)?;
+            lost.iter().for_each(|unit| forget(&unit.file));
+            (compiled, failure) = self.run_cargo(request, &settings, cancel, on_event)?;
+            (units, lost) = read_kept(compiled, known);
         }
-        outcome.units.retain(|unit| is_current(&unit.file));
-        outcome.units.sort();
-        outcome.units.dedup();
-        Ok(outcome)
+        for unit in lost {
+            tracing::error!("{} was compiled, but its numbers cannot be read", unit.file.display());
+        }
+        Ok(Outcome { units, failure })
     }
 
     /// Makes futurelens's target directory and a folder in it that goes when the build is over.
@@ -278,13 +290,14 @@ impl Project {
         Ok(cargo)
     }
 
+    /// One run of cargo: the members' units that compiled, and the rendered errors if some did not.
     fn run_cargo(
         &self,
         request: &Request,
         settings: &str,
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
-    ) -> Result<Outcome, BuildError> {
+    ) -> Result<(Vec<MeasuredUnit>, Option<String>), BuildError> {
         let mut command = self.command(request, settings)?;
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child =
@@ -320,7 +333,9 @@ impl Project {
             true => said,
             false => format!("{}\n\n{said}", errors.trim_end()),
         });
-        Ok(Outcome { units, failure })
+        units.sort();
+        units.dedup();
+        Ok((units, failure))
     }
 
     /// The kept file of a member's library, binary, test, …; nothing for what is not measured.
@@ -359,9 +374,39 @@ fn project_dir(path: &Path) -> Result<PathBuf, BuildError> {
     Ok(dir.to_owned())
 }
 
-/// Was this unit measured with today's flags, and is the file undamaged as far as a glance tells?
-fn is_current(file: &Path) -> bool {
-    matches!(Unit::read_flags(file), Ok(flags) if flags == wrapper::FLAGS)
+/// Reads what was kept of each unit; second, the units whose file is missing, damaged, or of other flags.
+fn read_kept(
+    units: Vec<MeasuredUnit>,
+    known: &dyn Fn(&MeasuredUnit, u64) -> bool,
+) -> (Vec<KeptUnit>, Vec<MeasuredUnit>) {
+    let (mut kept, mut lost) = (Vec::new(), Vec::new());
+    for measured in units {
+        let stamp = stamp(&measured.file);
+        if known(&measured, stamp) {
+            kept.push(KeptUnit { measured, stamp, content: None });
+            continue;
+        }
+        match Unit::read(&measured.file) {
+            Ok(unit) if unit.flags == wrapper::FLAGS => {
+                kept.push(KeptUnit { measured, stamp, content: Some(unit) });
+            }
+            Ok(_) => lost.push(measured),
+            Err(error) => {
+                tracing::info!("{}: {error}", measured.file.display());
+                lost.push(measured);
+            }
+        }
+    }
+    (kept, lost)
+}
+
+/// Tells one write of a file from the next. Zero if there is no file.
+fn stamp(file: &Path) -> u64 {
+    let modified = std::fs::metadata(file).and_then(|meta| Ok((meta.modified()?, meta.len())));
+    modified.map_or(0, |(time, len)| {
+        let nanos = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+        nanos ^ len.rotate_left(40)
+    })
 }
 
 /// Makes cargo consider a unit stale: it looks whether a unit's outputs are there.

@@ -165,20 +165,6 @@ impl Unit {
         }
         Ok(Unit { flags: header.flags, dir: header.dir, sections, text })
     }
-
-    /// The flags a kept unit was measured with, without reading all of it.
-    ///
-    /// # Errors
-    /// As [`Unit::read`], but damage behind the first lines is not noticed.
-    pub fn read_flags(path: &Path) -> Result<String, UnitError> {
-        use std::io::BufRead as _;
-        let mut file = std::io::BufReader::new(std::fs::File::open(path)?);
-        let mut start = Vec::new();
-        for _ in 0..2 {
-            file.read_until(b'\n', &mut start)?;
-        }
-        Ok(read_header(&start)?.header.flags)
-    }
 }
 
 struct Read {
@@ -217,7 +203,7 @@ mod tests {
         assert_eq!(unit.sizes(), sample().sizes());
         assert_eq!(unit.bodies().collect::<Vec<_>>(), [("a.mir", "// MIR\n")]);
         assert_eq!(unit.sources().collect::<Vec<_>>(), [("src/lib.rs", "fn main() {}\n")]);
-        assert_eq!((unit.dir.to_str(), Unit::read_flags(&path).unwrap().as_str()), (Some("/w"), "v1"));
+        assert_eq!((unit.dir.to_str(), unit.flags.as_str()), (Some("/w"), "v1"));
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
     }
 

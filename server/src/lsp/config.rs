@@ -133,10 +133,12 @@ impl Config {
     /// # Errors
     /// The name of the setting that is wrong, and why.
     pub fn from_json(value: &Value) -> Result<Option<Self>, String> {
-        let own = value.get("futurelens").unwrap_or(value);
+        let named = value.get("futurelens");
+        let own = named.unwrap_or(value);
         match own {
             Value::Null => Ok(None),
-            Value::Object(map) if map.is_empty() => Ok(None),
+            // Nothing set under our own name means the defaults; nothing at all says nothing.
+            Value::Object(map) if map.is_empty() && named.is_none() => Ok(None),
             _ => Config::deserialize(without_nulls(own)).map(Some).map_err(|error| error.to_string()),
         }
     }
@@ -194,6 +196,7 @@ mod tests {
         assert_eq!(config.toolchain, "auto");
         assert_eq!(Config::from_json(&json!({"futurelens": bare})).unwrap(), Some(config));
         assert_eq!(Config::from_json(&json!({})).unwrap(), None);
+        assert_eq!(Config::from_json(&json!({"futurelens": {}})).unwrap(), Some(Config::default()));
         let all = Config::from_json(&json!({"cargo": {"features": "all"}})).unwrap().unwrap();
         assert!(all.request(Path::new("/")).selection.all_features);
     }

@@ -76,7 +76,7 @@ pub struct Abilities {
 /// A save is often followed by another (format on save, save all): wait this long for it.
 const DEBOUNCE: Duration = Duration::from_millis(40);
 
-/// Progress more often than this is flicker.
+/// Progress about the same crates more often than this is flicker.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 struct Document {
@@ -103,7 +103,8 @@ struct Running {
     token: lsp::NumberOrString,
     /// Is it busy with dependencies only? Then it is worth finishing what it has begun.
     in_dependencies: bool,
-    last_report: Instant,
+    /// When and about which crates the user was last told.
+    last_report: (Instant, String),
     /// The user pressed cancel: no new build until the next save.
     cancelled_by_user: bool,
 }
@@ -118,10 +119,27 @@ pub struct Session {
     documents: HashMap<lsp::Url, Document>,
     /// By the workspace's root.
     workspaces: BTreeMap<PathBuf, Workspace>,
-    /// Folders with a `Cargo.toml` for which the workspace is known (`Some`) or being looked for.
-    packages: HashMap<PathBuf, Option<PathBuf>>,
+    /// By folder with a `Cargo.toml`.
+    packages: HashMap<PathBuf, Package>,
     /// Messages that were shown; each is shown once.
     shown: HashSet<String>,
+}
+
+/// What is known of a folder with a `Cargo.toml`.
+enum Package {
+    /// cargo is being asked which workspace it belongs to. `build` when that is known?
+    Asked { build: bool },
+    /// It belongs to the workspace with this root.
+    Of(PathBuf),
+}
+
+impl Package {
+    fn root(&self) -> Option<&Path> {
+        match self {
+            Package::Of(root) => Some(root),
+            Package::Asked { .. } => None,
+        }
+    }
 }
 
 /// What travels with a hint until its tooltip is asked for.
@@ -168,9 +186,12 @@ impl Session {
             Message::Change(change) => self.change(change),
             Message::Save(uri) => {
                 if self.config.build.on_save
-                    && let Some(root) = self.workspace_of(&uri)
+                    && let Some(package) = convert::path(&uri).and_then(|file| package_folder(&file))
                 {
-                    self.want_build(&root, DEBOUNCE);
+                    match self.packages.get(&package).and_then(Package::root).map(Path::to_owned) {
+                        Some(root) => self.want_build(&root, DEBOUNCE),
+                        None => self.look_for_project(package, true),
+                    }
                 }
             }
             Message::Close(uri) => {
@@ -186,7 +207,7 @@ impl Session {
                 }
                 // What could not be measured before may be mended now.
                 self.shown.clear();
-                self.look_for_projects();
+                self.look_for_projects(true);
             }
             Message::CancelProgress(token) => {
                 for workspace in self.workspaces.values_mut() {
@@ -255,43 +276,45 @@ impl Session {
             });
             self.send(Out::Watch(watchers.into()));
         }
-        self.look_for_projects();
+        self.look_for_projects(false);
     }
 
-    /// Folders and open files lead to projects.
-    fn look_for_projects(&mut self) {
+    /// Folders and open files lead to projects. `build` them even if opening alone would not?
+    fn look_for_projects(&mut self, build: bool) {
         for folder in self.folders.clone() {
             match package_folder(&folder) {
-                Some(package) => self.look_for_project(package),
+                Some(package) => self.look_for_project(package, build),
                 // A project further down shows itself when one of its files is opened.
                 None => tracing::info!("no Cargo.toml at or above {}", folder.display()),
             }
         }
         let files: Vec<PathBuf> = self.documents.keys().filter_map(convert::path).collect();
         for file in files {
-            self.look_for_project_of(&file);
+            self.look_for_project_of(&file, build);
         }
     }
 
-    fn look_for_project_of(&mut self, file: &Path) {
+    fn look_for_project_of(&mut self, file: &Path, build: bool) {
         match package_folder(file) {
-            Some(package) => self.look_for_project(package),
+            Some(package) => self.look_for_project(package, build),
             None => {
                 let text = format!(
-                    "`{}` is in no cargo project (no Cargo.toml in its folder or above), so its futures \
-                     cannot be measured. Open a file of a cargo project.",
-                    file.display()
+                    "`{}` is in no cargo project (there is no Cargo.toml in this folder or above), so the \
+                     futures in it cannot be measured. Open a file of a cargo project.",
+                    file.parent().unwrap_or(file).display()
                 );
                 self.show_once(lsp::MessageType::WARNING, text);
             }
         }
     }
 
-    fn look_for_project(&mut self, package: PathBuf) {
-        if self.packages.contains_key(&package) {
-            return;
+    fn look_for_project(&mut self, package: PathBuf, build: bool) {
+        match self.packages.get_mut(&package) {
+            Some(Package::Asked { build: too }) => return *too |= build,
+            Some(Package::Of(_)) => return,
+            None => {}
         }
-        self.packages.insert(package.clone(), None);
+        self.packages.insert(package.clone(), Package::Asked { build });
         let request = self.config.request(&package);
         let sender = self.sender.clone();
         tokio::task::spawn_blocking(move || {
@@ -311,13 +334,14 @@ impl Session {
             }
         };
         let root = project.root.clone();
-        self.packages.insert(package, Some(root.clone()));
+        let asked = self.packages.insert(package, Package::Of(root.clone()));
+        let build = matches!(asked, Some(Package::Asked { build: true }));
         // Whatever file led here, the whole workspace is measured.
         project.dir.clone_from(&root);
         match self.workspaces.get_mut(&root) {
             Some(known) => {
                 known.project = project;
-                if std::mem::take(&mut known.reopen) {
+                if std::mem::take(&mut known.reopen) || build {
                     self.build(&root);
                 }
             }
@@ -331,7 +355,7 @@ impl Session {
                     reopen: false,
                 };
                 self.workspaces.insert(root.clone(), workspace);
-                if self.config.build.on_open {
+                if self.config.build.on_open || build {
                     self.want_build(&root, Duration::ZERO);
                 }
             }
@@ -345,18 +369,6 @@ impl Session {
         }
     }
 
-    fn workspace_of(&mut self, uri: &lsp::Url) -> Option<PathBuf> {
-        let package = package_folder(&convert::path(uri)?)?;
-        match self.packages.get(&package) {
-            Some(root) => root.clone(),
-            None => {
-                // Building follows when it is found, if opening builds; else the next save will.
-                self.look_for_project(package);
-                None
-            }
-        }
-    }
-
     fn change_folders(&mut self, change: lsp::WorkspaceFoldersChangeEvent) {
         for removed in change.removed.iter().filter_map(|folder| convert::path(&folder.uri)) {
             self.folders.retain(|folder| *folder != removed);
@@ -366,11 +378,11 @@ impl Session {
                     running.cancel.cancel();
                     self.end_progress(running.token, "closed");
                 }
-                self.packages.retain(|_, of| of.as_ref() != Some(&root));
+                self.packages.retain(|_, package| package.root() != Some(&root));
             }
         }
         self.folders.extend(change.added.iter().filter_map(|folder| convert::path(&folder.uri)));
-        self.look_for_projects();
+        self.look_for_projects(false);
     }
 
     fn project_files_changed(&mut self, files: &[PathBuf]) {
@@ -389,12 +401,12 @@ impl Session {
             .collect();
         self.shown.clear();
         // A package may have been added, or moved to another workspace.
-        self.packages.retain(|_, root| root.as_ref().is_none_or(|root| !roots.contains(root)));
+        self.packages.retain(|_, package| package.root().is_none_or(|root| !roots.iter().any(|r| r == root)));
         for root in roots {
             self.reopen(&root);
             self.want_build(&root, DEBOUNCE);
         }
-        self.look_for_projects();
+        self.look_for_projects(false);
     }
 
     fn configure(&mut self, settings: &serde_json::Value) {
@@ -408,7 +420,7 @@ impl Session {
                         self.reopen(&root);
                         self.want_build(&root, DEBOUNCE);
                     }
-                    self.look_for_projects();
+                    self.look_for_projects(false);
                 }
                 self.refresh();
             }
@@ -466,7 +478,7 @@ impl Session {
             cancel: cancel.clone(),
             token: token.clone(),
             in_dependencies: true,
-            last_report: Instant::now(),
+            last_report: (Instant::now(), String::new()),
             cancelled_by_user: false,
         });
         let (project, snapshot) = (workspace.project.clone(), workspace.snapshot.clone());
@@ -503,10 +515,11 @@ impl Session {
         if workspace.again && !in_dependencies {
             running.cancel.cancel();
         }
-        if !self.abilities.progress || running.last_report.elapsed() < PROGRESS_INTERVAL {
+        let (when, about) = &running.last_report;
+        if !self.abilities.progress || (when.elapsed() < PROGRESS_INTERVAL && *about == crates) {
             return;
         }
-        running.last_report = Instant::now();
+        running.last_report = (Instant::now(), crates.clone());
         let token = running.token.clone();
         let report = lsp::WorkDoneProgressReport {
             cancellable: Some(true),
@@ -583,7 +596,7 @@ impl Session {
         if let Some(file) = convert::path(&uri)
             && file.extension().is_some_and(|extension| extension == "rs")
         {
-            self.look_for_project_of(&file);
+            self.look_for_project_of(&file, false);
         }
     }
 
