@@ -1,0 +1,30 @@
+#!/bin/sh
+# Sets up what the tests need and runs every check of the project: formatting, lints, tests.
+# Needs Rust by rustup. Asks before nothing, so it installs a toolchain (or a Debian package, as root)
+# only where one is missing.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf '\n== %s\n' "$*"; }
+
+if ! command -v cargo >/dev/null 2>&1; then
+    echo "cargo is not on the PATH: install Rust with rustup first" >&2
+    exit 2
+fi
+# The real compilers: a nightly to measure with, and a stable one as the second.
+if command -v rustup >/dev/null 2>&1 && ! rustup toolchain list | grep -q '^nightly'; then
+    rustup toolchain install nightly --profile minimal
+fi
+# A compiler cache to be tested against. Without it that one test says that it was skipped.
+if ! command -v sccache >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+    (apt-get install -y sccache || { apt-get update && apt-get install -y sccache; }) >/dev/null 2>&1 ||
+        echo "sccache cannot be installed: its test will be skipped"
+fi
+
+say "formatting"
+cargo fmt --all --check
+say "lints"
+cargo clippy --workspace --all-targets -- -D warnings
+say "tests"
+# One after the other inside a file would be slow, all at once would starve the compilers they run.
+cargo test --workspace "$@"
