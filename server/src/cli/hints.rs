@@ -1,7 +1,7 @@
 //! `futurelens hints`: a file as an editor would show it.
 
 use super::{BuildArgs, CliError, OutputArgs};
-use crate::features::hints::{HintSettings, hints};
+use crate::features::hints::{Awaits, HintSettings, hints};
 use crate::source::Outline;
 use clap::Args;
 use std::path::PathBuf;
@@ -17,10 +17,17 @@ pub(super) struct HintsArgs {
     /// Bytes of a cache line.
     #[arg(long, value_name = "BYTES", default_value_t = super::super::features::bytes::CACHE_LINE)]
     cache_line: u64,
+    /// Which awaits get a hint: those that dominate their future, all, or none.
+    #[arg(long, value_name = "large|all|off", default_value = "large", value_parser = awaits)]
+    awaits: Awaits,
     #[command(flatten)]
     build: BuildArgs,
     #[command(flatten)]
     output: OutputArgs,
+}
+
+fn awaits(text: &str) -> Result<Awaits, String> {
+    serde_json::from_value(text.into()).map_err(|_| "expected `large`, `all` or `off`".to_owned())
 }
 
 pub(super) fn run(args: &HintsArgs) -> Result<(), CliError> {
@@ -30,7 +37,8 @@ pub(super) fn run(args: &HintsArgs) -> Result<(), CliError> {
     let folder = file.parent().unwrap_or(&file);
     let snapshot = args.build.measure(folder)?;
     let outline = Outline::new(text.as_str().into());
-    let settings = HintSettings { min_bytes: args.min_bytes, cache_line: args.cache_line };
+    let settings =
+        HintSettings { min_bytes: args.min_bytes, cache_line: args.cache_line, awaits: args.awaits };
     let hints = hints(snapshot.file(&file), &outline, &settings);
     if hints.is_empty() {
         eprintln!(

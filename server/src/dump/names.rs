@@ -125,7 +125,10 @@ fn strip(path: &str, skeleton: bool) -> String {
                 // The implementing type is an argument too: a default method is the trait's.
                 let own = if skeleton { "_".to_owned() } else { strip(&rest[1..1 + tr], skeleton) };
                 let _ = write!(out, "<{own} as {}>", strip(&rest[1 + tr + 4..end], skeleton));
-            } else if let Some(of) = rest[..end].strip_prefix("<impl ") {
+            } else if (out.is_empty() || out.ends_with("::"))
+                && let Some(of) = rest[..end].strip_prefix("<impl ")
+            {
+                // Behind a name, `<impl Trait>` is an argument like any other.
                 let own = if skeleton { "_".to_owned() } else { strip(of, skeleton) };
                 let _ = write!(out, "<impl {own}>");
             } else if out.ends_with("::") {
@@ -529,6 +532,7 @@ mod tests {
         assert_eq!(skeleton("a::B<u8, C<D>>::c::<T>::{closure#0}"), "a::B::c::{closure#0}");
         assert_eq!(skeleton("<a::B<u8> as T<X>>::m::{closure#0}<i16>"), "<_ as T>::m::{closure#0}");
         assert_eq!(skeleton("m::<impl a::B<fn() -> u8>>::c"), "m::<impl _>::c");
+        assert_eq!(skeleton("m::f<impl Future>::{closure#0}"), "m::f::{closure#0}");
         assert_eq!(without_arguments("<a::B<u8> as T<X>>::m::<Y>"), "<a::B as T>::m");
     }
 
@@ -545,6 +549,9 @@ mod tests {
         assert_eq!(unify("B<H>::f<T>", "B::f<u8>"), Some(vec![("T", "u8")]));
         assert_eq!(unify("f<impl Fn(u8)>::{closure#0}", "f<{closure x}>::{closure#0}").unwrap().len(), 1);
         assert_eq!(unify("f<u8>", "f<u16>"), None);
+        let own = "s::run<impl Future>::{closure#0}\n(tokio::T, impl Future)";
+        let instance = "s::run<{static c::{closure#0} upvar_tys=() r=R<(), E>}>::{closure#0}\n(tokio::T, {static c::{closure#0} upvar_tys=() r=R<(), E>})";
+        assert_eq!(unify(own, instance).unwrap()[0].0, "impl Future");
     }
 
     proptest! {

@@ -8,11 +8,11 @@
 //! ```
 
 use super::bytes;
-use super::snapshot::FileView;
-use crate::dump::Span;
-use crate::layout::{Future, HeldKind};
-use crate::source::{self, Outline, TextSize};
-use std::collections::BTreeMap;
+use super::sites::{MeasuredSite, sites};
+use super::snapshot::{FileView, Snapshot};
+use crate::layout::{Future, Held, HeldKind, State};
+use crate::source::{Outline, TextRange, TextSize};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// What the user can set about hints.
@@ -22,182 +22,212 @@ pub struct HintSettings {
     pub min_bytes: u64,
     /// Bytes of a cache line.
     pub cache_line: u64,
+    /// Which awaits get one.
+    pub awaits: Awaits,
 }
+
+/// Which `.await`s get a hint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Awaits {
+    /// Those whose awaitee is at least half of the future, and at least as large as [`LARGE_AWAITEE`].
+    #[default]
+    Large,
+    /// Every one.
+    All,
+    /// None.
+    Off,
+}
+
+/// Bytes: an awaitee below this is not worth a word, whatever its share. Four cache lines.
+pub const LARGE_AWAITEE: u64 = 256;
 
 impl Default for HintSettings {
     fn default() -> Self {
-        HintSettings { min_bytes: 0, cache_line: 64 }
+        HintSettings { min_bytes: 0, cache_line: bytes::CACHE_LINE, awaits: Awaits::default() }
     }
 }
 
 /// A hint at a place in today's text.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Hint {
+pub struct Hint<'a> {
     /// Where it is shown, bytes into the text.
     pub at: TextSize,
     /// What is shown.
     pub label: String,
-    /// The number was measured on another text than this.
-    pub stale: bool,
-    /// The futures it stands for, largest first.
-    pub futures: Vec<Arc<Future>>,
-    /// How many lines the text moved down (or up) since it was measured.
-    pub moved: i64,
+    /// The measured site it belongs to.
+    pub site: Rc<MeasuredSite<'a>>,
+    /// The awaited thing held, for a hint beside an `.await`.
+    pub awaitee: Option<&'a Held>,
 }
 
-/// The hints of a file. `views` are the futures measured in it, `text` is what the editor shows now.
-pub fn hints(views: &[FileView], text: &Outline, settings: &HintSettings) -> Vec<Hint> {
-    /// What all views say about one site of today's text.
-    struct Found<'a> {
-        stale: bool,
-        generic: bool,
-        moved: i64,
-        futures: Vec<&'a Arc<Future>>,
+/// The hints of a file by position. `views` are the futures measured in it, `text` is what the editor
+/// shows now.
+pub fn hints<'a>(views: &'a [FileView], text: &'a Outline, settings: &HintSettings) -> Vec<Hint<'a>> {
+    let mut hints = Vec::new();
+    for site in sites(views, text) {
+        let site = Rc::new(site);
+        if let Some(label) = site_label(&site, settings) {
+            let (at, label) = (site.site().hint, with_mark(label, site.stale));
+            hints.push(Hint { at, label, site: site.clone(), awaitee: None });
+        }
+        hints.extend(await_hints(&site, settings));
     }
-    let mut found: BTreeMap<usize, Found<'_>> = BTreeMap::new();
-    for view in views {
-        let now = source::relocate(&view.outline, text);
-        for (&site, measured) in &view.sites {
-            let Some(Some(place)) = now.get(site) else { continue };
-            let (Some(then), Some(today)) = (view.outline.sites().get(site), text.sites().get(place.site))
-            else {
-                continue;
-            };
-            let line = |outline: &Outline, at| i64::from(outline.line_col(at).line);
-            let stale = place.changed || view.stale;
-            let new = Found {
-                stale,
-                generic: !measured.bodies.is_empty(),
-                moved: line(text, today.token.start()) - line(&view.outline, then.token.start()),
-                futures: outermost(measured),
-            };
-            match found.get_mut(&place.site) {
-                // Of two measurements the one on today's text holds.
-                Some(old) if old.stale == stale => old.futures.extend(new.futures),
-                Some(old) if old.stale => *old = new,
-                Some(_) => {}
-                None => {
-                    found.insert(place.site, new);
-                }
-            }
-        }
-    }
-    let hint = |(site, found): (usize, Found<'_>)| {
-        let at = text.sites()[site].hint;
-        let mut futures: Vec<Arc<Future>> = found.futures.into_iter().cloned().collect();
-        futures.sort_by_key(|future| std::cmp::Reverse(future.size));
-        let mut label = match label(&futures, settings) {
-            Some(label) => label,
-            None if found.generic => "generic".to_owned(),
-            None => return None,
-        };
-        if futures.first().is_some_and(|largest| largest.size < settings.min_bytes) {
-            return None;
-        }
-        if found.stale {
-            label.push_str(" · stale");
-        }
-        Some(Hint { at, label, stale: found.stale, futures, moved: found.moved })
-    };
-    found.into_iter().filter_map(hint).collect()
+    hints.sort_by_key(|hint| hint.at);
+    hints
 }
 
-/// Of the bodies at one place, the futures of those nobody else there holds: `#[instrument]` puts a block
-/// into the fn's own future, and the fn's is the one the caller pays for.
-fn outermost(site: &super::snapshot::SiteView) -> Vec<&Arc<Future>> {
-    let inner = |path: &str| {
-        site.bodies
-            .iter()
-            .any(|outer| path.strip_prefix(&*outer.def_path).is_some_and(|rest| rest.starts_with("::")))
+fn with_mark(label: String, stale: bool) -> String {
+    if stale { label + " · stale" } else { label }
+}
+
+/// `260 B · 5 cache lines`, or `generic`; nothing for what is below the limit.
+fn site_label(site: &MeasuredSite<'_>, settings: &HintSettings) -> Option<String> {
+    let futures: Vec<&Arc<Future>> = site.outermost().collect();
+    let Some(largest) = futures.first() else {
+        return (!site.found.bodies.is_empty()).then(|| "generic".to_owned());
     };
-    let outer = |future: &&Arc<Future>| !future.body.as_ref().is_some_and(|body| inner(&body.def_path));
-    site.futures.iter().filter(outer).collect()
+    (largest.size >= settings.min_bytes).then(|| label(&futures, settings.cache_line))
 }
 
 /// `260 B · 5 cache lines`; with the range and number of instances if the future is generic.
-fn label(futures: &[Arc<Future>], settings: &HintSettings) -> Option<String> {
+pub fn label(futures: &[&Arc<Future>], cache_line: u64) -> String {
     let sizes = || futures.iter().map(|future| future.size);
-    let (least, most) = (sizes().min()?, sizes().max()?);
-    let lines = |size: u64| size.div_ceil(settings.cache_line.max(1));
+    let (least, most) = (sizes().min().unwrap_or(0), sizes().max().unwrap_or(0));
+    let lines = |size: u64| size.div_ceil(cache_line.max(1));
     let mut label =
         format!("{} · {}", bytes::range(least, most), bytes::cache_lines(lines(least), lines(most)));
-    let is_generic = futures.iter().any(|future| !future.arguments.is_empty());
-    if is_generic {
-        let n = futures.len();
+    let n = futures.len();
+    if futures.iter().any(|future| !future.arguments.is_empty()) {
         label.push_str(&format!(" ({n} instance{})", if n == 1 { "" } else { "s" }));
-    } else if futures.len() > 1 {
-        label.push_str(&format!(" ({} futures)", futures.len()));
+    } else if n > 1 {
+        label.push_str(&format!(" ({n} futures)"));
     }
-    Some(label)
+    label
 }
 
-/// The thing held that takes most, and where it is declared.
-pub fn largest_held(future: &Future) -> Option<&crate::layout::Held> {
-    let held = future.states.iter().flat_map(|state| &state.held);
-    held.max_by_key(|held| held.size)
+/// `4.0 KiB held` beside the `.await`s of a site's largest instance.
+///
+/// ```text
+/// large().await;            large().await «4.0 KiB held»;
+/// ```
+fn await_hints<'a>(site: &Rc<MeasuredSite<'a>>, settings: &HintSettings) -> Vec<Hint<'a>> {
+    if settings.awaits == Awaits::Off {
+        return Vec::new();
+    }
+    let mut hints: Vec<Hint<'a>> = Vec::new();
+    // A macro's inner futures have awaits of their own in the same text: look at all of them.
+    for future in &site.found.futures {
+        for state in &future.states {
+            let Some((held, range)) = awaitee(site, state) else { continue };
+            let large = held.size * 2 >= future.size && held.size >= settings.min_bytes.max(LARGE_AWAITEE);
+            let known = hints.iter().any(|hint| hint.at == range.end());
+            if known || !(large || settings.awaits == Awaits::All) {
+                continue;
+            }
+            let label = with_mark(format!("{} held", bytes::short(held.size)), site.stale);
+            hints.push(Hint { at: range.end(), label, site: site.clone(), awaitee: Some(held) });
+        }
+    }
+    hints
+}
+
+/// What a state awaits, and where its `await` is in today's text.
+pub fn awaitee<'a>(site: &MeasuredSite<'a>, state: &'a State) -> Option<(&'a Held, TextRange)> {
+    let held = state.held.iter().find(|held| held.kind == HeldKind::Awaitee)?;
+    Some((held, site.range(state.awaiting.as_ref()?)?))
+}
+
+/// Where a click on a hint leads: the declaration of the largest thing held.
+pub fn target(hint: &Hint<'_>) -> Option<TextRange> {
+    match hint.awaitee {
+        Some(held) => hint.site.range(held.declared.as_ref()?),
+        None => {
+            let future = hint.site.outermost().next()?;
+            let mut held: Vec<&Held> = future.states.iter().flat_map(|state| &state.held).collect();
+            held.sort_by_key(|held| std::cmp::Reverse(held.size));
+            hint.site.range(held.first()?.declared.as_ref()?)
+        }
+    }
 }
 
 /// The breakdown behind a hint, as markdown that also reads as plain text.
-pub fn tooltip(hint: &Hint, compiler: &str, profile: &str, cache_line: u64) -> String {
-    let mut out = String::new();
-    let Some(largest) = hint.futures.first() else {
-        return "Generic, and no instance of it is made in this build.".to_owned();
+pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: u64) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let Some(largest) = hint.site.outermost().next() else {
+        return "Generic, and this build makes no instance of it.".to_owned();
     };
-    let mut line = |text: String| {
-        out.push_str(&text);
-        out.push('\n');
-    };
-    line(format!(
+    if let Some(held) = hint.awaitee {
+        let ty = held.ty.as_deref().unwrap_or_default();
+        lines.push(format!("`{}`", code(ty)));
+        lines.push(format!(
+            "is stored in the future while it is awaited: {} of {} bytes.",
+            bytes::exact(held.size),
+            bytes::exact(largest.size)
+        ));
+        return lines.join("\n\n");
+    }
+    let cache_lines = largest.cache_lines(cache_line);
+    lines.push(format!(
         "`{}`: {} bytes, aligned to {}, {} of {cache_line} bytes",
         code(&largest.name),
         bytes::exact(largest.size),
         largest.align,
-        bytes::cache_lines(largest.cache_lines(cache_line), largest.cache_lines(cache_line)),
+        bytes::cache_lines(cache_lines, cache_lines),
     ));
-    for (parameter, ty) in &largest.arguments {
-        line(format!("- largest with `{} = {}`", code(parameter), code(ty)));
+    let arguments = largest.arguments.iter();
+    lines.extend(arguments.map(|(name, ty)| format!("- largest with `{} = {}`", code(name), code(ty))));
+    lines.push(String::new());
+    for held in largest_things(largest, 5) {
+        let line = held.declared.as_ref().and_then(|span| hint.site.line(span));
+        let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
+        let (size, what) = (bytes::exact(held.size), what(held));
+        lines.push(format!("- {size} B {what} `{}`{line}", code(called(held))));
     }
-    line(String::new());
-    for (size, name, what, at) in largest_things(largest, 5) {
-        let at = at.map(|span| format!(", line {}", i64::from(span.start.line) + hint.moved));
-        line(format!("- {} B {what} `{}`{}", bytes::exact(size), code(name), at.unwrap_or_default()));
+    lines.push(String::new());
+    if hint.site.stale {
+        lines.push("Stale: measured before the last change; save to measure again.\n".to_owned());
     }
-    line(String::new());
-    if hint.stale {
-        line("Stale: measured before the last change; save to measure again.".to_owned());
-    }
-    line(format!("{profile} · {compiler}"));
-    out
+    lines.push(format!("{} · {}", snapshot.profile, snapshot.compiler));
+    lines.join("\n")
 }
 
 /// Source text in a code span: a backtick would end it.
-fn code(text: &str) -> String {
+pub fn code(text: &str) -> String {
     text.replace('`', "'").replace('\n', " ")
 }
 
-type Thing<'a> = (u64, &'a str, &'static str, Option<&'a Span>);
+/// What a thing held is, in a word.
+pub fn what(held: &Held) -> &'static str {
+    match held.kind {
+        HeldKind::Local => "local",
+        HeldKind::Upvar => "captured",
+        HeldKind::Awaitee => "awaited",
+        HeldKind::Flag => "drop flag",
+        HeldKind::Temporary => "temporary",
+    }
+}
+
+/// What to call it: its name, or its type if it has none of the user's.
+pub fn called(held: &Held) -> &str {
+    match (held.kind, &held.ty) {
+        (HeldKind::Awaitee | HeldKind::Temporary, Some(ty)) => ty,
+        _ => &held.name,
+    }
+}
 
 /// The `n` largest different things held in any state.
-fn largest_things(future: &Future, n: usize) -> Vec<Thing<'_>> {
-    let mut things: Vec<Thing<'_>> = Vec::new();
+pub fn largest_things(future: &Future, n: usize) -> Vec<&Held> {
+    let mut things: Vec<&Held> = Vec::new();
     for held in future.states.iter().flat_map(|state| &state.held) {
-        let what = match held.kind {
-            HeldKind::Local => "local",
-            HeldKind::Upvar => "captured",
-            HeldKind::Awaitee => "awaited",
-            HeldKind::Flag => "drop flag",
-            HeldKind::Temporary => "temporary",
+        let same = |other: &&Held| {
+            (other.kind, other.size, &other.declared) == (held.kind, held.size, &held.declared)
+                && called(other) == called(held)
         };
-        let name = match (held.kind, &held.ty) {
-            (HeldKind::Awaitee | HeldKind::Temporary, Some(ty)) => ty,
-            _ => &held.name,
-        };
-        let thing = (held.size, &**name, what, held.declared.as_ref());
-        if !things.contains(&thing) {
-            things.push(thing);
+        if held.size > 0 && !things.iter().any(same) {
+            things.push(held);
         }
     }
-    things.sort_by_key(|thing| std::cmp::Reverse(thing.0));
+    things.sort_by_key(|held| std::cmp::Reverse(held.size));
     things.truncate(n);
     things
 }

@@ -4,6 +4,7 @@
 pub mod bytes;
 pub mod hints;
 pub mod report;
+pub mod sites;
 pub mod snapshot;
 
 pub use snapshot::Snapshot;

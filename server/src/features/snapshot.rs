@@ -25,6 +25,8 @@ pub struct Snapshot {
     stale: BTreeSet<Arc<str>>,
     /// Each future once, largest first.
     futures: Vec<Placed>,
+    /// Indices into `futures`.
+    by_id: HashMap<Arc<str>, usize>,
     /// By absolute path. More than one view if units were measured on different texts of a file.
     files: HashMap<PathBuf, Vec<FileView>>,
 }
@@ -91,6 +93,8 @@ pub struct Location {
 /// One text of a file as it was measured, and the futures in it.
 #[derive(Debug, Clone)]
 pub struct FileView {
+    /// The path as the compiler prints it in spans.
+    pub path: Arc<str>,
     /// The text.
     pub outline: Outline,
     /// A newer text of the crate does not compile: these are the last good numbers.
@@ -170,6 +174,11 @@ impl Snapshot {
         self.futures.iter().filter(move |placed| all || placed.future.body.is_some())
     }
 
+    /// A future by its identity, see [`Future::id`].
+    pub fn future(&self, id: &str) -> Option<&Placed> {
+        self.by_id.get(id).map(|&index| &self.futures[index])
+    }
+
     /// The views of a file, by its absolute path.
     pub fn file(&self, path: &Path) -> &[FileView] {
         self.files.get(path).map_or(&[], Vec::as_slice)
@@ -190,10 +199,10 @@ impl Snapshot {
             for body in &unit.bodies {
                 if let Some(location) = unit.location(body)
                     && seen_bodies.insert((body.def_path.clone(), location.file.clone()))
-                    && let Some(outline) = unit.outline(body)
+                    && let Some((path, outline)) = unit.text_of(body)
                 {
                     let stale = self.stale.contains(&body.origin);
-                    let view = view_of(&mut self.files, &location.file, outline, stale);
+                    let view = view_of(&mut self.files, &location.file, path, outline, stale);
                     view.sites.entry(location.site).or_default().bodies.push(body.clone());
                 }
             }
@@ -214,10 +223,10 @@ impl Snapshot {
                     continue;
                 }
                 if let (Some(location), Some(body)) = (&location, &future.body)
-                    && let Some(outline) = owner.outline(body)
+                    && let Some((path, outline)) = owner.text_of(body)
                 {
                     let stale = self.stale.contains(&body.origin);
-                    let view = view_of(&mut self.files, &location.file, outline, stale);
+                    let view = view_of(&mut self.files, &location.file, path, outline, stale);
                     view.sites.entry(location.site).or_default().futures.push(future.clone());
                 }
                 self.futures.push(Placed { future: future.clone(), location, dir: owner.dir.clone() });
@@ -225,6 +234,8 @@ impl Snapshot {
         }
         let by_size = |future: &Future| (std::cmp::Reverse(future.size), future.id.clone());
         self.futures.sort_by_cached_key(|placed| by_size(&placed.future));
+        let ids = self.futures.iter().enumerate().rev();
+        self.by_id = ids.map(|(index, placed)| (placed.future.id.clone(), index)).collect();
         for site in self.files.values_mut().flatten().flat_map(|view| view.sites.values_mut()) {
             site.futures.sort_by_cached_key(|future| by_size(future));
             site.bodies.sort_by(|a, b| a.def_path.cmp(&b.def_path));
@@ -235,13 +246,14 @@ impl Snapshot {
 fn view_of<'a>(
     files: &'a mut HashMap<PathBuf, Vec<FileView>>,
     file: &Path,
+    path: &Arc<str>,
     outline: &Outline,
     stale: bool,
 ) -> &'a mut FileView {
     let views = files.entry(file.to_owned()).or_default();
     let same = |view: &FileView| view.stale == stale && view.outline.text() == outline.text();
     let index = views.iter().position(same).unwrap_or_else(|| {
-        views.push(FileView { outline: outline.clone(), stale, sites: BTreeMap::new() });
+        views.push(FileView { path: path.clone(), outline: outline.clone(), stale, sites: BTreeMap::new() });
         views.len() - 1
     });
     &mut views[index]
@@ -303,8 +315,9 @@ impl Unit {
         }
     }
 
-    fn outline(&self, body: &Body) -> Option<&Outline> {
-        self.files.get(&self.places.get(&body.def_path)?.file)
+    /// The text a body is placed in, and the compiler's path of it.
+    fn text_of(&self, body: &Body) -> Option<(&Arc<str>, &Outline)> {
+        self.files.get_key_value(&self.places.get(&body.def_path)?.file)
     }
 
     fn location(&self, body: &Body) -> Option<Location> {

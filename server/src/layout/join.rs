@@ -73,6 +73,35 @@ impl Names<'_> {
         }
     }
 
+    /// The future a type stores in place: the type itself, or the first one its arguments name.
+    fn stored(&self, ty: &str) -> Option<Arc<str>> {
+        const POINTERS: [&str; 6] =
+            ["&", "*", "std::boxed::Box<", "std::pin::Pin<", "std::sync::Arc<", "std::rc::Rc<"];
+        if POINTERS.iter().any(|pointer| ty.starts_with(pointer)) || ty.starts_with("fn(") {
+            return None;
+        }
+        let start = ty.find('{')?;
+        let end = start + names::closing(&ty[start..])?;
+        let name = CoroutineName::parse(&ty[start..=end])?;
+        // An argument may itself stand behind a pointer: `Timeout<Pin<Box<…>>>`.
+        let before = &ty[..start];
+        if POINTERS.iter().any(|pointer| before.contains(pointer)) {
+            return None;
+        }
+        Some(self.identity(
+            &name,
+            self.source.bodies.find(self.source.origin, name.path, Some(name.upvars)).as_ref(),
+        ))
+    }
+
+    /// Crate, definition path and arguments; for futures of crates that were not measured the path alone.
+    fn identity(&self, name: &CoroutineName<'_>, found: Option<&Instance>) -> Arc<str> {
+        match found {
+            Some(Instance { body, arguments }) => instance_id(&body.def_path, arguments),
+            None => names::readable(name.path, &|path| self.coroutine(path)).into(),
+        }
+    }
+
     fn future(&self, ty: &TypeRecord<'_>, name: &CoroutineName<'_>, sizes: &HashMap<&str, u64>) -> Future {
         let source = self.source;
         let found = source.bodies.find(source.origin, name.path, Some(name.upvars));
@@ -83,12 +112,11 @@ impl Names<'_> {
             .collect();
         let upvars = states.first().map_or(&[][..], |state| &state.held);
         let upvars = upvars.iter().filter(|held| held.kind == HeldKind::Upvar).cloned().collect();
-        let (krate, id, future_name, kind, written, arguments);
+        let id = self.identity(name, found.as_ref());
+        let (krate, future_name, kind, written, arguments);
         match &found {
             Some(Instance { body, arguments: bound }) => {
                 krate = body.krate.clone();
-                // Named by path, not by span: the identity survives line moves.
-                id = instance_id(&body.def_path, bound);
                 arguments = bound
                     .iter()
                     .map(|(parameter, value)| (parameter.as_str().into(), self.readable(value)))
@@ -97,10 +125,9 @@ impl Names<'_> {
                 written = self.written(body, name.path).into();
             }
             None => {
-                let path = names::readable(name.path, &|path| self.coroutine(path));
+                let path = id.clone();
                 krate = path.trim_start_matches('<').split("::").next().unwrap_or_default().into();
                 arguments = Vec::new();
-                id = path.as_str().into();
                 kind = match (name.resumption, names::function_of(name.path)) {
                     (names::Resumption::Async, Some(_)) => super::FutureKind::AsyncFn,
                     (names::Resumption::Async, None) => super::FutureKind::AsyncBlock,
@@ -206,6 +233,7 @@ impl Names<'_> {
             offset: field.offset,
             align: field.align,
             declared,
+            future: field.ty.and_then(|ty| self.stored(ty)),
         }
     }
 }
@@ -239,6 +267,7 @@ fn saved_of(
     candidates.iter().find(fits).or(candidates.first()).copied()
 }
 
+/// Named by path, not by span, so that the identity survives line moves:
 /// `crate::path::{closure#0}` and, for an instance of a generic body, what its parameters stand for.
 fn instance_id(def_path: &str, arguments: &[(String, String)]) -> Arc<str> {
     if arguments.is_empty() {

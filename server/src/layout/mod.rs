@@ -119,4 +119,7 @@ pub struct Held {
     pub align: Option<u64>,
     /// Where it is declared; for an awaitee the awaited expression.
     pub declared: Option<Span>,
+    /// The future stored in it, by identity: itself, or the one a wrapper (`Timeout<…>`) holds in place.
+    /// Not one behind a pointer.
+    pub future: Option<Arc<str>>,
 }

@@ -2,7 +2,7 @@
 
 use crate::build::{Request, Selection};
 use crate::features::bytes;
-use crate::features::hints::HintSettings;
+use crate::features::hints::{Awaits, HintSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -91,11 +91,13 @@ pub struct HintsConfig {
     pub enable: bool,
     /// Futures smaller than this many bytes get no hint.
     pub min_bytes: u64,
+    /// Which `.await`s get one: `large` (at least half of the future), `all` or `off`.
+    pub awaits: Awaits,
 }
 
 impl Default for HintsConfig {
     fn default() -> Self {
-        HintsConfig { enable: true, min_bytes: 0 }
+        HintsConfig { enable: true, min_bytes: 0, awaits: Awaits::default() }
     }
 }
 
@@ -168,7 +170,11 @@ impl Config {
 
     /// The part the hints need.
     pub fn hint_settings(&self) -> HintSettings {
-        HintSettings { min_bytes: self.hints.min_bytes, cache_line: self.cache_line.bytes }
+        HintSettings {
+            min_bytes: self.hints.min_bytes,
+            cache_line: self.cache_line.bytes,
+            awaits: self.hints.awaits,
+        }
     }
 }
 

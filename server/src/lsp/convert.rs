@@ -36,7 +36,7 @@ pub fn path(uri: &lsp::Url) -> Option<PathBuf> {
 
 /// An inlay hint. `data` comes back when the editor asks for the tooltip.
 pub fn inlay_hint(
-    hint: &Hint,
+    hint: &Hint<'_>,
     outline: &Outline,
     encoding: Encoding,
     tooltip: Option<String>,

@@ -9,7 +9,7 @@ use super::outbox::Out;
 use crate::build::{BuildError, Cancel, Event, Project};
 use crate::engine::{self, Measurement};
 use crate::features::hints::{self, Hint};
-use crate::features::snapshot::Snapshot;
+use crate::features::snapshot::{FileView, Snapshot};
 use crate::source::{self, Encoding, Outline};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -613,70 +613,53 @@ impl Session {
 
     // Requests.
 
-    fn file_hints(&self, uri: &lsp::Url) -> Option<(&Document, &Workspace, Vec<Hint>)> {
+    /// The document, and the workspace that has measured something in it.
+    fn measured(&self, uri: &lsp::Url) -> Option<(&Document, &Workspace, &[FileView])> {
         let document = self.documents.get(uri)?;
         let path = convert::path(uri)?;
-        let (workspace, views) = self.workspaces.values().find_map(|workspace| {
+        self.workspaces.values().find_map(|workspace| {
             let views = workspace.snapshot.file(&path);
-            (!views.is_empty()).then_some((workspace, views))
-        })?;
-        let hints = hints::hints(views, &document.outline, &self.config.hint_settings());
-        Some((document, workspace, hints))
+            (!views.is_empty()).then_some((document, workspace, views))
+        })
     }
 
     fn hints(&self, uri: &lsp::Url, range: lsp::Range) -> Option<Vec<lsp::InlayHint>> {
         if !self.config.hints.enable {
             return None;
         }
-        let (document, workspace, hints) = self.file_hints(uri)?;
+        let (document, workspace, views) = self.measured(uri)?;
         let outline = &document.outline;
         let encoding = self.abilities.encoding;
         let start = convert::offset(outline, range.start, encoding);
         let end = convert::offset(outline, range.end, encoding);
+        let hints = hints::hints(views, outline, &self.config.hint_settings());
         let visible = hints.into_iter().filter(|hint| (start..=end).contains(&hint.at));
-        let hint = |hint: Hint| {
+        let hint = |hint: Hint<'_>| {
             let data = HintData { uri: uri.clone(), at: hint.at.into() };
             let tooltip = (!self.abilities.resolve_tooltip).then(|| self.tooltip(workspace, &hint));
-            let target = self.largest_held(uri, document, &hint);
+            let target = hints::target(&hint).map(|target| lsp::Location {
+                uri: uri.clone(),
+                range: convert::range(outline, target, encoding),
+            });
             convert::inlay_hint(&hint, outline, encoding, tooltip, serde_json::to_value(data).ok(), target)
         };
         Some(visible.map(hint).collect())
     }
 
-    /// Where a click on a hint leads: the declaration of the largest thing held, if it is in this file
-    /// and the text still is what was measured.
-    fn largest_held(&self, uri: &lsp::Url, document: &Document, hint: &Hint) -> Option<lsp::Location> {
-        if hint.stale {
-            return None;
-        }
-        let future = hint.futures.first()?;
-        let span = hints::largest_held(future)?.declared.as_ref()?;
-        let own = future.body.as_ref()?.span.as_ref()?;
-        if span.file != own.file {
-            return None;
-        }
-        let line = u32::try_from(i64::from(span.start.line) + hint.moved).ok()?;
-        let at = document.outline.offset(crate::dump::LineCol { line, col: span.start.col })?;
-        let range = crate::source::TextRange::empty(at);
-        Some(lsp::Location {
-            uri: uri.clone(),
-            range: convert::range(&document.outline, range, self.abilities.encoding),
-        })
-    }
-
-    fn tooltip(&self, workspace: &Workspace, hint: &Hint) -> String {
-        let snapshot = &workspace.snapshot;
-        hints::tooltip(hint, &snapshot.compiler, &snapshot.profile, self.config.cache_line.bytes)
+    fn tooltip(&self, workspace: &Workspace, hint: &Hint<'_>) -> String {
+        hints::tooltip(hint, &workspace.snapshot, self.config.cache_line.bytes)
     }
 
     fn resolve(&self, mut hint: lsp::InlayHint) -> lsp::InlayHint {
         let data = hint.data.clone().and_then(|data| HintData::deserialize(data).ok());
         if let Some(data) = data
-            && let Some((_, workspace, hints)) = self.file_hints(&data.uri)
-            && let Some(found) = hints.iter().find(|hint| u32::from(hint.at) == data.at)
+            && let Some((document, workspace, views)) = self.measured(&data.uri)
         {
-            let tooltip = convert::markdown(self.tooltip(workspace, found));
-            hint.tooltip = Some(lsp::InlayHintTooltip::MarkupContent(tooltip));
+            let hints = hints::hints(views, &document.outline, &self.config.hint_settings());
+            if let Some(found) = hints.iter().find(|hint| u32::from(hint.at) == data.at) {
+                let tooltip = convert::markdown(self.tooltip(workspace, found));
+                hint.tooltip = Some(lsp::InlayHintTooltip::MarkupContent(tooltip));
+            }
         }
         hint
     }

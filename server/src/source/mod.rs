@@ -9,6 +9,7 @@
 //! - [`PositionMap`]: byte offsets, the compiler's positions and the editor's positions.
 
 mod attributes;
+mod carry;
 mod nesting;
 mod outline;
 mod place;
@@ -19,6 +20,7 @@ mod trees;
 
 pub use ra_ap_syntax::{TextRange, TextSize};
 
+pub use carry::carry;
 pub use outline::{Outline, Site, SiteKind};
 pub use place::{Body, Place, PlacedKind, header_span, place};
 pub use position::{Encoding, Pos, PositionMap, apply_change};

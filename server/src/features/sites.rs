@@ -1,0 +1,88 @@
+//! The futures of a file, at their places in today's text.
+
+use super::snapshot::{FileView, SiteView};
+use crate::dump::Span;
+use crate::layout::{Body, Future};
+use crate::source::{self, Match, Outline, Site, TextRange};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One place in today's text where something was measured.
+pub struct MeasuredSite<'a> {
+    view: &'a FileView,
+    /// Index among the measured text's sites.
+    measured: usize,
+    /// Where that is today.
+    now: Match,
+    today: &'a Outline,
+    /// What was measured there.
+    pub found: &'a SiteView,
+    /// The numbers were measured on another text of this site, or its crate does not compile now.
+    pub stale: bool,
+}
+
+/// All measured sites that still exist in today's text, in its order. Where units were measured on
+/// different texts of the file, the one that is not stale counts.
+pub fn sites<'a>(views: &'a [FileView], today: &'a Outline) -> Vec<MeasuredSite<'a>> {
+    let mut sites: BTreeMap<usize, MeasuredSite<'a>> = BTreeMap::new();
+    for view in views {
+        let now = source::relocate(&view.outline, today);
+        for (&measured, found) in &view.sites {
+            let Some(Some(place)) = now.get(measured) else { continue };
+            let stale = place.changed || view.stale;
+            let site = MeasuredSite { view, measured, now: *place, today, found, stale };
+            match sites.get(&place.site) {
+                Some(known) if known.stale <= stale => {}
+                _ => {
+                    sites.insert(place.site, site);
+                }
+            }
+        }
+    }
+    sites.into_values().collect()
+}
+
+impl<'a> MeasuredSite<'a> {
+    /// The site in today's text.
+    pub fn site(&self) -> &'a Site {
+        &self.today.sites()[self.now.site]
+    }
+
+    /// Today's range of a span the compiler gave, if it lies in this site and its text still stands.
+    pub fn range(&self, span: &Span) -> Option<TextRange> {
+        if span.file != self.view.path {
+            return None;
+        }
+        let range = self.view.outline.range(span)?;
+        source::carry(&self.view.outline, self.measured, self.today, self.now, range)
+    }
+
+    /// Today's one-based line of a span.
+    pub fn line(&self, span: &Span) -> Option<u32> {
+        self.range(span).map(|range| self.today.line_col(range.start()).line)
+    }
+
+    /// Of the bodies here, those that no other one here holds: `#[instrument]` puts a block into the fn's
+    /// own future, and the fn's is the one its caller pays for.
+    pub fn outermost_bodies(&self) -> impl Iterator<Item = &'a Arc<Body>> {
+        let bodies = &self.found.bodies;
+        bodies.iter().filter(move |body| !is_inside(body, bodies))
+    }
+
+    /// The instances of [`MeasuredSite::outermost_bodies`], largest first.
+    pub fn outermost(&self) -> impl Iterator<Item = &'a Arc<Future>> {
+        let found = self.found;
+        let outer = |future: &&Arc<Future>| match &future.body {
+            Some(body) => !is_inside(body, &found.bodies),
+            None => true,
+        };
+        found.futures.iter().filter(outer)
+    }
+}
+
+fn is_inside(body: &Body, bodies: &[Arc<Body>]) -> bool {
+    let inside = |outer: &Arc<Body>| {
+        body.def_path.strip_prefix(&*outer.def_path).is_some_and(|rest| rest.starts_with("::"))
+    };
+    bodies.iter().any(inside)
+}
