@@ -162,7 +162,9 @@ pub fn unify<'a>(pattern: &'a str, text: &'a str) -> Option<Vec<(&'a str, &'a st
                 return None;
             }
             let value = &text[..end];
-            match bindings.iter().find(|(n, _)| *n == name) {
+            // Every `impl Trait` is a parameter of its own, even under one name.
+            let one_name_many = name.starts_with("impl ");
+            match bindings.iter().find(|(n, v)| *n == name && (!one_name_many || *v == value)) {
                 Some((_, bound)) if *bound != value => return None,
                 Some(_) => {}
                 None => bindings.push((name, value)),
@@ -549,6 +551,7 @@ mod tests {
         assert_eq!(unify("B<H>::f<T>", "B::f<u8>"), Some(vec![("T", "u8")]));
         assert_eq!(unify("f<impl Fn(u8)>::{closure#0}", "f<{closure x}>::{closure#0}").unwrap().len(), 1);
         assert_eq!(unify("f<u8>", "f<u16>"), None);
+        assert_eq!(unify("f<impl A, impl A>", "f<u8, u16>").unwrap().len(), 2);
         let own = "s::run<impl Future>::{closure#0}\n(tokio::T, impl Future)";
         let instance = "s::run<{static c::{closure#0} upvar_tys=() r=R<(), E>}>::{closure#0}\n(tokio::T, {static c::{closure#0} upvar_tys=() r=R<(), E>})";
         assert_eq!(unify(own, instance).unwrap()[0].0, "impl Future");
