@@ -9,4 +9,5 @@ pub mod engine;
 pub mod features;
 pub mod layout;
 pub mod lsp;
+pub mod render;
 pub mod source;

@@ -17,6 +17,7 @@
 //!     let mut _0: Poll<…>;        // return place in scope 0 at src/client.rs:8:40: 12:6
 //! ```
 
+use super::mir::{self, Flow};
 use super::span::SpanRef;
 
 /// What the dump says about one coroutine body (generic bodies are dumped once).
@@ -34,6 +35,8 @@ pub struct CoroutineBody<'a> {
     pub variants: Vec<BodyVariant<'a>>,
     /// Captured variables: `debug x => (_1.N: T)`.
     pub upvars: Vec<UpvarDebug<'a>>,
+    /// What it does with what it stores.
+    pub flow: Flow<'a>,
     /// Lines that should have been understood and were not.
     pub skipped: usize,
 }
@@ -93,26 +96,71 @@ impl<'a> CoroutineBody<'a> {
         body.header(header)?;
         // (saved local, all assignments so far are constants)
         let mut flags: Vec<Option<bool>> = vec![None; body.saved.len()];
+        let variants = body.variants.iter().map(|variant| (variant.index, &variant.fields[..]));
+        let mut reader = mir::Reader::new(variants);
+        // Scopes around the declaration being read, and whether those are over.
+        let mut scopes: Vec<u32> = Vec::new();
+        let mut in_blocks = false;
         for line in code.lines() {
-            let line = line.trim_start();
+            if !in_blocks {
+                in_blocks = reader.block(line);
+                if !in_blocks {
+                    body.declaration(line.trim_start(), &mut reader, &mut scopes)?;
+                }
+                continue;
+            }
             match line.as_bytes() {
-                [b'd', b'e', b'b', ..] => body.debug_line(line),
-                [b'd', b'i', b's', ..] => body.set_discriminant(line),
-                [b'l', b'e', b't', ..] if line.starts_with("let mut _0: ") => {
-                    body.span = comment_span(line, "// return place in scope ");
-                    body.skipped += usize::from(body.span.is_none());
+                // Constants are explained in lines of their own, far to the right.
+                [b' ', b' ', b' ', b' ', b' ', b' ', b' ', b' ', b' ', ..] => {}
+                [b' ', b' ', b' ', b' ', b' ', b' ', b' ', b' ', first, ..] => {
+                    let line = &line[8..];
+                    match first {
+                        b'd' => body.set_discriminant(line),
+                        b'(' => body.assignment(line, &mut flags),
+                        _ => {}
+                    }
+                    let known = mir::split_comment(line)
+                        .is_some_and(|(code, comment)| reader.statement(code, comment));
+                    body.skipped += usize::from(!known);
                 }
-                [b'f', b'n', b' ', ..] if body.self_ty.is_empty() => {
-                    body.self_ty = self_type(line)?;
-                }
-                [b'(', b'(', b'_', b'1', ..] => body.assignment(line, &mut flags),
+                [b' ', b' ', b' ', b' ', b'b', ..] => body.skipped += usize::from(!reader.block(line)),
                 _ => {}
             }
         }
+        body.flow = reader.finish();
         for (saved, flag) in body.saved.iter_mut().zip(flags) {
             saved.drop_flag = saved.names.is_empty() && flag == Some(true);
         }
         (!body.self_ty.is_empty()).then_some(body)
+    }
+
+    /// A line before the first block. `None` if this is not a coroutine after all.
+    fn declaration(
+        &mut self,
+        line: &'a str,
+        reader: &mut mir::Reader<'a>,
+        scopes: &mut Vec<u32>,
+    ) -> Option<()> {
+        match line.as_bytes() {
+            [b'd', b'e', b'b', ..] => self.debug_line(line, reader),
+            [b'l', b'e', b't', ..] if line.starts_with("let mut _0: ") => {
+                self.span = comment_span(line, "// return place in scope ");
+                self.skipped += usize::from(self.span.is_none());
+            }
+            [b'f', b'n', b' ', ..] if self.self_ty.is_empty() => self.self_ty = self_type(line)?,
+            [b's', b'c', b'o', ..] => {
+                let number = line.strip_prefix("scope ").and_then(|rest| rest.split(' ').next());
+                if let Some(scope) = number.and_then(|number| number.parse().ok()) {
+                    reader.scope(scope, scopes.last().copied().unwrap_or(0));
+                    scopes.push(scope);
+                }
+            }
+            b"}" => {
+                scopes.pop();
+            }
+            _ => {}
+        }
+        Some(())
     }
 
     fn header(&mut self, header: &'a str) -> Option<()> {
@@ -151,7 +199,7 @@ impl<'a> CoroutineBody<'a> {
     }
 
     /// `debug NAME => PLACE; // in scope N at SPAN`
-    fn debug_line(&mut self, line: &'a str) {
+    fn debug_line(&mut self, line: &'a str, reader: &mut mir::Reader<'a>) {
         let Some((name, rest)) = line.strip_prefix("debug ").and_then(|l| l.split_once(" => ")) else {
             return;
         };
@@ -171,6 +219,11 @@ impl<'a> CoroutineBody<'a> {
                 self.upvar(UpvarDebug { index, name, ty, span });
             }
             _ => {
+                if let Some(local) = rest.strip_prefix('_').and_then(|rest| rest.split_once(';'))
+                    && let Ok(local) = local.0.parse()
+                {
+                    reader.flow.local_names.push((local, name));
+                }
                 // A capture by reference: the variable is what the capture points to.
                 if let Some(inner) = rest.strip_prefix("(*")
                     && let Some((Place::Upvar { index, ty }, _)) = place(inner)

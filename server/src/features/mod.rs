@@ -1,8 +1,10 @@
 //! What the user sees, computed from a [`Snapshot`] and a text. Pure: nothing here touches the disk, a
 //! compiler or an editor. One file each.
 
+pub mod breakdown;
 pub mod bytes;
 pub mod hints;
+pub mod hover;
 pub mod report;
 pub mod sites;
 pub mod snapshot;

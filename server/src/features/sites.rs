@@ -48,9 +48,14 @@ impl<'a> MeasuredSite<'a> {
         &self.today.sites()[self.now.site]
     }
 
+    /// Does the span lie in this file, wherever?
+    pub fn is_in_file(&self, span: &Span) -> bool {
+        span.file == self.view.path
+    }
+
     /// Today's range of a span the compiler gave, if it lies in this site and its text still stands.
     pub fn range(&self, span: &Span) -> Option<TextRange> {
-        if span.file != self.view.path {
+        if !self.is_in_file(span) {
             return None;
         }
         let range = self.view.outline.range(span)?;

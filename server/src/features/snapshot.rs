@@ -19,6 +19,10 @@ pub struct Snapshot {
     pub profile: String,
     /// The triple measured for.
     pub target: String,
+    /// Whether the profile has debug assertions.
+    pub debug_assertions: bool,
+    /// `name version` of the packages in `Cargo.lock`, by crate name; only where there is one version.
+    pub versions: HashMap<String, String>,
     /// By compiler run.
     units: BTreeMap<Arc<str>, Arc<Unit>>,
     /// Runs that would fail now.
@@ -143,8 +147,17 @@ impl Snapshot {
             unit.futures = layout::futures(&source).into_iter().map(Arc::new).collect();
             units.insert(text.origin.into(), Arc::new(unit));
         }
-        let mut snapshot =
-            Snapshot { units, stale, futures: Vec::new(), files: HashMap::new(), ..self.clone() };
+        let mut snapshot = Snapshot {
+            root: self.root.clone(),
+            compiler: self.compiler.clone(),
+            profile: self.profile.clone(),
+            target: self.target.clone(),
+            debug_assertions: self.debug_assertions,
+            versions: self.versions.clone(),
+            units,
+            stale,
+            ..Snapshot::default()
+        };
         snapshot.place_futures();
         snapshot
     }
@@ -177,6 +190,12 @@ impl Snapshot {
     /// A future by its identity, see [`Future::id`].
     pub fn future(&self, id: &str) -> Option<&Placed> {
         self.by_id.get(id).map(|&index| &self.futures[index])
+    }
+
+    /// The package (`tokio 1.52.0`) that a future of another crate is from, by the future's identity.
+    pub fn version_of(&self, id: &str) -> Option<&str> {
+        let krate = id.trim_start_matches(['<', '{']).split("::").next()?;
+        self.versions.get(krate).map(String::as_str)
     }
 
     /// The views of a file, by its absolute path.

@@ -1,6 +1,7 @@
 //! One coroutine body, and finding the body that a printed type is an instance of.
 
 use super::FutureKind;
+use super::why::{self, Origin, Why};
 use crate::dump::names::{self, CoroutineName};
 use crate::dump::{CoroutineBody, Span};
 use std::collections::{HashMap, HashSet};
@@ -48,6 +49,8 @@ pub struct Saved {
     pub span: Option<Span>,
     /// Whether it is a drop flag.
     pub drop_flag: bool,
+    /// What its value was moved or copied from, if that is stored too.
+    pub origin: Option<Origin>,
 }
 
 /// A state: which of the saved locals it holds.
@@ -57,6 +60,8 @@ pub struct BodyState {
     pub name: Arc<str>,
     /// Indices into [`Body::saved`].
     pub fields: Vec<u32>,
+    /// Why each of them is held, where the dump tells.
+    pub whys: Vec<Option<Why>>,
     /// The `await` at which it is entered.
     pub suspended_at: Option<Span>,
 }
@@ -64,6 +69,8 @@ pub struct BodyState {
 /// A capture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Upvar {
+    /// Index among the captures; [`Origin::Upvar`] means this.
+    pub index: u32,
     /// The variable's name.
     pub name: Arc<str>,
     /// Verbose type in the body's own words.
@@ -83,6 +90,7 @@ impl Body {
         let mut seen = HashSet::new();
         let spans = dump.spans().filter(|span| seen.insert(*span)).collect::<Vec<_>>();
         let mut span = |span: crate::dump::span::SpanRef<'_>| span.to_span(&mut paths);
+        let why::Whys { states: whys, origins } = why::whys(dump, &mut span);
         let mut body = Body {
             origin: origin.into(),
             krate: krate.into(),
@@ -100,7 +108,9 @@ impl Body {
             saved: dump
                 .saved
                 .iter()
-                .map(|saved| Saved {
+                .zip(origins)
+                .map(|(saved, origin)| Saved {
+                    origin,
                     names: saved.names.iter().map(|name| (*name).into()).collect(),
                     ty: saved.ty.map(Into::into),
                     span: saved.span.map(&mut span),
@@ -110,7 +120,9 @@ impl Body {
             states: dump
                 .variants
                 .iter()
-                .map(|variant| BodyState {
+                .zip(whys)
+                .map(|(variant, whys)| BodyState {
+                    whys,
                     name: variant.name.into(),
                     fields: variant.fields.clone(),
                     suspended_at: variant.suspended_at.map(&mut span),
@@ -120,6 +132,7 @@ impl Body {
                 .upvars
                 .iter()
                 .map(|upvar| Upvar {
+                    index: upvar.index,
                     name: upvar.name.into(),
                     ty: upvar.ty.into(),
                     span: upvar.span.map(&mut span),
@@ -149,6 +162,20 @@ impl Body {
         let path = self.path();
         let named = if kind == FutureKind::AsyncFn { names::function_of(path).unwrap_or(path) } else { path };
         self.name = names::without_arguments(&names::readable(named, &|_| None)).into();
+    }
+
+    /// The variable whose value a stored local was made from.
+    pub fn origin_name(&self, saved: &Saved) -> Option<&Arc<str>> {
+        match saved.origin? {
+            Origin::Saved(index) => self.saved.get(index as usize)?.names.first(),
+            Origin::Upvar(index) => Some(&self.upvars.iter().find(|upvar| upvar.index == index)?.name),
+        }
+    }
+
+    /// Why a capture is held: it always is. Says where it is stored again.
+    pub fn why_captured(&self, upvar: &Upvar) -> Why {
+        let again = self.saved.iter().find(|saved| saved.origin == Some(Origin::Upvar(upvar.index)));
+        Why::Capture { stored_again_as: again.and_then(|saved| saved.names.first().cloned()) }
     }
 
     /// The verbose path in the body's own words, `{closure#0}` included.

@@ -178,6 +178,11 @@ impl Names<'_> {
                 if let Some((index, _)) = saved {
                     used.insert(index);
                 }
+                let why = saved.and_then(|(index, _)| {
+                    let state = state?;
+                    let field = state.fields.iter().position(|field| *field == index)?;
+                    state.whys.get(field)?.clone()
+                });
                 let saved = saved.map(|(_, saved)| saved);
                 let kind = match field.name {
                     "__awaitee" => HeldKind::Awaitee,
@@ -185,12 +190,9 @@ impl Names<'_> {
                     _ if saved.is_some_and(|saved| saved.drop_flag) => HeldKind::Flag,
                     _ => HeldKind::Temporary,
                 };
-                self.held(
-                    field,
-                    kind,
-                    saved.and_then(|s| s.ty.as_deref()),
-                    saved.and_then(|s| s.span.clone()),
-                )
+                let ty = saved.and_then(|s| s.ty.as_deref());
+                let copy_of = saved.and_then(|saved| body?.origin_name(saved).cloned());
+                Held { why, copy_of, ..self.held(field, kind, ty, saved.and_then(|s| s.span.clone())) }
             })
             .collect();
         State {
@@ -214,7 +216,8 @@ impl Names<'_> {
         };
         let upvar = variable(field.name);
         let ty = upvar.filter(|upvar| *upvar.name == *field.name).map(|upvar| &*upvar.ty);
-        self.held(field, HeldKind::Upvar, ty, upvar.and_then(|upvar| upvar.span.clone()))
+        let held = self.held(field, HeldKind::Upvar, ty, upvar.and_then(|upvar| upvar.span.clone()));
+        Held { why: upvar.and_then(|upvar| Some(body?.why_captured(upvar))), ..held }
     }
 
     fn held(
@@ -234,6 +237,8 @@ impl Names<'_> {
             align: field.align,
             declared,
             future: field.ty.and_then(|ty| self.stored(ty)),
+            why: None,
+            copy_of: None,
         }
     }
 }

@@ -6,9 +6,11 @@
 
 mod body;
 mod join;
+mod why;
 
 pub use body::{Body, BodyIndex, BodyState, Instance, Saved, Upvar as BodyUpvar};
 pub use join::{Source, futures};
+pub use why::{Origin, Why};
 
 use crate::dump::Span;
 use serde::Serialize;
@@ -122,4 +124,9 @@ pub struct Held {
     /// The future stored in it, by identity: itself, or the one a wrapper (`Timeout<…>`) holds in place.
     /// Not one behind a pointer.
     pub future: Option<Arc<str>>,
+    /// Why it is held in this state, where the dump tells.
+    pub why: Option<Why>,
+    /// The argument, capture or local that its value was moved or copied from and that is stored too, be
+    /// it in other states: the bytes are there twice unless the compiler could overlap them.
+    pub copy_of: Option<Arc<str>>,
 }

@@ -1,0 +1,324 @@
+//! What makes up a future, in words: for the hover and for `explain`.
+
+use super::bytes::{cache_lines, exact};
+use super::snapshot::{Placed, Snapshot};
+use crate::dump::Span;
+use crate::layout::{Future, FutureKind, Held, HeldKind, State, Why};
+use crate::render::{Page, PictureOptions, picture, short_type};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Columns for a type in running text.
+const TYPE_WIDTH: usize = 60;
+
+/// How many of the largest things are listed.
+const LARGEST: usize = 5;
+
+/// How many instances, awaits or things held are listed before the rest is counted.
+const MANY: usize = 40;
+
+/// What the words need to know besides the future.
+pub struct Context<'a> {
+    /// Everything measured.
+    pub snapshot: &'a Snapshot,
+    /// Bytes of a cache line.
+    pub cache_line: u64,
+    /// `line 12` of today's text, or `src/other.rs:12`; nothing for what is in no text of the user's.
+    pub place: &'a dyn Fn(&Span) -> Option<String>,
+    /// What a link to a future's definition leads to, where links work.
+    pub link: &'a dyn Fn(&Placed) -> Option<String>,
+    /// How the picture is drawn.
+    pub picture: PictureOptions,
+    /// Types in full.
+    pub full_types: bool,
+}
+
+impl Context<'_> {
+    fn ty(&self, ty: &str) -> String {
+        if self.full_types { ty.to_owned() } else { short_type(ty, TYPE_WIDTH) }
+    }
+
+    fn at(&self, span: &Option<Span>) -> String {
+        span.as_ref().and_then(self.place).map(|place| format!(", {place}")).unwrap_or_default()
+    }
+}
+
+/// Everything about one future: its instances if it is generic, then the largest of them in detail.
+/// `futures` are the instances, largest first.
+pub fn future(page: &mut Page, futures: &[&Arc<Future>], stale: bool, context: &Context<'_>) {
+    let Some(largest) = futures.first() else { return };
+    let lines = largest.cache_lines(context.cache_line);
+    page.paragraph(&format!(
+        "{} {}: {}, {}, aligned to {}",
+        kind_name(largest.kind),
+        page.code(&largest.name),
+        page.bold(&format!("{} bytes", exact(largest.size))),
+        cache_lines(lines, lines),
+        largest.align,
+    ));
+    if stale {
+        page.paragraph("Stale: measured before the last change. Save to measure again.");
+    }
+    instances(page, futures);
+    awaits(page, largest, context);
+    largest_held(page, largest, context);
+    waste(page, largest, context);
+    page.picture(&picture(largest, &context.picture));
+    page.paragraph(&format!("{} · {}", context.snapshot.profile, context.snapshot.compiler));
+}
+
+fn kind_name(kind: FutureKind) -> &'static str {
+    match kind {
+        FutureKind::AsyncFn => "async fn",
+        FutureKind::AsyncBlock => "async block",
+        FutureKind::AsyncClosure => "async closure",
+        FutureKind::Gen => "gen block",
+    }
+}
+
+/// `T = u8` of each instance, largest first.
+fn instances(page: &mut Page, futures: &[&Arc<Future>]) {
+    let generic = futures.iter().any(|future| !future.arguments.is_empty());
+    if futures.len() < 2 && !generic {
+        return;
+    }
+    let what = if generic { "instance" } else { "future" };
+    let plural = if futures.len() == 1 { "" } else { "s" };
+    page.list(&format!("{} {what}{plural}, largest first; what follows is about the first:", futures.len()));
+    for future in futures.iter().take(MANY) {
+        let arguments: Vec<String> = future
+            .arguments
+            .iter()
+            .map(|(name, ty)| page.code(&format!("{name} = {}", short_type(ty, TYPE_WIDTH))))
+            .collect();
+        let which = if generic { arguments.join(", ") } else { page.code(&future.name) };
+        page.point(&format!("{} B {which}", exact(future.size)));
+    }
+    more(page, futures.len());
+}
+
+fn more(page: &mut Page, of: usize) {
+    if of > MANY {
+        page.point(&format!("and {} more", of - MANY));
+    }
+}
+
+/// Where it waits, for what, and how large it is then.
+fn awaits(page: &mut Page, future: &Future, context: &Context<'_>) {
+    let states: Vec<&State> = future.states.iter().filter(|state| is_suspended(state)).collect();
+    if states.is_empty() {
+        return;
+    }
+    page.list(match states.len() {
+        1 => "It can wait at one place:",
+        _ => "Where it can wait:",
+    });
+    for state in states.iter().take(MANY) {
+        let place = state.awaiting.as_ref().and_then(context.place);
+        let place = place.unwrap_or_else(|| "in a macro".to_owned());
+        let what = match awaitee(state) {
+            Some(held) => format!(" for {}", awaited(page, held, context)),
+            None => String::new(),
+        };
+        page.point(&format!("{place}{what}: {} B in use", exact(state.size + future.discriminant)));
+    }
+    more(page, states.len());
+}
+
+fn is_suspended(state: &State) -> bool {
+    state.name.starts_with("Suspend")
+}
+
+fn awaitee(state: &State) -> Option<&Held> {
+    state.held.iter().find(|held| held.kind == HeldKind::Awaitee)
+}
+
+/// The awaited type, leading to the definition of the future in it.
+fn awaited(page: &Page, held: &Held, context: &Context<'_>) -> String {
+    let ty = page.code(&context.ty(held.ty.as_deref().unwrap_or(&held.name)));
+    let Some(id) = &held.future else { return ty };
+    match context.snapshot.future(id).filter(|placed| placed.location.is_some()) {
+        Some(placed) => page.link(&ty, (context.link)(placed).as_deref()),
+        None => match context.snapshot.version_of(id) {
+            Some(version) => format!("{ty} ({version})"),
+            None => ty,
+        },
+    }
+}
+
+fn largest_held(page: &mut Page, future: &Future, context: &Context<'_>) {
+    let things = super::hints::largest_things(future, LARGEST);
+    if things.is_empty() {
+        return;
+    }
+    page.list("Largest things held:");
+    for held in things {
+        let share = (held.size * 100).checked_div(future.size).unwrap_or(0);
+        let line = thing(page, held, future, context);
+        page.point(&format!("{} B ({share} %) {line}", exact(held.size)));
+    }
+}
+
+/// ``local `x`: `Vec<u8>`, line 12``
+fn thing(page: &Page, held: &Held, future: &Future, context: &Context<'_>) -> String {
+    let ty = held.ty.as_deref().map(|ty| page.code(&context.ty(ty)));
+    let what = match held.kind {
+        HeldKind::Local => "local",
+        HeldKind::Upvar if future.kind == FutureKind::AsyncFn => "argument",
+        HeldKind::Upvar => "captured",
+        HeldKind::Awaitee => {
+            return format!("awaited {}{}", awaited(page, held, context), context.at(&held.declared));
+        }
+        HeldKind::Flag => "drop flag",
+        HeldKind::Temporary => {
+            let ty = ty.unwrap_or_else(|| "value".to_owned());
+            return format!("temporary {ty}{}", context.at(&held.declared));
+        }
+    };
+    let name =
+        if held.kind == HeldKind::Flag { String::new() } else { format!(" {}", page.code(&held.name)) };
+    let ty = ty.filter(|_| held.kind != HeldKind::Flag).map(|ty| format!(": {ty}")).unwrap_or_default();
+    format!("{what}{name}{ty}{}", context.at(&held.declared))
+}
+
+/// What is stored twice, and the padding.
+fn waste(page: &mut Page, future: &Future, context: &Context<'_>) {
+    let twice = stored_twice(future);
+    if !twice.is_empty() {
+        page.list("Stored twice:");
+        for twice in twice.iter().take(MANY) {
+            let (name, of) = (page.code(&twice.held.name), page.code(&twice.copy_of));
+            let what = match twice.held.kind {
+                HeldKind::Awaitee => format!("{of} is kept where it was before it is awaited"),
+                _ if twice.copy_of == twice.held.name => {
+                    format!("{name} is kept as an argument and again as a local")
+                }
+                _ => format!("{of} is kept, and again as {name}"),
+            };
+            page.point(&format!("{} B: {what}{}", exact(twice.held.size), context.at(&twice.held.declared)));
+        }
+    }
+    let padding = future.states.iter().map(|state| state.padding).max().unwrap_or(0);
+    if padding + future.end_padding > 0 {
+        let mut text = format!("Padding: {} B between the things of a state at most", exact(padding));
+        if future.end_padding > 0 {
+            text.push_str(&format!(", {} B at the end", exact(future.end_padding)));
+        }
+        page.paragraph(&text);
+    }
+}
+
+/// A thing whose value is stored in two places of the future.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Twice<'a> {
+    /// The second place.
+    pub held: &'a Held,
+    /// The first: an argument, a capture or a local.
+    pub copy_of: Arc<str>,
+}
+
+/// Arguments stored again as locals, and futures moved through a local before they are awaited, largest
+/// first. Only where the two places do not share their bytes.
+pub fn stored_twice(future: &Future) -> Vec<Twice<'_>> {
+    let mut places: HashMap<&str, Vec<&Held>> = HashMap::new();
+    for held in future.states.iter().flat_map(|state| &state.held) {
+        places.entry(&held.name).or_default().push(held);
+    }
+    let apart = |a: &Held, b: &Held| a.offset + a.size <= b.offset || b.offset + b.size <= a.offset;
+    let mut found: Vec<Twice<'_>> = Vec::new();
+    for held in future.states.iter().flat_map(|state| &state.held) {
+        let Some(copy_of) = held.copy_of.as_ref().filter(|_| held.size > 0) else { continue };
+        let first = places.get(&**copy_of).into_iter().flatten();
+        let twice = first.copied().any(|other| other.size == held.size && apart(other, held));
+        let known = found.iter().any(|twice| {
+            twice.copy_of == *copy_of && twice.held.name == held.name && twice.held.declared == held.declared
+        });
+        if twice && !known {
+            found.push(Twice { held, copy_of: copy_of.clone() });
+        }
+    }
+    found.sort_by_key(|twice| std::cmp::Reverse(twice.held.size));
+    found
+}
+
+/// Everything held across one await.
+pub fn one_await(page: &mut Page, future: &Future, state: &State, stale: bool, context: &Context<'_>) {
+    let place = state.awaiting.as_ref().and_then(context.place);
+    let at = place.map(|place| format!(", {place}")).unwrap_or_default();
+    page.paragraph(&format!(
+        "Held across this await of {}{at}: {} of {} bytes",
+        page.code(&future.name),
+        page.bold(&exact(state.size + future.discriminant)),
+        exact(future.size),
+    ));
+    if stale {
+        page.paragraph("Stale: measured before the last change. Save to measure again.");
+    }
+    let mut held: Vec<&Held> = state.held.iter().collect();
+    held.sort_by_key(|held| std::cmp::Reverse(held.size));
+    page.list("Largest first, with the offset in the future:");
+    for &held in held.iter().take(MANY) {
+        let why = held.why.as_ref().map(|why| reason(page, why, context)).filter(|why| !why.is_empty());
+        let why = why.map(|why| format!("; {why}")).unwrap_or_default();
+        let what = thing(page, held, future, context);
+        page.point(&format!("{} B at {}: {what}{why}", exact(held.size), exact(held.offset)));
+    }
+    more(page, held.len());
+    let mut rest = Vec::new();
+    if state.padding > 0 {
+        rest.push(format!("padding {} B", exact(state.padding)));
+    }
+    if future.discriminant > 0 {
+        rest.push(format!("discriminant {} B", exact(future.discriminant)));
+    }
+    if !rest.is_empty() {
+        page.paragraph(&format!("And {}.", rest.join(", ")));
+    }
+    page.paragraph(&format!("{} · {}", context.snapshot.profile, context.snapshot.compiler));
+}
+
+/// Why something is held, in a few words. Empty where the kind says it already.
+fn reason(page: &Page, why: &Why, context: &Context<'_>) -> String {
+    let at = |span: &Option<Span>| context.at(span);
+    match why {
+        Why::Awaited => String::new(),
+        Why::UsedLater { at: span, next_iteration, through } => {
+            let through = match through {
+                Some(name) => format!(" through {}", page.code(name)),
+                None => String::new(),
+            };
+            let when = if *next_iteration { "used in the next iteration" } else { "used later" };
+            format!("{when}{through}{}", context.at(&Some(span.clone())))
+        }
+        Why::Dropped { at: span, overwritten: true } => format!("dropped when it is assigned to{}", at(span)),
+        Why::Dropped { at: span, overwritten: false } => {
+            format!("not used again, but dropped at the end of its scope{}", at(span))
+        }
+        Why::Borrowed { at: borrowed, until } => {
+            let mut text = format!("not used again, but it was borrowed{}", at(borrowed));
+            text.push_str(&format!(", so its storage lasts to the end of its scope{}", at(until)));
+            text
+        }
+        Why::DropFlag { of, at: span } => match of {
+            Some(name) => format!("says whether {} still has to be dropped{}", page.code(name), at(span)),
+            None => String::new(),
+        },
+        Why::Capture { stored_again_as } => match stored_again_as {
+            Some(name) => format!("lives as long as the future, and is stored again as {}", page.code(name)),
+            None => "lives as long as the future".to_owned(),
+        },
+        Why::Temporary { of, then } => {
+            let mut text = match of.as_ref().and_then(context.place) {
+                Some(place) => format!("part of the expression at {place}"),
+                None => "part of a larger expression".to_owned(),
+            };
+            if let Some(then) = then {
+                let then = reason(page, then, context);
+                if !then.is_empty() {
+                    text.push_str(&format!(" ({then})"));
+                }
+            }
+            text
+        }
+    }
+}

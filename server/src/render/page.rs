@@ -1,0 +1,94 @@
+//! Text for people that is markdown in one place and plain in another.
+
+use super::line::printable;
+use std::fmt::Write as _;
+
+/// Collects paragraphs. The same calls make markdown for a hover and plain text for a terminal or an
+/// editor that knows no markdown.
+#[derive(Debug)]
+pub struct Page {
+    markdown: bool,
+    text: String,
+}
+
+impl Page {
+    /// An empty page of markdown.
+    pub fn markdown() -> Self {
+        Page { markdown: true, text: String::new() }
+    }
+
+    /// An empty page of plain text.
+    pub fn plain() -> Self {
+        Page { markdown: false, text: String::new() }
+    }
+
+    /// Source text (a name, a type): nothing in it is taken for markup.
+    pub fn code(&self, text: &str) -> String {
+        let text: String = text.chars().map(printable).collect();
+        if self.markdown && !text.is_empty() { format!("`{text}`") } else { text }
+    }
+
+    /// Text in bold, for what the eye should find first.
+    pub fn bold(&self, text: &str) -> String {
+        if self.markdown { format!("**{text}**") } else { text.to_owned() }
+    }
+
+    /// `text`, leading to `target` where links work.
+    pub fn link(&self, text: &str, target: Option<&str>) -> String {
+        match target {
+            Some(target) if self.markdown => format!("[{text}]({target})"),
+            _ => text.to_owned(),
+        }
+    }
+
+    /// A paragraph.
+    pub fn paragraph(&mut self, text: &str) {
+        self.gap();
+        let _ = writeln!(self.text, "{text}");
+    }
+
+    /// One point of a list; points that follow each other make one list.
+    pub fn point(&mut self, text: &str) {
+        let _ = writeln!(self.text, "- {text}");
+    }
+
+    /// Begins a list under a heading.
+    pub fn list(&mut self, heading: &str) {
+        self.paragraph(heading);
+        if self.markdown {
+            self.text.push('\n');
+        }
+    }
+
+    /// Text whose columns matter.
+    pub fn picture(&mut self, text: &str) {
+        self.gap();
+        if self.markdown {
+            let _ = write!(self.text, "```text\n{}\n```\n", text.trim_end());
+        } else {
+            let _ = writeln!(self.text, "{}", text.trim_end());
+        }
+    }
+
+    fn gap(&mut self) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+    }
+
+    /// The page.
+    pub fn finish(self) -> String {
+        self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn source_text_is_never_markup() {
+        let page = Page::markdown();
+        assert_eq!(page.code("a`b\n<img src=x>[x](command:y)"), "`a'b <img src=x>[x](command:y)`");
+    }
+}
