@@ -52,11 +52,14 @@ pub fn measure_project(
     base.profile = request.profile.clone();
     base.target = request.selection.target.clone().unwrap_or_else(|| project.toolchain.host.clone());
 
+    base.versions = project.versions();
+
     let known = |unit: &MeasuredUnit, stamp: u64| base.stamp(&origin(unit)) == Some(stamp);
     let outcome = project.measure(request, cancel, &known, on_event)?;
     if cancel.is_cancelled() {
         return Err(BuildError::Cancelled);
     }
+    base.debug_assertions = outcome.units.iter().any(|unit| unit.measured.debug_assertions);
     Ok(Measurement { snapshot: read(&base, &outcome), failure: outcome.failure })
 }
 

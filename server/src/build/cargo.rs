@@ -5,7 +5,7 @@ use super::wrapper::{self, Settings};
 use super::{BuildError, Toolchain, inner_wrapper};
 use cargo_metadata::diagnostic::DiagnosticLevel;
 use cargo_metadata::{Message, PackageId, TargetKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -96,6 +96,8 @@ pub struct MeasuredUnit {
     pub unit: String,
     /// The file with what the compiler printed, see [`Unit::read`].
     pub file: PathBuf,
+    /// Whether its profile has debug assertions.
+    pub debug_assertions: bool,
 }
 
 /// A unit whose numbers hold.
@@ -118,6 +120,15 @@ pub struct Outcome {
     pub failure: Option<String>,
 }
 
+/// What a manifest says to futurelens: `[package.metadata.futurelens]`, or `[workspace.metadata.futurelens]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// Crate names of the package it is about, libraries and binaries; `None` for the whole workspace.
+    pub crates: Option<Vec<String>>,
+    /// The table as cargo hands it on.
+    pub settings: serde_json::Value,
+}
+
 /// A project as cargo sees it, and the toolchain that measures it.
 #[derive(Debug, Clone)]
 pub struct Project {
@@ -129,6 +140,8 @@ pub struct Project {
     pub target_dir: PathBuf,
     /// The compiler.
     pub toolchain: Toolchain,
+    /// Budgets the manifests set, see [`Manifest`].
+    pub manifests: Vec<Manifest>,
     /// The workspace's packages: name and folder.
     members: BTreeMap<PackageId, (String, PathBuf)>,
 }
@@ -168,11 +181,19 @@ impl Project {
                 Some((p.id.clone(), (p.name.to_string(), folder)))
             })
             .collect();
+        let manifests = manifests(&metadata);
         let target_dir = match &request.target_dir {
             Some(own) => request.dir.join(own),
             None => metadata.target_directory.as_std_path().join("futurelens"),
         };
-        Ok(Project { root: metadata.workspace_root.into(), dir, target_dir, toolchain, members })
+        Ok(Project { root: metadata.workspace_root.into(), dir, target_dir, toolchain, manifests, members })
+    }
+
+    /// `name version` of the packages in `Cargo.lock`, by crate name; only of those that are there in one
+    /// version. Empty if there is no such file.
+    pub fn versions(&self) -> HashMap<String, String> {
+        let lock = std::fs::read_to_string(self.root.join("Cargo.lock")).unwrap_or_default();
+        locked_versions(&lock)
     }
 
     /// Is this the name of a package of the workspace?
@@ -361,8 +382,40 @@ impl Project {
             krate: target.name.replace('-', "_"),
             unit: if in_tests { format!("{kind} (test)") } else { kind },
             file: file.parent()?.join(format!("{stem}.futurelens")).into(),
+            debug_assertions: artifact.profile.debug_assertions,
         })
     }
+}
+
+fn manifests(metadata: &cargo_metadata::Metadata) -> Vec<Manifest> {
+    let own = |value: &serde_json::Value| value.get("futurelens").cloned();
+    let workspace = own(&metadata.workspace_metadata).map(|settings| Manifest { crates: None, settings });
+    let packages = metadata.workspace_packages().into_iter().filter_map(|package| {
+        let crates = package.targets.iter().map(|target| target.name.replace('-', "_")).collect();
+        Some(Manifest { crates: Some(crates), settings: own(&package.metadata)? })
+    });
+    workspace.into_iter().chain(packages).collect()
+}
+
+/// Reads `name` and `version` of each `[[package]]`: cargo writes them on lines of their own.
+fn locked_versions(lock: &str) -> HashMap<String, String> {
+    let value = |line: &str, key: &str| {
+        let rest = line.strip_prefix(key)?.strip_prefix(" = \"")?;
+        Some(rest.strip_suffix('"')?.to_owned())
+    };
+    let mut versions: HashMap<String, Option<String>> = HashMap::new();
+    let mut name = None;
+    for line in lock.lines() {
+        if line.starts_with("[[") {
+            name = None;
+        } else if let Some(found) = value(line, "name") {
+            name = Some(found);
+        } else if let (Some(version), Some(name)) = (value(line, "version"), &name) {
+            let entry = versions.entry(name.replace('-', "_"));
+            entry.and_modify(|known| *known = None).or_insert(Some(format!("{name} {version}")));
+        }
+    }
+    versions.into_iter().filter_map(|(krate, version)| Some((krate, version?))).collect()
 }
 
 /// The folder of the nearest `Cargo.toml` at or above `path`.
@@ -605,6 +658,17 @@ mod tests {
         let crates = "memchr(build.rs), syn".to_owned();
         assert_eq!(events[0], Event::Progress { done: 34, total: 100, crates });
         assert_eq!(events.len(), 2);
+    }
+
+    #[test]
+    fn versions_are_read_from_the_lock_file() {
+        let package = |name: &str, version: &str| {
+            format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n\n")
+        };
+        let lock = package("async-nats", "0.51.0") + &package("syn", "1.0.0") + &package("syn", "2.0.0");
+        let versions = locked_versions(&format!("version = 4\n\n{lock}"));
+        assert_eq!(versions.len(), 1);
+        assert_eq!(versions["async_nats"], "async-nats 0.51.0");
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod toolchain;
 mod unit;
 pub mod wrapper;
 
-pub use cargo::{Cancel, Event, KeptUnit, MeasuredUnit, Outcome, Project, Request, Selection};
+pub use cargo::{Cancel, Event, KeptUnit, Manifest, MeasuredUnit, Outcome, Project, Request, Selection};
 pub use toolchain::Toolchain;
 pub use unit::{Unit, UnitError};
 

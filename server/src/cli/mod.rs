@@ -1,5 +1,6 @@
 //! The commands for terminals and CI.
 
+mod explain;
 mod hints;
 mod report;
 
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 #[command(after_help = "Examples:
   futurelens report                     the futures of the project in this folder, largest first
   futurelens report --format json | jq '.futures[0]'
+  futurelens explain Handler::run       what makes it large
   futurelens hints src/server.rs        the file with sizes beside each async fn
 
 Exit status: 0 fine, 1 a check failed, 2 could not measure (the reason is on standard error).")]
@@ -40,6 +42,8 @@ enum Command {
     },
     /// List every future of a project, largest first.
     Report(report::ReportArgs),
+    /// Say what a future is made of: what is held across each await, where, how large, and why.
+    Explain(explain::ExplainArgs),
     /// Print a file as an editor would show it, with the sizes inserted.
     Hints(hints::HintsArgs),
 }
@@ -92,6 +96,20 @@ enum ColorWhen {
     Never,
 }
 
+impl ColorWhen {
+    fn on(self, is_terminal: bool) -> bool {
+        match self {
+            ColorWhen::Always => true,
+            ColorWhen::Never => false,
+            ColorWhen::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none(),
+        }
+    }
+
+    fn on_stdout(self) -> bool {
+        self.on(std::io::stdout().is_terminal())
+    }
+}
+
 /// Where a command's result goes.
 #[derive(Debug, Args)]
 struct OutputArgs {
@@ -109,6 +127,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         None | Some(Command::Lsp { .. }) => return serve(),
         Some(Command::Report(args)) => report::run(&args),
+        Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Hints(args)) => hints::run(&args),
     };
     match result {
@@ -146,11 +165,6 @@ enum CliError {
 
 impl BuildArgs {
     fn request(&self, dir: &Path) -> Request {
-        let color = match self.color {
-            ColorWhen::Always => true,
-            ColorWhen::Never => false,
-            ColorWhen::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
-        };
         Request {
             toolchain: self.toolchain.clone(),
             profile: self.profile.clone(),
@@ -166,7 +180,7 @@ impl BuildArgs {
             },
             // What a person types starts at their folder, not at the project's.
             target_dir: self.target_dir.as_ref().map(|dir| std::path::absolute(dir).unwrap_or(dir.clone())),
-            color,
+            color: self.color.on(std::io::stderr().is_terminal()),
             ..Request::new(dir.to_owned())
         }
     }

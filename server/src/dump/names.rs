@@ -191,6 +191,29 @@ pub fn unify<'a>(pattern: &'a str, text: &'a str) -> Option<Vec<(&'a str, &'a st
     text.is_empty().then_some(bindings)
 }
 
+/// Writes `ty`, in the words of a generic body, with what each parameter stands for.
+pub fn substitute(ty: &str, arguments: &[(String, String)]) -> String {
+    let mut out = String::with_capacity(ty.len());
+    let mut rest = ty;
+    let mut previous = b' ';
+    while !rest.is_empty() {
+        if !is_word(previous)
+            && let Some((name, after)) = parameter(rest)
+            && let Some((_, value)) = arguments.iter().find(|(parameter, _)| parameter == name)
+        {
+            out.push_str(value);
+            previous = b' ';
+            rest = after;
+            continue;
+        }
+        let len = char_len(rest, 0);
+        previous = rest.as_bytes()[0];
+        out.push_str(&rest[..len]);
+        rest = &rest[len..];
+    }
+    out
+}
+
 fn is_word(byte: u8) -> bool {
     byte == b'_' || byte == b':' || byte.is_ascii_alphanumeric() || byte >= 0x80
 }
@@ -557,6 +580,15 @@ mod tests {
         assert_eq!(unify(own, instance).unwrap()[0].0, "impl Future");
     }
 
+    #[test]
+    fn a_body_s_types_are_written_for_the_instance() {
+        let arguments = [("T".to_owned(), "a::B<u8>".to_owned()), ("N".to_owned(), "3".to_owned())];
+        assert_eq!(
+            substitute("Vec<T, x::T, [T; N/#1], Tx>", &arguments),
+            "Vec<a::B<u8>, x::T, [a::B<u8>; 3], Tx>"
+        );
+    }
+
     proptest! {
         #[test]
         fn never_panics(a in "[<>(){}\\[\\]a-cA-C:,;'&^#/ é=0-9-]{0,30}(ValTree\\(|for<Region\\(|'\\{erased\\}|Fn<\\(| as |dyn )?[<>(){}a-cT:, é]{0,20}", b in any::<String>()) {
@@ -564,6 +596,7 @@ mod tests {
                 readable(x, &|_| None);
                 skeleton(x);
                 unify(x, y);
+                substitute(x, &[("T".to_owned(), y.clone())]);
                 CoroutineName::parse(x);
                 closing(x);
             }

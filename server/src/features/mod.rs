@@ -3,8 +3,10 @@
 
 pub mod breakdown;
 pub mod bytes;
+pub mod find;
 pub mod hints;
 pub mod hover;
+pub mod nesting;
 pub mod report;
 pub mod sites;
 pub mod snapshot;

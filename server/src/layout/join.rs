@@ -4,6 +4,7 @@ use super::body::{Body, BodyIndex, Instance};
 use super::{Future, Held, HeldKind, State};
 use crate::dump::names::{self, CoroutineName};
 use crate::dump::type_sizes::{FieldKind, FieldRecord, TypeRecord, TypeSizes, VariantRecord};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -106,10 +107,8 @@ impl Names<'_> {
         let source = self.source;
         let found = source.bodies.find(source.origin, name.path, Some(name.upvars));
         let variants = source.sizes.variants(ty);
-        let states: Vec<State> = variants
-            .iter()
-            .map(|variant| self.state(variant, found.as_ref().map(|f| &*f.body), sizes))
-            .collect();
+        let states: Vec<State> =
+            variants.iter().map(|variant| self.state(variant, found.as_ref(), sizes)).collect();
         let upvars = states.first().map_or(&[][..], |state| &state.held);
         let upvars = upvars.iter().filter(|held| held.kind == HeldKind::Upvar).cloned().collect();
         let id = self.identity(name, found.as_ref());
@@ -156,7 +155,13 @@ impl Names<'_> {
         }
     }
 
-    fn state(&self, variant: &VariantRecord<'_>, body: Option<&Body>, sizes: &HashMap<&str, u64>) -> State {
+    fn state(
+        &self,
+        variant: &VariantRecord<'_>,
+        instance: Option<&Instance>,
+        sizes: &HashMap<&str, u64>,
+    ) -> State {
+        let body = instance.map(|instance| &*instance.body);
         let name = variant.name.unwrap_or_default();
         let state = body.and_then(|body| body.states.iter().find(|state| *state.name == *name));
         let mut used = HashSet::new();
@@ -172,7 +177,7 @@ impl Names<'_> {
                     Some((index, &body.saved[index as usize]))
                 };
                 if field.kind == FieldKind::Upvar {
-                    return self.upvar(field, body);
+                    return self.upvar(field, instance);
                 }
                 let saved = saved();
                 if let Some((index, _)) = saved {
@@ -190,9 +195,13 @@ impl Names<'_> {
                     _ if saved.is_some_and(|saved| saved.drop_flag) => HeldKind::Flag,
                     _ => HeldKind::Temporary,
                 };
-                let ty = saved.and_then(|s| s.ty.as_deref());
+                let ty = saved.and_then(|s| of_instance(s.ty.as_deref()?, instance));
                 let copy_of = saved.and_then(|saved| body?.origin_name(saved).cloned());
-                Held { why, copy_of, ..self.held(field, kind, ty, saved.and_then(|s| s.span.clone())) }
+                Held {
+                    why,
+                    copy_of,
+                    ..self.held(field, kind, ty.as_deref(), saved.and_then(|s| s.span.clone()))
+                }
             })
             .collect();
         State {
@@ -204,7 +213,8 @@ impl Names<'_> {
         }
     }
 
-    fn upvar(&self, field: &FieldRecord<'_>, body: Option<&Body>) -> Held {
+    fn upvar(&self, field: &FieldRecord<'_>, instance: Option<&Instance>) -> Held {
+        let body = instance.map(|instance| &*instance.body);
         // A closure's disjoint captures `x.a`, `x.b` print as `x__a`, `x__b`.
         let variable = |name: &str| {
             let upvars = &body?.upvars;
@@ -215,8 +225,10 @@ impl Names<'_> {
             })
         };
         let upvar = variable(field.name);
-        let ty = upvar.filter(|upvar| *upvar.name == *field.name).map(|upvar| &*upvar.ty);
-        let held = self.held(field, HeldKind::Upvar, ty, upvar.and_then(|upvar| upvar.span.clone()));
+        let whole = upvar.filter(|upvar| *upvar.name == *field.name);
+        let ty = whole.and_then(|upvar| of_instance(&upvar.ty, instance));
+        let held =
+            self.held(field, HeldKind::Upvar, ty.as_deref(), upvar.and_then(|upvar| upvar.span.clone()));
         Held { why: upvar.and_then(|upvar| Some(body?.why_captured(upvar))), ..held }
     }
 
@@ -227,20 +239,29 @@ impl Names<'_> {
         ty: Option<&str>,
         declared: Option<crate::dump::Span>,
     ) -> Held {
+        let ty = field.ty.or(ty);
         Held {
             name: field.name.into(),
             kind,
-            // What was printed names the instance; the body's type only its parameters.
-            ty: field.ty.or(ty).map(|ty| self.readable(ty)),
+            ty: ty.map(|ty| self.readable(ty)),
             size: field.size,
             offset: field.offset,
             align: field.align,
             declared,
-            future: field.ty.and_then(|ty| self.stored(ty)),
+            future: ty.and_then(|ty| self.stored(ty)),
             why: None,
             copy_of: None,
         }
     }
+}
+
+/// A type in the generic body's words, in those of the instance.
+fn of_instance<'a>(ty: &'a str, instance: Option<&Instance>) -> Option<Cow<'a, str>> {
+    let arguments = &instance?.arguments;
+    if arguments.is_empty() {
+        return Some(ty.into());
+    }
+    Some(names::substitute(ty, arguments).into())
 }
 
 /// How the compiler calls a saved local without a name: `.coroutine_field5` is `_s5`.

@@ -1,8 +1,9 @@
 //! The one place where our types become the protocol's; nothing else knows about UTF-16.
 
 use crate::features::hints::Hint;
+use crate::features::hover::Hover;
 use crate::source::{Encoding, Outline, Pos, TextRange, TextSize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tower_lsp::lsp_types as lsp;
 
 /// Zero-based line and character in the negotiated encoding.
@@ -66,4 +67,21 @@ pub fn inlay_hint(
 /// Text for a tooltip.
 pub fn markdown(value: String) -> lsp::MarkupContent {
     lsp::MarkupContent { kind: lsp::MarkupKind::Markdown, value }
+}
+
+/// A hover with the text it is about.
+pub fn hover(hover: Hover, outline: &Outline, encoding: Encoding, is_markdown: bool) -> lsp::Hover {
+    let kind = if is_markdown { lsp::MarkupKind::Markdown } else { lsp::MarkupKind::PlainText };
+    lsp::Hover {
+        contents: lsp::HoverContents::Markup(lsp::MarkupContent { kind, value: hover.text }),
+        range: Some(range(outline, hover.range, encoding)),
+    }
+}
+
+/// A link to a line of a file, as editors understand it in markdown.
+pub fn line_link(file: &Path, line: u32) -> Option<String> {
+    let mut uri = lsp::Url::from_file_path(file).ok()?;
+    uri.set_fragment(Some(&format!("L{line}")));
+    // A bracket would end the markdown link.
+    Some(uri.to_string().replace('(', "%28").replace(')', "%29"))
 }

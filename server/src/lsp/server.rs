@@ -90,6 +90,7 @@ impl LanguageServer for Server {
                 inlay_hint_provider: Some(OneOf::Right(InlayHintServerCapabilities::Options(
                     InlayHintOptions { resolve_provider: Some(true), ..InlayHintOptions::default() },
                 ))),
+                hover_provider: Some(HoverProviderCapability::Simple(true)),
                 execute_command_provider: Some(ExecuteCommandOptions {
                     commands: vec![REBUILD.to_owned()],
                     ..ExecuteCommandOptions::default()
@@ -157,6 +158,11 @@ impl LanguageServer for Server {
         self.ask(|reply| Message::Hints(params.text_document.uri, params.range, reply)).await
     }
 
+    async fn hover(&self, params: HoverParams) -> Result<Option<Hover>> {
+        let place = params.text_document_position_params;
+        self.ask(|reply| Message::Hover(place.text_document.uri, place.position, reply)).await
+    }
+
     async fn inlay_hint_resolve(&self, hint: InlayHint) -> Result<InlayHint> {
         self.ask(|reply| Message::ResolveHint(Box::new(hint), reply)).await
     }
@@ -177,6 +183,8 @@ fn abilities(capabilities: &ClientCapabilities) -> Abilities {
     let workspace = capabilities.workspace.as_ref();
     let general = capabilities.general.as_ref();
     let encodings = general.and_then(|general| general.position_encodings.as_deref()).unwrap_or_default();
+    let document = capabilities.text_document.as_ref();
+    let hover = document.and_then(|document| document.hover.as_ref()?.content_format.as_ref());
     let hint = capabilities.text_document.as_ref().and_then(|document| document.inlay_hint.as_ref());
     Abilities {
         encoding: match encodings.contains(&PositionEncodingKind::UTF8) {
@@ -188,6 +196,8 @@ fn abilities(capabilities: &ClientCapabilities) -> Abilities {
         resolve_tooltip: hint
             .and_then(|hint| hint.resolve_support.as_ref())
             .is_some_and(|support| support.properties.iter().any(|property| property == "tooltip")),
+        // An editor that does not say gets markdown, which is what most of them show.
+        markdown_hover: hover.is_none_or(|formats| formats.contains(&MarkupKind::Markdown)),
         watch: workspace.and_then(|w| w.did_change_watched_files.as_ref()?.dynamic_registration)
             == Some(true),
     }

@@ -9,6 +9,7 @@ use super::outbox::Out;
 use crate::build::{BuildError, Cancel, Event, Project};
 use crate::engine::{self, Measurement};
 use crate::features::hints::{self, Hint};
+use crate::features::hover::{self, HoverSettings};
 use crate::features::snapshot::{FileView, Snapshot};
 use crate::source::{self, Encoding, Outline};
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,8 @@ pub enum Message {
     Hints(lsp::Url, lsp::Range, oneshot::Sender<Option<Vec<lsp::InlayHint>>>),
     /// `inlayHint/resolve`.
     ResolveHint(Box<lsp::InlayHint>, oneshot::Sender<lsp::InlayHint>),
+    /// `textDocument/hover`.
+    Hover(lsp::Url, lsp::Position, oneshot::Sender<Option<lsp::Hover>>),
     /// `shutdown`: no build survives it.
     Shutdown(oneshot::Sender<()>),
     /// A project was looked for.
@@ -69,6 +72,8 @@ pub struct Abilities {
     pub refresh: bool,
     /// Tooltips may come later, by `inlayHint/resolve`.
     pub resolve_tooltip: bool,
+    /// Hovers may be markdown.
+    pub markdown_hover: bool,
     /// Files can be watched on request.
     pub watch: bool,
 }
@@ -223,6 +228,9 @@ impl Session {
             }
             Message::ResolveHint(hint, reply) => {
                 let _ = reply.send(self.resolve(*hint));
+            }
+            Message::Hover(uri, at, reply) => {
+                let _ = reply.send(self.hover(&uri, at));
             }
             Message::Shutdown(reply) => {
                 self.cancel_all();
@@ -644,6 +652,19 @@ impl Session {
             convert::inlay_hint(&hint, outline, encoding, tooltip, serde_json::to_value(data).ok(), target)
         };
         Some(visible.map(hint).collect())
+    }
+
+    fn hover(&self, uri: &lsp::Url, at: lsp::Position) -> Option<lsp::Hover> {
+        let (document, workspace, views) = self.measured(uri)?;
+        let (outline, encoding) = (&document.outline, self.abilities.encoding);
+        let settings = HoverSettings {
+            cache_line: self.config.cache_line.bytes,
+            markdown: self.abilities.markdown_hover,
+            link: &convert::line_link,
+        };
+        let at = convert::offset(outline, at, encoding);
+        let hover = hover::hover(&workspace.snapshot, views, outline, at, &settings)?;
+        Some(convert::hover(hover, outline, encoding, self.abilities.markdown_hover))
     }
 
     fn tooltip(&self, workspace: &Workspace, hint: &Hint<'_>) -> String {
