@@ -3,9 +3,9 @@
 //! ```text
 //! 260 B, 5 cache lines of 64 B; one column = 8 B
 //!
-//!              0        64       128      192      256
+//!              0        64       128      192      256   held
 //! Unresumed    │#       │        │        │        │ │    0 B
-//! Suspend0 :15 │a▒▒▒▒▒▒▒│▒buffer▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│▒│  259 B  +b
+//! Suspend0 :15 │a▒▒▒▒▒▒▒│▒buffer▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│▒│  258 B  +b
 //! ```
 //!
 //! Read from the top: how large, which scale, then a bar for every state, each from the first byte of the
@@ -14,6 +14,7 @@
 use super::line::{Line, Paper, Style, bytes, columns, elide, grouped};
 use super::types::short_type;
 use crate::layout::{Future, Held, HeldKind, State};
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -41,6 +42,8 @@ impl Default for PictureOptions {
 const STATES: usize = 40;
 /// More letters than this nobody looks up.
 const THINGS: usize = 20;
+/// What stands above the bytes of the states.
+const HELD: &str = "held";
 /// What is held beyond that.
 const OTHER: char = '*';
 /// Columns between two rules at least, where every cache line has its rule, and where not.
@@ -49,8 +52,8 @@ const RULE_COLUMNS: u128 = 8;
 
 /// The picture of one future, several lines each ended by `\n`, for a terminal or a code fence.
 ///
-/// All sizes are the compiler's. It does not print where the discriminant is: it is drawn only if just
-/// one place is left for it.
+/// All numbers are the compiler's, or sums of them. It does not print where the discriminant is: that is
+/// drawn only if one place alone is left for it.
 pub fn picture(future: &Future, options: &PictureOptions) -> String {
     let paper = Paper { width: options.width, color: options.color, ascii: options.ascii };
     let contents = Contents::of(future);
@@ -92,8 +95,9 @@ struct Contents<'a> {
     things: Vec<Thing<'a>>,
     /// For each state its things by offset, as indices.
     states: Vec<(&'a State, Vec<usize>)>,
-    /// Where the discriminant starts, if only one place is left for it.
-    tag: Option<u64>,
+    tag: Tag,
+    /// Bytes that are padding in every state.
+    padding: u64,
     /// Bytes the bars stand for.
     extent: u64,
     /// Where the last thing of any state ends.
@@ -136,8 +140,22 @@ impl<'a> Contents<'a> {
             .collect();
         let used = things.iter().map(|thing| end(thing.held)).max().unwrap_or(0);
         let extent = future.size.max(used);
-        let tag = tag_offset(future, &things);
-        Contents { future, things, states, tag, extent, used }
+        let holes = common_holes(future, &things);
+        let tag = tag(future.discriminant, &holes);
+        let padding = holes.iter().map(|(from, to)| to - from).sum::<u64>();
+        let padding = padding.saturating_sub(future.discriminant);
+        Contents { future, things, states, tag, padding, extent, used }
+    }
+
+    /// Bytes of things given by offset.
+    fn bytes(&self, things: &[usize]) -> u64 {
+        let mut sum = 0;
+        let mut counted = 0;
+        for held in things.iter().map(|&thing| self.held(thing)) {
+            sum += end(held).saturating_sub(held.offset.max(counted));
+            counted = counted.max(end(held));
+        }
+        sum
     }
 
     fn held(&self, thing: usize) -> &'a Held {
@@ -163,38 +181,58 @@ fn letters(kinds: impl Iterator<Item = HeldKind>) -> Vec<char> {
     kinds.into_iter().map(letter).collect()
 }
 
-/// Where the discriminant must be: it lies outside of everything that any state holds.
-fn tag_offset(future: &Future, things: &[Thing<'_>]) -> Option<u64> {
-    let size = future.discriminant;
-    if size == 0 || size > 16 {
-        return None;
-    }
+/// What is known of the discriminant's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tag {
+    /// Several holes have room for it, or there is none.
+    Unknown,
+    /// It is in one hole, somewhere from the first of these bytes to the last.
+    Within(u64, u64),
+    /// It starts at this byte.
+    At(u64),
+}
+
+/// The ranges of bytes that no state holds anything in. The discriminant is in one of them.
+fn common_holes(future: &Future, things: &[Thing<'_>]) -> Vec<(u64, u64)> {
     let mut taken: Vec<(u64, u64)> =
         things.iter().filter(|t| t.held.size > 0).map(|t| (t.held.offset, end(t.held))).collect();
     taken.sort_unstable();
     taken.push((future.size, u64::MAX));
-    let (mut free, mut found) = (0u64, None);
+    let mut holes = Vec::new();
+    let mut free = 0;
     for (start, end) in taken {
-        let Some(first) = free.checked_next_multiple_of(size.next_power_of_two()) else { break };
-        if start.min(future.size).checked_sub(first).is_some_and(|gap| gap >= size) {
-            let second = first.saturating_add(size.next_power_of_two());
-            if found.is_some() || second.saturating_add(size) <= start.min(future.size) {
-                return None;
-            }
-            found = Some(first);
+        if free < start.min(future.size) {
+            holes.push((free, start.min(future.size)));
         }
         free = free.max(end);
-        if free >= future.size {
-            break;
-        }
     }
-    found
+    holes
+}
+
+fn tag(size: u64, holes: &[(u64, u64)]) -> Tag {
+    if size == 0 || size > 16 {
+        return Tag::Unknown;
+    }
+    let align = size.next_power_of_two();
+    let first = |hole: &(u64, u64)| {
+        let first = hole.0.checked_next_multiple_of(align)?;
+        hole.1.checked_sub(first).is_some_and(|room| room >= size).then_some(first)
+    };
+    let mut fitting = holes.iter().filter_map(|hole| Some((hole, first(hole)?)));
+    match (fitting.next(), fitting.next()) {
+        (Some((hole, first)), None) if hole.1 - first < align + size => Tag::At(first),
+        (Some((hole, _)), None) => Tag::Within(hole.0, hole.1 - 1),
+        _ => Tag::Unknown,
+    }
 }
 
 /// States that hold the same things.
 struct Row<'a> {
     states: Vec<&'a State>,
     things: Vec<usize>,
+    /// Bytes of all of them. The size that the compiler prints for a state is another: it leaves out upvars
+    /// behind the last local and counts holes.
+    held: u64,
     label: String,
     /// The label names the first of the states only.
     note: bool,
@@ -208,10 +246,11 @@ struct Rows<'a> {
 
 fn rows<'a>(contents: &Contents<'a>) -> Rows<'a> {
     let mut shown: Vec<Row<'a>> = Vec::new();
-    let mut known: HashMap<(u64, &[usize]), usize> = HashMap::new();
+    let mut known: HashMap<&[usize], usize> = HashMap::new();
     for (state, things) in &contents.states {
-        let row = *known.entry((state.size, things)).or_insert_with(|| {
-            shown.push(Row { states: Vec::new(), things: things.clone(), label: String::new(), note: false });
+        let row = *known.entry(things.as_slice()).or_insert_with(|| {
+            let (things, held) = (things.clone(), contents.bytes(things));
+            shown.push(Row { states: Vec::new(), things, held, label: String::new(), note: false });
             shown.len() - 1
         });
         shown[row].states.push(state);
@@ -219,7 +258,7 @@ fn rows<'a>(contents: &Contents<'a>) -> Rows<'a> {
     let mut left_out = None;
     if shown.len() > STATES {
         let mut sizes: Vec<(Reverse<u64>, usize)> =
-            shown.iter().enumerate().map(|(i, row)| (Reverse(row.states[0].size), i)).collect();
+            shown.iter().enumerate().map(|(i, row)| (Reverse(row.held), i)).collect();
         sizes.sort_unstable();
         let rest = sizes.split_off(STATES);
         let largest = rest.first().map_or(0, |(size, _)| size.0);
@@ -291,8 +330,8 @@ struct Labels {
 impl Labels {
     fn of(rows: &Rows<'_>, paper: Paper) -> Self {
         let left = rows.shown.iter().map(|row| columns(&row.label)).max().unwrap_or(0);
-        let right = rows.shown.iter().map(|row| bytes(row.states[0].size).len()).max().unwrap_or(0);
-        Labels { left: left.min((paper.width / 3).min(26)) + 1, right }
+        let right = rows.shown.iter().map(|row| bytes(row.held).len()).max().unwrap_or(0);
+        Labels { left: left.min((paper.width / 3).min(26)) + 1, right: right.max(HELD.len()) }
     }
 
     /// Leaves room for the bytes behind a bar and a few letters.
@@ -409,14 +448,21 @@ impl Drawing<'_> {
         let mut line = self.paper.line();
         let mut marks: Vec<(usize, String)> =
             self.scale.rules().map(|(column, offset)| (column, power_of_two_short(offset))).collect();
+        let bar = self.scale.count + marks.len() + 1;
+        let held_to = self.labels.left + bar + 2 + self.labels.right;
+        let held_at = held_to - HELD.len();
         marks.push((self.scale.count, self.contents.extent.to_string()));
         for (i, (column, text)) in marks.into_iter().enumerate() {
             let at = self.labels.left + column + i;
-            let fits = at + columns(&text) <= self.paper.width;
+            let fits = at + columns(&text) < held_at.min(self.paper.width + 1);
             if fits && (line.is_empty() || at > line.column()) {
                 line.to(at);
                 line.put(Style::Dim, &text);
             }
+        }
+        if held_to <= self.paper.width {
+            line.to(held_at);
+            line.put(Style::Dim, HELD);
         }
         line.end(out);
     }
@@ -444,7 +490,7 @@ impl Drawing<'_> {
         }
         line.put(Style::Dim, self.rule());
         line.gap(2);
-        let size = bytes(row.states[0].size);
+        let size = bytes(row.held);
         line.put_right(line.column() + self.labels.right, Style::Plain, &size);
         drawn.vanished |= self.vanished(&mut line, row, &cells);
         drawn.tag |= cells.contains(&Cell::Tag);
@@ -463,7 +509,7 @@ impl Drawing<'_> {
         if padded > 0 {
             cells[first..=last.min(self.scale.count - 1)].fill(Cell::Padding);
         }
-        if let Some(tag) = contents.tag {
+        if let Tag::At(tag) = contents.tag {
             cells[self.scale.column_of(tag).min(self.scale.count - 1)] = Cell::Tag;
         }
         let mut share = vec![0u128; cells.len()];
@@ -501,7 +547,7 @@ impl Drawing<'_> {
                 return false;
             }
         };
-        let name = elide(&thing.held.name, usize::MAX);
+        let name = elide(&name(thing.held), usize::MAX);
         let fill = self.fill(thing.held.kind);
         let own = thing.letter != OTHER && !named && !name.is_empty();
         let (text, now) = match (starts, own) {
@@ -571,7 +617,7 @@ impl Drawing<'_> {
         let contents = self.contents;
         let things: Vec<&Thing<'_>> = contents.things.iter().filter(|thing| thing.letter != OTHER).collect();
         let tag = contents.future.discriminant;
-        let names = things.iter().map(|thing| columns(&thing.held.name)).max().unwrap_or(0).clamp(3, 24);
+        let names = things.iter().map(|thing| columns(&name(thing.held))).max().unwrap_or(0).clamp(3, 24);
         let names = names.min((self.paper.width / 4).max(4));
         let largest =
             |of: &dyn Fn(&Thing<'_>) -> u64| things.iter().map(|thing| of(thing)).max().unwrap_or(0);
@@ -602,7 +648,7 @@ impl Drawing<'_> {
             let mut line = self.paper.line();
             line.put(style(held.kind), &format!("{letter}{}", self.fill(held.kind).repeat(2)));
             line.to(name_at);
-            line.put(Style::Plain, &self.paper.elide(&held.name, names));
+            line.put(Style::Plain, &self.paper.elide(&name(held), names));
             line.put_right(offset_to, Style::Plain, &grouped(held.offset));
             line.put_right(size_to, Style::Plain, &bytes(held.size));
             line.to(kind_at);
@@ -628,41 +674,30 @@ impl Drawing<'_> {
             }
             line.to(name_at);
             line.put(Style::Plain, "tag");
-            if let Some(offset) = contents.tag {
+            if let Tag::At(offset) = contents.tag {
                 line.put_right(offset_to, Style::Plain, &grouped(offset));
             }
             line.put_right(size_to, Style::Plain, &bytes(tag));
             line.to(kind_at);
-            let known = contents.tag.is_some();
-            let text = if known { "discriminant" } else { "discriminant; its place is not printed" };
+            let text = match contents.tag {
+                Tag::At(_) => "discriminant".to_owned(),
+                Tag::Within(from, to) => format!("discriminant, within {}-{}", grouped(from), grouped(to)),
+                Tag::Unknown => "discriminant, place not printed".to_owned(),
+            };
             if line.room() >= "discriminant".len() {
-                self.paper.wrap_after(line, out, kind_at, Style::Plain, text);
+                self.paper.wrap_after(line, out, kind_at, Style::Plain, &text);
             } else {
                 line.end(out);
             }
         }
-        self.holes(out, name_at, drawn);
+        let key = if drawn.padding { self.padding() } else { "" };
+        if contents.padding > 0 {
+            self.entry(out, name_at, key, &format!("padding, {} in every state", bytes(contents.padding)));
+        } else if drawn.padding {
+            self.entry(out, name_at, key, "padding, in use in other states");
+        }
         if drawn.vanished {
             self.entry(out, name_at, "+", "held too, but too small for this scale");
-        }
-    }
-
-    /// How much of the future is padding, as the compiler printed it.
-    fn holes(&self, out: &mut String, indent: usize, drawn: &Drawn) {
-        let future = self.contents.future;
-        let largest = future.states.iter().rev().max_by_key(|state| state.padding);
-        let mut parts = Vec::new();
-        if let Some(state) = largest.filter(|state| state.padding > 0) {
-            let states = future.states.iter().filter(|state| state.padding > 0).count();
-            let most = if states > 1 { "at most " } else { "" };
-            parts.push(format!("{most}{} in {}", bytes(state.padding), state.name));
-        }
-        if future.end_padding > 0 {
-            parts.push(format!("{} at the end", bytes(future.end_padding)));
-        }
-        if !parts.is_empty() {
-            let key = if drawn.padding { self.padding() } else { "" };
-            self.entry(out, indent, key, &format!("padding: {}", parts.join(", ")));
         }
     }
 
@@ -672,6 +707,14 @@ impl Drawing<'_> {
         line.put(Style::Plain, key);
         line.to(indent);
         self.paper.wrap_after(line, out, indent, Style::Plain, text);
+    }
+}
+
+/// The name it goes by. `.coroutine_field3`, which says nothing, is `_s3` in the compiler's MIR.
+fn name(held: &Held) -> Cow<'_, str> {
+    match held.name.strip_prefix(".coroutine_field") {
+        Some(number) => Cow::Owned(format!("_s{number}")),
+        None => Cow::Borrowed(&held.name),
     }
 }
 
@@ -962,8 +1005,8 @@ mod tests {
             expect![[r#"
                 1 B, 1 cache line of 64 B; one column = 1 B
 
-                          0 1
-                Unresumed │#│  0 B
+                          0 1  held
+                Unresumed │#│   0 B
                 Returned, Panicked: the same as Unresumed
 
                 #   tag       0   1 B  discriminant
@@ -979,8 +1022,8 @@ mod tests {
             expect![[r#"
                 1 B, 1 cache line of 64 B; one column = 1 B
 
-                          0 1
-                Unresumed │#│  0 B
+                          0 1  held
+                Unresumed │#│   0 B
                 Returned, Panicked: the same as Unresumed
 
                 #   tag       0   1 B  discriminant
@@ -996,9 +1039,9 @@ mod tests {
             expect![[r#"
                 9 B, 1 cache line of 64 B; one column = 1 B
 
-                             0         9
-                Unresumed    │#        │  0 B
-                Suspend0 :41 │#a░░░░░░░│  8 B
+                             0         9  held
+                Unresumed    │#        │   0 B
+                Suspend0 :41 │#a░░░░░░░│   8 B
                 Returned, Panicked: the same as Unresumed
 
                     name       offset  size  kind     type
@@ -1008,7 +1051,7 @@ mod tests {
         );
     }
 
-    /// The tag may be in any of four bytes.
+    /// The tag may be in any of the last four bytes.
     #[test]
     fn bytes_16_with_holes() {
         check(
@@ -1017,16 +1060,16 @@ mod tests {
             expect![[r#"
                 16 B, 1 cache line of 64 B; one column = 1 B
 
-                             0                16
-                Unresumed    │········b▓▓▓····│  12 B
-                Suspend0 :52 │a░░░░░░░b▓▓▓····│   8 B
+                             0                16 held
+                Unresumed    │········b▓▓▓····│   4 B
+                Suspend0 :52 │a░░░░░░░b▓▓▓····│  12 B
                 Returned, Panicked: the same as Unresumed
 
                     name       offset  size  kind     type
                 a░░ __awaitee       0   8 B  awaitee  Pin<Box<{async fn recursive()}>>
                 b▓▓ depth           8   4 B  upvar    u32
-                    tag                 1 B  discriminant; its place is not printed
-                ·   padding: at most 7 B in Unresumed, 3 B at the end
+                    tag                 1 B  discriminant, within 12-15
+                ·   padding, 3 B in every state
             "#]],
         );
     }
@@ -1039,9 +1082,9 @@ mod tests {
             expect![[r#"
                 260 B, 5 cache lines of 64 B; one column = 8 B
 
-                             0        64       128      192      256
+                             0        64       128      192      256   held
                 Unresumed    │#       │        │        │        │ │    0 B
-                Suspend0 :15 │a▒▒▒▒▒▒▒│▒buffer▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│▒│  259 B  +b
+                Suspend0 :15 │a▒▒▒▒▒▒▒│▒buffer▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│▒│  258 B  +b
                 Suspend1 :20 │a▒▒▒▒▒▒▒│▒buffer▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│▒│  259 B  +bc
                 Returned, Panicked: the same as Unresumed
 
@@ -1050,7 +1093,6 @@ mod tests {
                 b░░ __awaitee       2    2 B  awaitee  {async fn yield_now()}
                 c▒▒ first           1    1 B  local    u8
                 #   tag             0    1 B  discriminant
-                    padding: 1 B in Suspend0
                 +   held too, but too small for this scale
             "#]],
         );
@@ -1064,9 +1106,9 @@ mod tests {
             expect![[r#"
                 260 B, 5 cache lines of 64 B; one column = 4 B
 
-                             0                64               128              192              256
+                             0                64               128              192              256   held
                 Unresumed    │#               │                │                │                │ │    0 B
-                Suspend0 :15 │ba buffer ▒▒▒▒▒▒│▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒│▒│  259 B
+                Suspend0 :15 │ba buffer ▒▒▒▒▒▒│▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒│▒│  258 B
                 Suspend1 :20 │ba buffer ▒▒▒▒▒▒│▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒│▒│  259 B  +c
                 Returned, Panicked: the same as Unresumed
 
@@ -1075,7 +1117,6 @@ mod tests {
                 b░░ __awaitee       2    2 B  awaitee  {async fn yield_now()}
                 c▒▒ first           1    1 B  local    u8
                 #   tag             0    1 B  discriminant
-                    padding: 1 B in Suspend0
                 +   held too, but too small for this scale
             "#]],
         );
@@ -1089,7 +1130,7 @@ mod tests {
             expect![[r#"
                 515 B, 9 cache lines of 64 B; one column = 16 B
 
-                             0    64   128  192  256  320  384  448  512
+                             0    64   128  192  256  320  384  448  512   held
                 Unresumed    │a▓▓▓│▓▓▓▓│▓▓▓▓│▓▓▓▓│▓   │    │    │    │ │  256 B
                 Suspend0 :12 │a▓▓▓│▓▓▓▓│▓▓▓▓│▓▓▓▓│b▒▒▒│▒▒▒▒│▒▒▒▒│▒▒▒▒│c│  514 B
                 Returned, Panicked: the same as Unresumed
@@ -1111,7 +1152,7 @@ mod tests {
             expect![[r#"
                 515 B, 9 cache lines of 64 B; one column = 8 B
 
-                             0        64       128      192      256      320      384      448      512
+                             0        64       128      192      256      320      384      448      512   held
                 Unresumed    │a value▓│▓▓▓▓▓▓▓▓│▓▓▓▓▓▓▓▓│▓▓▓▓▓▓▓▓│▓       │        │        │        │ │  256 B
                 Suspend0 :12 │a value▓│▓▓▓▓▓▓▓▓│▓▓▓▓▓▓▓▓│▓▓▓▓▓▓▓▓│b value▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│c│  514 B
                 Returned, Panicked: the same as Unresumed
@@ -1133,7 +1174,7 @@ mod tests {
             expect![[r#"
                 4,099 B, 65 cache lines of 64 B; one column = 128 B, a rule every 16 lines
 
-                             0        1024     2048     3072     4096
+                             0        1024     2048     3072     4096    held
                 Unresumed    │#       │        │        │        │ │      0 B
                 Suspend0 :12 │a page ▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│b│  4,098 B
                 Returned, Panicked: the same as Unresumed
@@ -1154,7 +1195,7 @@ mod tests {
             expect![[r#"
                 4,099 B, 65 cache lines of 64 B; one column = 64 B, a rule every 8 lines
 
-                             0        512      1024     1536     2048     2560     3072     3584     4096
+                             0        512      1024     1536     2048     2560     3072     3584     4096    held
                 Unresumed    │#       │        │        │        │        │        │        │        │ │      0 B
                 Suspend0 :12 │a page ▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│b│  4,098 B
                 Returned, Panicked: the same as Unresumed
@@ -1175,25 +1216,25 @@ mod tests {
             expect![[r#"
                 102,584 B, 1,603 cache lines of 64 B; one column = 4 KiB, a rule every 512 lines
 
-                                 0        32K      64K      96K
+                                 0        32K      64K      96K        held
                 Unresumed        │f       │        │        │  │      216 B  +g
-                Suspend0 :118    │c░      │        │        │  │    4,384 B  +fg
-                Suspend1 :131    │a frame▒│▒▒▒▒▒▒▒▒│b░░░░░░░│░░│  102,568 B  +dfgh
-                Suspend2-3 :140… │a frame▒│▒▒▒▒▒▒▒▒│e       │  │   67,080 B  +fgi
+                Suspend0 :118    │c░      │        │        │  │    4,376 B  +fg
+                Suspend1 :131    │a frame▒│▒▒▒▒▒▒▒▒│b░░░░░░░│░░│  102,560 B  +dfgh
+                Suspend2-3 :140… │a frame▒│▒▒▒▒▒▒▒▒│e       │  │   66,072 B  +fgi
                 Returned, Panicked: the same as Unresumed
 
-                    name                offset      size  kind       type
-                a▒▒ frame                  224  65,536 B  local      [u8; 65536]
-                b░░ __awaitee           67,592  34,952 B  awaitee    {async fn Han…s>::handle()}
-                c░░ __awaitee              224   4,160 B  awaitee    {async fn Tcp…er::accept()}
-                d▒▒ request             65,760   1,832 B  local      Request<Body<Bytes>>
-                e░░ __awaitee           66,760     312 B  awaitee    Timeout<{asyn…r.rs:128:89}>
-                f▓▓ config                  88     128 B  upvar      Arc<Config>
-                g▓▓ self                     0      88 B  upvar      Listener
-                h══ .coroutine_field7  102,544      24 B  temporary  MutexGuard<'_…64, Session>>
-                i▒▒ attempt             67,072       8 B  local      u64
-                    tag                              1 B  discriminant; its place is not printed
-                    padding: at most 1,008 B in Suspend2, 15 B at the end
+                    name        offset      size  kind       type
+                a▒▒ frame          224  65,536 B  local      [u8; 65536]
+                b░░ __awaitee   67,592  34,952 B  awaitee    {async fn Handler<Tls>::handle()}
+                c░░ __awaitee      224   4,160 B  awaitee    {async fn TcpListener::accept()}
+                d▒▒ request     65,760   1,832 B  local      Request<Body<Bytes>>
+                e░░ __awaitee   66,760     312 B  awaitee    Timeout<{async bl…erver.rs:128:89}>
+                f▓▓ config          88     128 B  upvar      Arc<Config>
+                g▓▓ self             0      88 B  upvar      Listener
+                h══ _s7        102,544      24 B  temporary  MutexGuard<'_, Ha…ap<u64, Session>>
+                i▒▒ attempt     67,072       8 B  local      u64
+                    tag                      1 B  discriminant, place not printed
+                    padding, 23 B in every state
                 +   held too, but too small for this scale
             "#]],
         );
@@ -1207,25 +1248,25 @@ mod tests {
             expect![[r#"
                 102,584 B, 1,603 cache lines of 64 B; one column = 2 KiB, a rule every 256 lines
 
-                                 0        16K      32K      48K      64K      80K      96K 102584
+                                 0        16K      32K      48K      64K      80K      96K 102584  held
                 Unresumed        │f       │        │        │        │        │        │   │      216 B  +g
-                Suspend0 :118    │c░░     │        │        │        │        │        │   │    4,384 B  +fg
-                Suspend1 :131    │a frame▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│db░░░░░░│░░░░░░░░│░░░│  102,568 B  +fgh
-                Suspend2-3 :140… │a frame▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│e       │        │   │   67,080 B  +fgi
+                Suspend0 :118    │c░░     │        │        │        │        │        │   │    4,376 B  +fg
+                Suspend1 :131    │a frame▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│db░░░░░░│░░░░░░░░│░░░│  102,560 B  +fgh
+                Suspend2-3 :140… │a frame▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│▒▒▒▒▒▒▒▒│e       │        │   │   66,072 B  +fgi
                 Returned, Panicked: the same as Unresumed
 
-                    name                offset      size  kind       type
-                a▒▒ frame                  224  65,536 B  local      [u8; 65536]
-                b░░ __awaitee           67,592  34,952 B  awaitee    {async fn Handler<Tls>::handle()}
-                c░░ __awaitee              224   4,160 B  awaitee    {async fn TcpListener::accept()}
-                d▒▒ request             65,760   1,832 B  local      Request<Body<Bytes>>
-                e░░ __awaitee           66,760     312 B  awaitee    Timeout<{async block@server.rs:128:89}>
-                f▓▓ config                  88     128 B  upvar      Arc<Config>
-                g▓▓ self                     0      88 B  upvar      Listener
-                h══ .coroutine_field7  102,544      24 B  temporary  MutexGuard<'_, HashMap<u64, Session>>
-                i▒▒ attempt             67,072       8 B  local      u64
-                    tag                              1 B  discriminant; its place is not printed
-                    padding: at most 1,008 B in Suspend2, 15 B at the end
+                    name        offset      size  kind       type
+                a▒▒ frame          224  65,536 B  local      [u8; 65536]
+                b░░ __awaitee   67,592  34,952 B  awaitee    {async fn Handler<Tls>::handle()}
+                c░░ __awaitee      224   4,160 B  awaitee    {async fn TcpListener::accept()}
+                d▒▒ request     65,760   1,832 B  local      Request<Body<Bytes>>
+                e░░ __awaitee   66,760     312 B  awaitee    Timeout<{async block@server.rs:128:89}>
+                f▓▓ config          88     128 B  upvar      Arc<Config>
+                g▓▓ self             0      88 B  upvar      Listener
+                h══ _s7        102,544      24 B  temporary  MutexGuard<'_, HashMap<u64, Session>>
+                i▒▒ attempt     67,072       8 B  local      u64
+                    tag                      1 B  discriminant, place not printed
+                    padding, 23 B in every state
                 +   held too, but too small for this scale
             "#]],
         );
@@ -1272,48 +1313,48 @@ mod tests {
             expect![[r#"
                 1,224 B, 20 cache lines of 64 B; one column = 32 B, a rule every 4 lines
 
-                          0        256      512      768      1024    1224
-                Suspend5  │t▓··*░░░│░       │        │        │       │    287 B
-                Suspend6  │t▓··*░░░│░░      │        │        │       │    311 B
-                Suspend7  │t▓··*░░░│░░░     │        │        │       │    335 B
-                Suspend8  │t▓··*░░░│░░░░    │        │        │       │    359 B
-                Suspend9  │t▓··*░░░│░░░░    │        │        │       │    383 B
-                Suspend10 │t▓s▒*░░░│░░░░░   │        │        │       │    407 B
-                Suspend11 │t▓s▒*░░░│░░░░░░  │        │        │       │    431 B
-                Suspend12 │t▓s▒*░░░│░░░░░░░ │        │        │       │    455 B
-                Suspend13 │t▓s▒*░░░│░░░░░░░ │        │        │       │    479 B
-                Suspend14 │t▓s▒*░░░│░░░░░░░░│        │        │       │    503 B
-                Suspend15 │t▓s▒*░░░│░░░░░░░░│░       │        │       │    527 B
-                Suspend16 │t▓s▒*░░░│░░░░░░░░│░░      │        │       │    551 B
-                Suspend17 │t▓s▒*░░░│░░░░░░░░│░░      │        │       │    575 B
-                Suspend18 │t▓s▒*░░░│░░░░░░░░│░░░     │        │       │    599 B
-                Suspend19 │t▓s▒*░░░│░░░░░░░░│░░░░    │        │       │    623 B
-                Suspend20 │t▓s▒*░░░│░░░░░░░░│░░░░░   │        │       │    647 B
-                Suspend21 │t▓s▒*░░░│░░░░░░░░│░░░░░   │        │       │    671 B
-                Suspend22 │t▓s▒*░░░│░░░░░░░░│░░░░░░  │        │       │    695 B
-                Suspend23 │t▓s▒*░░░│░░░░░░░░│░░░░░░░ │        │       │    719 B
-                Suspend24 │t▓s▒*░░░│░░░░░░░░│░░░░░░░░│        │       │    743 B
-                Suspend25 │t▓s▒*░░░│░░░░░░░░│░░░░░░░░│        │       │    767 B
-                Suspend26 │t▓s▒*░░░│░░░░░░░░│░░░░░░░░│░       │       │    791 B
-                Suspend27 │t▓s▒r░░░│░░░░░░░░│░░░░░░░░│░░      │       │    815 B
-                Suspend28 │t▓s▒q░░░│░░░░░░░░│░░░░░░░░│░░░     │       │    839 B
-                Suspend29 │t▓s▒p░░░│░░░░░░░░│░░░░░░░░│░░░     │       │    863 B
-                Suspend30 │t▓··o░░░│░░░░░░░░│░░░░░░░░│░░░░    │       │    887 B
-                Suspend31 │t▓··n░░░│░░░░░░░░│░░░░░░░░│░░░░░   │       │    911 B
-                Suspend32 │t▓··m░░░│░░░░░░░░│░░░░░░░░│░░░░░░  │       │    935 B
-                Suspend33 │t▓··l░░░│░░░░░░░░│░░░░░░░░│░░░░░░  │       │    959 B
-                Suspend34 │t▓··k░░░│░░░░░░░░│░░░░░░░░│░░░░░░░ │       │    983 B
-                Suspend35 │t▓··j░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│       │  1,007 B
-                Suspend36 │t▓··i░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░      │  1,031 B
-                Suspend37 │t▓··h░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░      │  1,055 B
-                Suspend38 │t▓··g░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░     │  1,079 B
-                Suspend39 │t▓··f░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░    │  1,103 B
-                Suspend40 │t▓··e░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░   │  1,127 B
-                Suspend41 │t▓··d░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░   │  1,151 B
-                Suspend42 │t▓··c░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░░  │  1,175 B
-                Suspend43 │t▓··b░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░░░ │  1,199 B
-                Suspend44 │t▓··a░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░░░░│  1,223 B
-                … and 5 more states, none above 263 B
+                          0        256      512      768      1024    1224  held
+                Suspend5  │t▓··*░░░│░       │        │        │       │    208 B
+                Suspend6  │t▓··*░░░│░░      │        │        │       │    232 B
+                Suspend7  │t▓··*░░░│░░░     │        │        │       │    256 B
+                Suspend8  │t▓··*░░░│░░░░    │        │        │       │    280 B
+                Suspend9  │t▓··*░░░│░░░░    │        │        │       │    304 B
+                Suspend10 │t▓s▒*░░░│░░░░░   │        │        │       │    400 B
+                Suspend11 │t▓s▒*░░░│░░░░░░  │        │        │       │    424 B
+                Suspend12 │t▓s▒*░░░│░░░░░░░ │        │        │       │    448 B
+                Suspend13 │t▓s▒*░░░│░░░░░░░ │        │        │       │    472 B
+                Suspend14 │t▓s▒*░░░│░░░░░░░░│        │        │       │    496 B
+                Suspend15 │t▓s▒*░░░│░░░░░░░░│░       │        │       │    520 B
+                Suspend16 │t▓s▒*░░░│░░░░░░░░│░░      │        │       │    544 B
+                Suspend17 │t▓s▒*░░░│░░░░░░░░│░░      │        │       │    568 B
+                Suspend18 │t▓s▒*░░░│░░░░░░░░│░░░     │        │       │    592 B
+                Suspend19 │t▓s▒*░░░│░░░░░░░░│░░░░    │        │       │    616 B
+                Suspend20 │t▓s▒*░░░│░░░░░░░░│░░░░░   │        │       │    640 B
+                Suspend21 │t▓s▒*░░░│░░░░░░░░│░░░░░   │        │       │    664 B
+                Suspend22 │t▓s▒*░░░│░░░░░░░░│░░░░░░  │        │       │    688 B
+                Suspend23 │t▓s▒*░░░│░░░░░░░░│░░░░░░░ │        │       │    712 B
+                Suspend24 │t▓s▒*░░░│░░░░░░░░│░░░░░░░░│        │       │    736 B
+                Suspend25 │t▓s▒*░░░│░░░░░░░░│░░░░░░░░│        │       │    760 B
+                Suspend26 │t▓s▒*░░░│░░░░░░░░│░░░░░░░░│░       │       │    784 B
+                Suspend27 │t▓s▒r░░░│░░░░░░░░│░░░░░░░░│░░      │       │    808 B
+                Suspend28 │t▓s▒q░░░│░░░░░░░░│░░░░░░░░│░░░     │       │    832 B
+                Suspend29 │t▓s▒p░░░│░░░░░░░░│░░░░░░░░│░░░     │       │    856 B
+                Suspend30 │t▓··o░░░│░░░░░░░░│░░░░░░░░│░░░░    │       │    808 B
+                Suspend31 │t▓··n░░░│░░░░░░░░│░░░░░░░░│░░░░░   │       │    832 B
+                Suspend32 │t▓··m░░░│░░░░░░░░│░░░░░░░░│░░░░░░  │       │    856 B
+                Suspend33 │t▓··l░░░│░░░░░░░░│░░░░░░░░│░░░░░░  │       │    880 B
+                Suspend34 │t▓··k░░░│░░░░░░░░│░░░░░░░░│░░░░░░░ │       │    904 B
+                Suspend35 │t▓··j░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│       │    928 B
+                Suspend36 │t▓··i░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░      │    952 B
+                Suspend37 │t▓··h░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░      │    976 B
+                Suspend38 │t▓··g░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░     │  1,000 B
+                Suspend39 │t▓··f░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░    │  1,024 B
+                Suspend40 │t▓··e░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░   │  1,048 B
+                Suspend41 │t▓··d░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░   │  1,072 B
+                Suspend42 │t▓··c░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░░  │  1,096 B
+                Suspend43 │t▓··b░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░░░ │  1,120 B
+                Suspend44 │t▓··a░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░░░░│  1,144 B
+                … and 5 more states, none above 184 B
 
                     name       offset     size  kind     type
                 a░░ __awaitee     128  1,096 B  awaitee  {async fn step_44()}
@@ -1337,7 +1378,8 @@ mod tests {
                 s▒▒ reply          56     72 B  local    String
                 t▓▓ conn            8     48 B  upvar    Conn
                 *   and 27 more, none above 664 B
-                    tag                    1 B  discriminant; its place is not printed
+                    tag                    1 B  discriminant, within 0-7
+                ·   padding, 7 B in every state
             "#]],
         );
     }
@@ -1358,37 +1400,38 @@ mod tests {
             &future,
             80,
             expect![[r#"
-            1,568 B, 25 cache lines of 64 B; one column = 64 B, a rule every 8 lines
+                1,568 B, 25 cache lines of 64 B; one column = 64 B, a rule every 8 lines
 
-                      0        512      1024     1536
-            Unresumed │        │        │        │  │      0 B
-            Suspend0  │*******s│rponmlkj│ihgfedcb│a▒│  1,645 B  +qt*
+                          0        512      1024     1536     held
+                Unresumed │        │        │        │  │      0 B
+                Suspend0  │*******s│rponmlkj│ihgfedcb│a▒│  1,560 B  +qt*
 
-                name      offset  size  kind       type
-            a▒▒ field_39   1,568  78 B  local      T
-            b▒▒ field_38   1,490  76 B  local      T
-            c▒▒ field_37   1,414  74 B  local      T
-            d▒▒ field_36   1,340  72 B  local      T
-            e══ field_35   1,268  70 B  temporary  T
-            f▒▒ field_34   1,198  68 B  local      T
-            g▒▒ field_33   1,130  66 B  local      T
-            h▒▒ field_32   1,064  64 B  local      T
-            i▒▒ field_31   1,000  62 B  local      T
-            j▒▒ field_30     938  60 B  flag       T
-            k▒▒ field_29     878  58 B  local      T
-            l▒▒ field_28     820  56 B  local      T
-            m▒▒ field_27     764  54 B  local      T
-            n▒▒ field_26     710  52 B  local      T
-            o══ field_25     658  50 B  temporary  T
-            p▒▒ field_24     608  48 B  local      T
-            q▒▒ field_23     560  46 B  local      T
-            r▒▒ field_22     514  44 B  local      T
-            s▒▒ field_21     470  42 B  local      T
-            t▒▒ field_20     428  40 B  flag       T
-            *   and 20 more, none above 38 B
-                tag                1 B  discriminant; its place is not printed
-            +   held too, but too small for this scale
-        "#]],
+                    name      offset  size  kind       type
+                a▒▒ field_39   1,568  78 B  local      T
+                b▒▒ field_38   1,490  76 B  local      T
+                c▒▒ field_37   1,414  74 B  local      T
+                d▒▒ field_36   1,340  72 B  local      T
+                e══ field_35   1,268  70 B  temporary  T
+                f▒▒ field_34   1,198  68 B  local      T
+                g▒▒ field_33   1,130  66 B  local      T
+                h▒▒ field_32   1,064  64 B  local      T
+                i▒▒ field_31   1,000  62 B  local      T
+                j▒▒ field_30     938  60 B  flag       T
+                k▒▒ field_29     878  58 B  local      T
+                l▒▒ field_28     820  56 B  local      T
+                m▒▒ field_27     764  54 B  local      T
+                n▒▒ field_26     710  52 B  local      T
+                o══ field_25     658  50 B  temporary  T
+                p▒▒ field_24     608  48 B  local      T
+                q▒▒ field_23     560  46 B  local      T
+                r▒▒ field_22     514  44 B  local      T
+                s▒▒ field_21     470  42 B  local      T
+                t▒▒ field_20     428  40 B  flag       T
+                *   and 20 more, none above 38 B
+                    tag                1 B  discriminant, place not printed
+                    padding, 85 B in every state
+                +   held too, but too small for this scale
+            "#]],
         );
     }
 
@@ -1401,27 +1444,26 @@ mod tests {
                 102,584 B, 1,603 cache lines of 64 B;
                 one column = 16 KiB
 
-                              0       102584
+                              0       102584  held
                 Unresumed     │f      │      216 B  +g
-                Suspend0 :118 │c      │    4,384 B  +fg
-                Suspend1 :131 │a▒▒▒b░░│  102,568 B  +df…
-                Suspen… :140… │a▒▒▒e  │   67,080 B  +fgi
+                Suspend0 :118 │c      │    4,376 B  +fg
+                Suspend1 :131 │a▒▒▒b░░│  102,560 B  +df…
+                Suspen… :140… │a▒▒▒e  │   66,072 B  +fgi
                 Returned, Panicked: the same as
                   Unresumed
 
-                    name         offset      size
-                a▒▒ frame           224  65,536 B
-                b░░ __awaitee    67,592  34,952 B
-                c░░ __awaitee       224   4,160 B
-                d▒▒ request      65,760   1,832 B
-                e░░ __awaitee    66,760     312 B
-                f▓▓ config           88     128 B
-                g▓▓ self              0      88 B
-                h══ .coro…eld7  102,544      24 B
-                i▒▒ attempt      67,072       8 B
-                    tag                       1 B
-                    padding: at most 1,008 B in
-                    Suspend2, 15 B at the end
+                    name        offset      size
+                a▒▒ frame          224  65,536 B
+                b░░ __awaitee   67,592  34,952 B
+                c░░ __awaitee      224   4,160 B
+                d▒▒ request     65,760   1,832 B
+                e░░ __awaitee   66,760     312 B
+                f▓▓ config          88     128 B
+                g▓▓ self             0      88 B
+                h══ _s7        102,544      24 B
+                i▒▒ attempt     67,072       8 B
+                    tag                      1 B
+                    padding, 23 B in every state
                 +   held too, but too small for this
                     scale
             "#]],
@@ -1434,7 +1476,7 @@ mod tests {
                 of 64 B; one column
                 = 256 B
 
-                       0   515
+                       0   515 held
                 Unr…ed │a▓ │  256 B
                 Sus…12 │abc│  514 B
                 Returned, Panicked:
@@ -1457,25 +1499,25 @@ mod tests {
         expect![[r#"
             102,584 B, 1,603 cache lines of 64 B; one column = 4 KiB, a rule every 512 lines
 
-                             0        32K      64K      96K
+                             0        32K      64K      96K        held
             Unresumed        |f       |        |        |  |      216 B  +g
-            Suspend0 :118    |c~      |        |        |  |    4,384 B  +fg
-            Suspend1 :131    |a frame-|--------|b~~~~~~~|~~|  102,568 B  +dfgh
-            Suspend2-3 :140~ |a frame-|--------|e       |  |   67,080 B  +fgi
+            Suspend0 :118    |c~      |        |        |  |    4,376 B  +fg
+            Suspend1 :131    |a frame-|--------|b~~~~~~~|~~|  102,560 B  +dfgh
+            Suspend2-3 :140~ |a frame-|--------|e       |  |   66,072 B  +fgi
             Returned, Panicked: the same as Unresumed
 
-                name                offset      size  kind       type
-            a-- frame                  224  65,536 B  local      [u8; 65536]
-            b~~ __awaitee           67,592  34,952 B  awaitee    {async fn Han~s>::handle()}
-            c~~ __awaitee              224   4,160 B  awaitee    {async fn Tcp~er::accept()}
-            d-- request             65,760   1,832 B  local      Request<Body<Bytes>>
-            e~~ __awaitee           66,760     312 B  awaitee    Timeout<{asyn~r.rs:128:89}>
-            f%% config                  88     128 B  upvar      Arc<Config>
-            g%% self                     0      88 B  upvar      Listener
-            h== .coroutine_field7  102,544      24 B  temporary  MutexGuard<'_~64, Session>>
-            i-- attempt             67,072       8 B  local      u64
-                tag                              1 B  discriminant; its place is not printed
-                padding: at most 1,008 B in Suspend2, 15 B at the end
+                name        offset      size  kind       type
+            a-- frame          224  65,536 B  local      [u8; 65536]
+            b~~ __awaitee   67,592  34,952 B  awaitee    {async fn Handler<Tls>::handle()}
+            c~~ __awaitee      224   4,160 B  awaitee    {async fn TcpListener::accept()}
+            d-- request     65,760   1,832 B  local      Request<Body<Bytes>>
+            e~~ __awaitee   66,760     312 B  awaitee    Timeout<{async bl~erver.rs:128:89}>
+            f%% config          88     128 B  upvar      Arc<Config>
+            g%% self             0      88 B  upvar      Listener
+            h== _s7        102,544      24 B  temporary  MutexGuard<'_, Ha~ap<u64, Session>>
+            i-- attempt     67,072       8 B  local      u64
+                tag                      1 B  discriminant, place not printed
+                padding, 23 B in every state
             +   held too, but too small for this scale
         "#]]
         .assert_eq(&drawn);
@@ -1487,7 +1529,7 @@ mod tests {
         expect![[r#"
             515 B, 5 cache lines of 128 B; one column = 16 B
 
-                         0        128      256      384      512
+                         0        128      256      384      512   held
             Unresumed    │a value▓│▓▓▓▓▓▓▓▓│▓       │        │ │  256 B
             Suspend0 :12 │a value▓│▓▓▓▓▓▓▓▓│b value▒│▒▒▒▒▒▒▒▒│c│  514 B
             Returned, Panicked: the same as Unresumed
@@ -1521,19 +1563,19 @@ mod tests {
             let things = spans.iter().map(|&(from, to)| held("x", HeldKind::Local, from, to - from, None));
             Contents::of(&blank(size, 1, discriminant, 0, vec![state("Suspend0", things.collect())])).tag
         };
-        assert_eq!(at(1, 1, &[]), Some(0));
-        assert_eq!(at(9, 1, &[(1, 9)]), Some(0));
-        assert_eq!(at(9, 1, &[(0, 4), (5, 9)]), Some(4));
-        assert_eq!(at(9, 1, &[(0, 8)]), Some(8));
-        // Two places, whether in one hole or in two.
-        assert_eq!(at(16, 1, &[(0, 8), (10, 16)]), None);
-        assert_eq!(at(16, 1, &[(1, 8), (9, 16)]), None);
-        // Of three bytes only two are aligned for a tag of two.
-        assert_eq!(at(8, 2, &[(0, 3), (6, 8)]), Some(4));
-        assert_eq!(at(8, 1, &[(0, 8)]), None);
-        assert_eq!(at(8, 0, &[(1, 8)]), None);
+        assert_eq!(at(1, 1, &[]), Tag::At(0));
+        assert_eq!(at(9, 1, &[(1, 9)]), Tag::At(0));
+        assert_eq!(at(9, 1, &[(0, 4), (5, 9)]), Tag::At(4));
+        assert_eq!(at(9, 1, &[(0, 8)]), Tag::At(8));
+        assert_eq!(at(16, 1, &[(0, 8), (10, 16)]), Tag::Within(8, 9));
+        assert_eq!(at(16, 1, &[(1, 8), (9, 16)]), Tag::Unknown);
+        // Of three bytes only two are aligned for a tag of two; of five, four.
+        assert_eq!(at(8, 2, &[(0, 3), (6, 8)]), Tag::At(4));
+        assert_eq!(at(8, 2, &[(0, 3)]), Tag::Within(3, 7));
+        assert_eq!(at(8, 1, &[(0, 8)]), Tag::Unknown);
+        assert_eq!(at(8, 0, &[(1, 8)]), Tag::Unknown);
         // Nothing stored takes no place.
-        assert_eq!(at(2, 1, &[(0, 1), (1, 1)]), Some(1));
+        assert_eq!(at(2, 1, &[(0, 1), (1, 1)]), Tag::At(1));
     }
 
     fn any_number() -> impl Strategy<Value = u64> {
