@@ -2,6 +2,7 @@
 
 use crate::build::{BuildError, Cancel, Event, MeasuredUnit, Outcome, Project, Request};
 use crate::features::Snapshot;
+use crate::features::budget::Budgets;
 use crate::features::snapshot::UnitText;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -53,6 +54,8 @@ pub fn measure_project(
     base.target = request.selection.target.clone().unwrap_or_else(|| project.toolchain.host.clone());
 
     base.versions = project.versions();
+    let manifests = project.manifests.iter();
+    base.budgets = Budgets::read(manifests.map(|m| (m.crates.as_deref(), &m.settings)));
 
     let known = |unit: &MeasuredUnit, stamp: u64| base.stamp(&origin(unit)) == Some(stamp);
     let outcome = project.measure(request, cancel, &known, on_event)?;

@@ -1,7 +1,7 @@
 //! `futurelens report`: the table of all futures.
 
 use super::{BuildArgs, CliError, OutputArgs};
-use crate::features::report;
+use crate::features::report::{self, Choice, Sort};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -13,6 +13,12 @@ pub(super) struct ReportArgs {
     /// Form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
+    /// What to sort by, largest first.
+    #[arg(long, value_name = "BY", default_value = "size")]
+    sort: SortBy,
+    /// Only futures whose name or file contains TEXT; with `*` in it TEXT must cover the whole name.
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
     /// Show the futures of dependencies too.
     #[arg(long)]
     all: bool,
@@ -31,9 +37,25 @@ enum Format {
     Json,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SortBy {
+    /// Bytes.
+    Size,
+    /// Bytes that no state uses.
+    Padding,
+    /// Bytes stored a second time.
+    Duplicated,
+}
+
 pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
     let snapshot = args.build.measure(&args.path)?;
-    let report = report::report(&snapshot, args.all, args.cache_line);
+    let sort = match args.sort {
+        SortBy::Size => Sort::Size,
+        SortBy::Padding => Sort::Padding,
+        SortBy::Duplicated => Sort::Duplicated,
+    };
+    let choice = Choice { all: args.all, cache_line: args.cache_line, sort, filter: args.filter.clone() };
+    let report = report::report(&snapshot, &choice);
     if snapshot.skipped() > 0 {
         eprintln!(
             "warning: {} lines printed by {} were not understood; what is shown is certain, \
@@ -49,9 +71,12 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
         }
         Format::Table => {
             if report.futures.is_empty() {
-                eprintln!("no async fn, async block or async closure was found in this project");
+                match &args.filter {
+                    Some(filter) => eprintln!("no future has `{filter}` in its name or file"),
+                    None => eprintln!("no async fn, async block or async closure was found in this project"),
+                }
             }
-            report::table(&report)
+            report::table(&report, sort)
         }
     };
     args.output.write(&text)

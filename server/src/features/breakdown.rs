@@ -198,14 +198,23 @@ fn waste(page: &mut Page, future: &Future, context: &Context<'_>) {
             page.point(&format!("{} B: {what}{}", exact(twice.held.size), context.at(&twice.held.declared)));
         }
     }
-    let padding = future.states.iter().map(|state| state.padding).max().unwrap_or(0);
-    if padding + future.end_padding > 0 {
-        let mut text = format!("Padding: {} B between the things of a state at most", exact(padding));
-        if future.end_padding > 0 {
-            text.push_str(&format!(", {} B at the end", exact(future.end_padding)));
-        }
-        page.paragraph(&text);
+    let padding = never_used(future);
+    if padding > 0 {
+        page.paragraph(&format!("Padding: {} B that no state uses.", exact(padding)));
     }
+}
+
+/// Bytes that no state stores anything in. A single state's gaps are no waste: others use them.
+pub fn never_used(future: &Future) -> u64 {
+    let held = future.states.iter().flat_map(|state| &state.held);
+    let mut ranges: Vec<(u64, u64)> = held.map(|held| (held.offset, held.offset + held.size)).collect();
+    ranges.sort_unstable();
+    let (mut used, mut end) = (future.discriminant, 0);
+    for (start, stop) in ranges {
+        used += stop.saturating_sub(start.max(end));
+        end = end.max(stop);
+    }
+    future.size.saturating_sub(used)
 }
 
 /// A thing whose value is stored in two places of the future.

@@ -58,16 +58,18 @@ pub fn find<'a>(snapshot: &'a Snapshot, wanted: &str) -> Found<'a> {
 }
 
 fn suggestions(snapshot: &Snapshot, wanted: &str) -> Vec<String> {
-    let last = |name: &str| name.rsplit("::").next().unwrap_or(name).to_lowercase();
-    let wanted_last = last(wanted);
+    let wanted = wanted.to_lowercase();
+    let segments = wanted.split("::").count();
+    // Compared with as many segments as were typed: `Handlr::rn` is like `Handler::run`, wherever that is.
+    let likeness = |name: &str| {
+        let all: Vec<&str> = name.split("::").collect();
+        let end = all[all.len().saturating_sub(segments)..].join("::").to_lowercase();
+        strsim::normalized_damerau_levenshtein(&end, &wanted)
+    };
     let mut names: Vec<(f64, &str)> = snapshot
         .futures(false)
-        .map(|placed| {
-            let name = &*placed.future.name;
-            let whole = strsim::jaro_winkler(&name.to_lowercase(), &wanted.to_lowercase());
-            (whole.max(strsim::jaro_winkler(&last(name), &wanted_last)), name)
-        })
-        .filter(|(likeness, _)| *likeness > 0.7)
+        .map(|placed| (likeness(&placed.future.name), &*placed.future.name))
+        .filter(|(likeness, _)| *likeness >= 0.5)
         .collect();
     names.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     names.dedup_by_key(|(_, name)| *name);

@@ -2,7 +2,9 @@
 //! compiler or an editor. One file each.
 
 pub mod breakdown;
+pub mod budget;
 pub mod bytes;
+pub mod diagnostics;
 pub mod find;
 pub mod hints;
 pub mod hover;

@@ -1,5 +1,7 @@
 //! The table of all futures: as JSON for programs, as text for people.
 
+use super::breakdown::{never_used, stored_twice};
+use super::budget::matches;
 use super::bytes;
 use super::snapshot::{Placed, Snapshot};
 use crate::dump::Span;
@@ -61,6 +63,10 @@ pub struct FutureEntry<'a> {
     pub cache_lines: u64,
     /// Bytes of the tag.
     pub discriminant: u64,
+    /// Bytes that no state uses.
+    pub padding: u64,
+    /// Bytes of things that are stored a second time.
+    pub duplicated: u64,
     /// Captures and arguments.
     pub upvars: Vec<UpvarEntry<'a>>,
     /// In the compiler's order.
@@ -127,14 +133,58 @@ pub struct HeldEntry<'a> {
     pub file: Option<String>,
 }
 
-/// Makes the report. `all`: the futures of dependencies too. `cache_line` in bytes.
-pub fn report(snapshot: &Snapshot, all: bool, cache_line: u64) -> Report<'_> {
+/// What the report is sorted by, largest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sort {
+    /// Bytes.
+    #[default]
+    Size,
+    /// Bytes that no state uses.
+    Padding,
+    /// Bytes stored a second time.
+    Duplicated,
+}
+
+/// What goes into the report.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// The futures of dependencies too.
+    pub all: bool,
+    /// Bytes of a cache line.
+    pub cache_line: u64,
+    /// Order.
+    pub sort: Sort,
+    /// Only futures whose name or file holds this text; with `*` it must cover the whole of it.
+    pub filter: Option<String>,
+}
+
+/// Makes the report.
+pub fn report<'a>(snapshot: &'a Snapshot, choice: &Choice) -> Report<'a> {
+    let entries = snapshot.futures(choice.all).map(|placed| entry(snapshot, placed, choice.cache_line));
+    let mut futures: Vec<FutureEntry<'_>> = entries.filter(|entry| choice.takes(entry)).collect();
+    // Stable: futures of equal worth stay sorted by size.
+    match choice.sort {
+        Sort::Size => {}
+        Sort::Padding => futures.sort_by_key(|entry| std::cmp::Reverse(entry.padding)),
+        Sort::Duplicated => futures.sort_by_key(|entry| std::cmp::Reverse(entry.duplicated)),
+    }
     Report {
         schema: SCHEMA,
         compiler: &snapshot.compiler,
         profile: &snapshot.profile,
         target: &snapshot.target,
-        futures: snapshot.futures(all).map(|placed| entry(snapshot, placed, cache_line)).collect(),
+        futures,
+    }
+}
+
+impl Choice {
+    fn takes(&self, entry: &FutureEntry<'_>) -> bool {
+        let Some(filter) = &self.filter else { return true };
+        let fits = |text: &str| match filter.contains('*') {
+            true => matches(filter, text),
+            false => text.contains(&**filter),
+        };
+        fits(entry.name) || entry.file.as_deref().is_some_and(fits)
     }
 }
 
@@ -173,6 +223,8 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: u64) -> Future
         align: future.align,
         cache_lines: future.cache_lines(cache_line),
         discriminant: future.discriminant,
+        padding: never_used(future),
+        duplicated: stored_twice(future).iter().map(|twice| twice.held.size).sum(),
         upvars: future
             .upvars
             .iter()
@@ -206,7 +258,9 @@ pub fn relative(root: &Path, file: &Path) -> String {
 ///   bytes  lines  where                kind         name
 ///    4099     65  src/lib.rs:12:5      async fn     large_future
 /// ```
-pub fn table(report: &Report<'_>) -> String {
+///
+/// Sorted by something else than size, that has a column too.
+pub fn table(report: &Report<'_>, sort: Sort) -> String {
     let place = |future: &FutureEntry<'_>| match (&future.file, future.line, future.column) {
         (Some(file), Some(line), Some(column)) => format!("{file}:{line}:{column}"),
         _ => format!("crate {}", future.krate),
@@ -217,7 +271,18 @@ pub fn table(report: &Report<'_>) -> String {
     if report.futures.is_empty() {
         return out;
     }
-    let _ = writeln!(out, "{:>8}  {:>6}  {:<width$}  {:<13}  name", "bytes", "lines", "where", "kind");
+    let more = match sort {
+        Sort::Size => None,
+        Sort::Padding => Some("padding"),
+        Sort::Duplicated => Some("stored twice"),
+    };
+    let more_width = more.map_or(0, |more| more.len() + 2);
+    let heading = more.unwrap_or_default();
+    let _ = writeln!(
+        out,
+        "{:>8}  {:>6}{heading:>more_width$}  {:<width$}  {:<13}  name",
+        "bytes", "lines", "where", "kind"
+    );
     for (future, place) in report.futures.iter().zip(&places) {
         let kind = match future.kind {
             FutureKind::AsyncFn => "async fn",
@@ -230,7 +295,13 @@ pub fn table(report: &Report<'_>) -> String {
             None => future.name.to_owned(),
         };
         let (size, lines) = (bytes::exact(future.size), bytes::exact(future.cache_lines));
-        let _ = writeln!(out, "{size:>8}  {lines:>6}  {place:<width$}  {kind:<13}  {name}");
+        let more = match sort {
+            Sort::Size => String::new(),
+            Sort::Padding => bytes::exact(future.padding),
+            Sort::Duplicated => bytes::exact(future.duplicated),
+        };
+        let _ =
+            writeln!(out, "{size:>8}  {lines:>6}{more:>more_width$}  {place:<width$}  {kind:<13}  {name}");
     }
     out
 }

@@ -23,6 +23,8 @@ pub struct Snapshot {
     pub debug_assertions: bool,
     /// `name version` of the packages in `Cargo.lock`, by crate name; only where there is one version.
     pub versions: HashMap<String, String>,
+    /// What the manifests allow.
+    pub budgets: super::budget::Budgets,
     /// By compiler run.
     units: BTreeMap<Arc<str>, Arc<Unit>>,
     /// Runs that would fail now.
@@ -45,6 +47,8 @@ struct Unit {
     dir: Arc<Path>,
     bodies: Vec<Arc<Body>>,
     futures: Vec<Arc<Future>>,
+    /// Identities of futures that tokio boxes if they are large.
+    boxed_when_large: HashSet<Arc<str>>,
     /// Texts as they were measured, by path as the compiler prints it.
     files: BTreeMap<Arc<str>, Outline>,
     /// Of the bodies, by definition path.
@@ -145,6 +149,7 @@ impl Snapshot {
             let source =
                 layout::Source { origin: text.origin, unit: text.unit, sizes: &sizes, bodies: &index };
             unit.futures = layout::futures(&source).into_iter().map(Arc::new).collect();
+            unit.boxed_when_large = layout::boxed_when_large(&source);
             units.insert(text.origin.into(), Arc::new(unit));
         }
         let mut snapshot = Snapshot {
@@ -154,6 +159,7 @@ impl Snapshot {
             target: self.target.clone(),
             debug_assertions: self.debug_assertions,
             versions: self.versions.clone(),
+            budgets: self.budgets.clone(),
             units,
             stale,
             ..Snapshot::default()
@@ -190,6 +196,11 @@ impl Snapshot {
     /// A future by its identity, see [`Future::id`].
     pub fn future(&self, id: &str) -> Option<&Placed> {
         self.by_id.get(id).map(|&index| &self.futures[index])
+    }
+
+    /// Does tokio box this future when it is spawned, if it is above tokio's threshold?
+    pub fn is_boxed_when_large(&self, id: &str) -> bool {
+        self.units.values().any(|unit| unit.boxed_when_large.contains(id))
     }
 
     /// The package (`tokio 1.52.0`) that a future of another crate is from, by the future's identity.
@@ -328,6 +339,7 @@ impl Unit {
             dir: text.dir.into(),
             bodies: bodies.into_iter().map(Arc::new).collect(),
             futures: Vec::new(),
+            boxed_when_large: HashSet::new(),
             files,
             places,
             skipped,

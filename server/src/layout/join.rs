@@ -33,6 +33,22 @@ pub fn futures(source: &Source<'_>) -> Vec<Future> {
     futures.filter(|future| seen.insert(future.id.clone())).collect()
 }
 
+/// The futures tokio boxes if they are large, by identity: those for whose boxed form there is a task too.
+/// (Both forms are compiled; which one runs is decided by size. A tokio without that rule has one form.) Of
+/// `block_on` there is no task: there, that the future is pinned in a box somewhere has to do.
+pub fn boxed_when_large(source: &Source<'_>) -> HashSet<Arc<str>> {
+    const TASK: &str = "tokio::runtime::task::core::Cell<std::pin::Pin<std::boxed::Box<";
+    const RUN: &str = "std::pin::Pin<std::boxed::Box<";
+    let names = Names { source, memo: Default::default() };
+    let boxed = source.sizes.types.iter().filter_map(|ty| {
+        let future = ty.name.strip_prefix(TASK).or_else(|| ty.name.strip_prefix(RUN))?;
+        let name = CoroutineName::parse(&future[..=names::closing(future)?])?;
+        let found = source.bodies.find(source.origin, name.path, Some(name.upvars));
+        Some(names.identity(&name, found.as_ref()))
+    });
+    boxed.collect()
+}
+
 struct Names<'a> {
     source: &'a Source<'a>,
     /// Readable names of coroutines by verbose path; one coroutine is mentioned by many types.

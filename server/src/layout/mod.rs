@@ -9,7 +9,7 @@ mod join;
 mod why;
 
 pub use body::{Body, BodyIndex, BodyState, Instance, Saved, Upvar as BodyUpvar};
-pub use join::{Source, futures};
+pub use join::{Source, boxed_when_large, futures};
 pub use why::{Origin, Why};
 
 use crate::dump::Span;

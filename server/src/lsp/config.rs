@@ -23,6 +23,8 @@ pub struct Config {
     pub build: BuildConfig,
     /// Inlay hints.
     pub hints: HintsConfig,
+    /// How large a future may be.
+    pub budget: BudgetConfig,
     /// The machine's cache lines.
     pub cache_line: CacheLineConfig,
 }
@@ -101,6 +103,33 @@ impl Default for HintsConfig {
     }
 }
 
+/// `futurelens.budget.*`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct BudgetConfig {
+    /// Bytes a future may take where `Cargo.toml` says nothing; none if not set.
+    pub bytes: Option<u64>,
+    /// Severity of all diagnostics: `hint`, `information`, `warning`, `error` or `off`.
+    pub severity: Severity,
+}
+
+/// How loud diagnostics are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Barely visible.
+    #[default]
+    Hint,
+    /// Listed.
+    Information,
+    /// Yellow.
+    Warning,
+    /// Red.
+    Error,
+    /// Not at all.
+    Off,
+}
+
 /// `futurelens.cacheLine.*`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
@@ -123,6 +152,7 @@ impl Default for Config {
             cargo: CargoConfig::default(),
             build: BuildConfig::default(),
             hints: HintsConfig::default(),
+            budget: BudgetConfig::default(),
             cache_line: CacheLineConfig::default(),
         }
     }

@@ -1,5 +1,7 @@
 //! The one place where our types become the protocol's; nothing else knows about UTF-16.
 
+use super::config::Severity;
+use crate::features::diagnostics::Diagnostic;
 use crate::features::hints::Hint;
 use crate::features::hover::Hover;
 use crate::source::{Encoding, Outline, Pos, TextRange, TextSize};
@@ -84,4 +86,36 @@ pub fn line_link(file: &Path, line: u32) -> Option<String> {
     uri.set_fragment(Some(&format!("L{line}")));
     // A bracket would end the markdown link.
     Some(uri.to_string().replace('(', "%28").replace(')', "%29"))
+}
+
+/// A diagnostic; nothing if they are switched off.
+pub fn diagnostic(
+    diagnostic: Diagnostic,
+    uri: &lsp::Url,
+    outline: &Outline,
+    encoding: Encoding,
+    severity: Severity,
+) -> Option<lsp::Diagnostic> {
+    let severity = match severity {
+        Severity::Hint => lsp::DiagnosticSeverity::HINT,
+        Severity::Information => lsp::DiagnosticSeverity::INFORMATION,
+        Severity::Warning => lsp::DiagnosticSeverity::WARNING,
+        Severity::Error => lsp::DiagnosticSeverity::ERROR,
+        Severity::Off => return None,
+    };
+    let related = diagnostic.related.into_iter().map(|(at, message)| lsp::DiagnosticRelatedInformation {
+        location: lsp::Location { uri: uri.clone(), range: range(outline, at, encoding) },
+        message,
+    });
+    let href = lsp::Url::parse(diagnostic.code.url()).ok();
+    Some(lsp::Diagnostic {
+        range: range(outline, diagnostic.range, encoding),
+        severity: Some(severity),
+        code: Some(lsp::NumberOrString::String(diagnostic.code.name().to_owned())),
+        code_description: href.map(|href| lsp::CodeDescription { href }),
+        source: Some("futurelens".to_owned()),
+        message: diagnostic.message,
+        related_information: Some(related.collect()),
+        ..lsp::Diagnostic::default()
+    })
 }

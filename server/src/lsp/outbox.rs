@@ -20,6 +20,8 @@ pub enum Out {
     Show(lsp::MessageType, String),
     /// A line in the log.
     Log(lsp::MessageType, String),
+    /// All diagnostics of a document, as of this version of it.
+    Diagnostics(lsp::Url, Vec<lsp::Diagnostic>, Option<i32>),
     /// Ask to be told about files.
     Watch(Vec<lsp::FileSystemWatcher>),
 }
@@ -57,6 +59,9 @@ async fn send(client: &Client, message: Out) {
         }
         Out::Show(level, text) => client.show_message(level, text).await,
         Out::Log(level, text) => client.log_message(level, text).await,
+        Out::Diagnostics(uri, diagnostics, version) => {
+            client.publish_diagnostics(uri, diagnostics, version).await;
+        }
         Out::Watch(watchers) => {
             let options = lsp::DidChangeWatchedFilesRegistrationOptions { watchers };
             let registration = lsp::Registration {

@@ -8,6 +8,7 @@ use super::convert;
 use super::outbox::Out;
 use crate::build::{BuildError, Cancel, Event, Project};
 use crate::engine::{self, Measurement};
+use crate::features::diagnostics;
 use crate::features::hints::{self, Hint};
 use crate::features::hover::{self, HoverSettings};
 use crate::features::snapshot::{FileView, Snapshot};
@@ -87,6 +88,10 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 struct Document {
     version: i32,
     outline: Outline,
+    /// The editor shows diagnostics of ours for it.
+    has_diagnostics: bool,
+    /// They may not be right any more.
+    unchecked: bool,
 }
 
 /// One cargo workspace.
@@ -180,6 +185,10 @@ impl Session {
     pub async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
         while let Some(message) = messages.recv().await {
             self.handle(message);
+            // In a burst of messages only the last state is worth a look.
+            if messages.is_empty() {
+                self.publish_diagnostics();
+            }
         }
         self.cancel_all();
     }
@@ -200,7 +209,9 @@ impl Session {
                 }
             }
             Message::Close(uri) => {
-                self.documents.remove(&uri);
+                if self.documents.remove(&uri).is_some_and(|document| document.has_diagnostics) {
+                    self.send(Out::Diagnostics(uri, Vec::new(), None));
+                }
             }
             Message::Configure(settings) => self.configure(&settings),
             Message::Folders(change) => self.change_folders(change),
@@ -554,7 +565,11 @@ impl Session {
                 let skipped = snapshot.skipped();
                 workspace.snapshot = Arc::new(snapshot);
                 let compiler = workspace.snapshot.compiler.clone();
+                let budget_errors = workspace.snapshot.budgets.errors.clone();
                 self.refresh();
+                for error in budget_errors {
+                    self.show_once(lsp::MessageType::WARNING, error);
+                }
                 match failure {
                     Some(message) => {
                         // The user sees the errors where rust-analyzer shows them.
@@ -589,7 +604,10 @@ impl Session {
         }
     }
 
-    fn refresh(&self) {
+    fn refresh(&mut self) {
+        for document in self.documents.values_mut() {
+            document.unchecked = true;
+        }
         if self.abilities.refresh {
             self.send(Out::RefreshHints);
         }
@@ -600,7 +618,9 @@ impl Session {
     fn open(&mut self, document: lsp::TextDocumentItem) {
         let uri = document.uri;
         let outline = Outline::new(document.text.into());
-        self.documents.insert(uri.clone(), Document { version: document.version, outline });
+        let version = document.version;
+        let document = Document { version, outline, has_diagnostics: false, unchecked: true };
+        self.documents.insert(uri.clone(), document);
         if let Some(file) = convert::path(&uri)
             && file.extension().is_some_and(|extension| extension == "rs")
         {
@@ -616,6 +636,7 @@ impl Session {
             source::apply_change(&mut text, range, &edit.text, self.abilities.encoding);
         }
         document.version = change.text_document.version;
+        document.unchecked = true;
         document.outline = Outline::new(text.into());
     }
 
@@ -665,6 +686,32 @@ impl Session {
         let at = convert::offset(outline, at, encoding);
         let hover = hover::hover(&workspace.snapshot, views, outline, at, &settings)?;
         Some(convert::hover(hover, outline, encoding, self.abilities.markdown_hover))
+    }
+
+    /// Tells the editor about the diagnostics of documents that were touched.
+    fn publish_diagnostics(&mut self) {
+        let unchecked = self.documents.iter().filter(|(_, document)| document.unchecked);
+        let unchecked: Vec<lsp::Url> = unchecked.map(|(uri, _)| uri.clone()).collect();
+        for uri in unchecked {
+            let found = self.diagnostics(&uri);
+            let Some(document) = self.documents.get_mut(&uri) else { continue };
+            document.unchecked = false;
+            let had = std::mem::replace(&mut document.has_diagnostics, !found.is_empty());
+            if had || !found.is_empty() {
+                let version = Some(document.version);
+                self.send(Out::Diagnostics(uri, found, version));
+            }
+        }
+    }
+
+    fn diagnostics(&self, uri: &lsp::Url) -> Vec<lsp::Diagnostic> {
+        let Some((document, workspace, views)) = self.measured(uri) else { return Vec::new() };
+        let (outline, encoding) = (&document.outline, self.abilities.encoding);
+        let budget = &self.config.budget;
+        diagnostics::diagnostics(&workspace.snapshot, views, outline, budget.bytes)
+            .into_iter()
+            .filter_map(|found| convert::diagnostic(found, uri, outline, encoding, budget.severity))
+            .collect()
     }
 
     fn tooltip(&self, workspace: &Workspace, hint: &Hint<'_>) -> String {

@@ -15,6 +15,7 @@ mod outline;
 mod place;
 mod position;
 mod relocate;
+mod spawns;
 mod tokens;
 mod trees;
 
@@ -25,3 +26,4 @@ pub use outline::{Outline, Site, SiteKind};
 pub use place::{Body, Place, PlacedKind, header_span, place};
 pub use position::{Encoding, Pos, PositionMap, apply_change};
 pub use relocate::{Match, relocate};
+pub use spawns::{Argument, Spawn, spawns};

@@ -1,0 +1,199 @@
+//! Diagnostics: what is worth a remark about a file's futures. One function each below.
+
+use super::breakdown::stored_twice;
+use super::bytes::{exact, short};
+use super::hints::{called, largest_things};
+use super::sites::{MeasuredSite, sites};
+use super::snapshot::{FileView, Snapshot};
+use crate::layout::{Future, HeldKind};
+use crate::render::short_type;
+use crate::source::{Argument, Outline, TextRange, spawns};
+use std::sync::Arc;
+
+/// A remark about a place in today's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Which remark.
+    pub code: Code,
+    /// Where, in today's text.
+    pub range: TextRange,
+    /// One sentence or two.
+    pub message: String,
+    /// What is to blame, in the same file.
+    pub related: Vec<(TextRange, String)>,
+}
+
+/// The remarks there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// The future is larger than its budget.
+    OverBudget,
+    /// An argument is stored twice.
+    StoredTwice,
+    /// tokio moves the future to the heap when it is spawned.
+    BoxedByTokio,
+}
+
+impl Code {
+    /// As shown beside the message.
+    pub fn name(self) -> &'static str {
+        match self {
+            Code::OverBudget => "over-budget",
+            Code::StoredTwice => "stored-twice",
+            Code::BoxedByTokio => "boxed-by-tokio",
+        }
+    }
+
+    /// A page that says more.
+    pub fn url(self) -> &'static str {
+        match self {
+            Code::OverBudget => "https://rust-lang.github.io/rust-clippy/master/index.html#large_futures",
+            Code::StoredTwice => "https://github.com/rust-lang/rust/issues/62958",
+            Code::BoxedByTokio => "https://github.com/tokio-rs/tokio/blob/master/tokio/src/runtime/mod.rs",
+        }
+    }
+}
+
+/// Arguments up to this many bytes may be stored twice without a word.
+pub const SMALL_ARGUMENT: u64 = 256;
+
+/// All remarks about a file. `budget` (bytes) holds where the manifests say nothing.
+pub fn diagnostics(
+    snapshot: &Snapshot,
+    views: &[FileView],
+    text: &Outline,
+    budget: Option<u64>,
+) -> Vec<Diagnostic> {
+    let sites = sites(views, text);
+    let mut found = Vec::new();
+    // A remark about a number that may be wrong by now would only confuse.
+    for site in sites.iter().filter(|site| !site.stale) {
+        found.extend(over_budget(snapshot, site, budget));
+        found.extend(arguments_stored_twice(site));
+    }
+    found.extend(boxed_by_tokio(snapshot, &sites, text));
+    found.sort_by_key(|diagnostic| diagnostic.range.start());
+    found
+}
+
+fn name_of(site: &MeasuredSite<'_>) -> TextRange {
+    site.site().name.unwrap_or(site.site().token)
+}
+
+/// ```text
+/// async fn large() { … }      `large` is 16.0 KiB, 12.0 KiB over its budget of 4.0 KiB
+///          ~~~~~
+/// ```
+fn over_budget(snapshot: &Snapshot, site: &MeasuredSite<'_>, default: Option<u64>) -> Option<Diagnostic> {
+    let future = site.outermost().next()?;
+    let budget = snapshot.budgets.of(future, default)?;
+    let over = future.size.checked_sub(budget).filter(|&over| over > 0)?;
+    let mut message = format!(
+        "the future of `{}` takes {} bytes, {} over its budget of {}",
+        future.name,
+        exact(future.size),
+        exact(over),
+        exact(budget)
+    );
+    if !future.arguments.is_empty() {
+        let arguments = future.arguments.iter();
+        let arguments: Vec<String> =
+            arguments.map(|(name, ty)| format!("{name} = {}", short_type(ty, 40))).collect();
+        message.push_str(&format!(" (with {})", arguments.join(", ")));
+    }
+    Some(Diagnostic {
+        code: Code::OverBudget,
+        range: name_of(site),
+        message,
+        related: culprits(site, future),
+    })
+}
+
+/// The declarations of the largest things held.
+fn culprits(site: &MeasuredSite<'_>, future: &Future) -> Vec<(TextRange, String)> {
+    let things = largest_things(future, 3).into_iter();
+    let worth = things.filter(|held| held.size * 10 >= future.size);
+    worth
+        .filter_map(|held| {
+            let range = site.range(held.declared.as_ref()?)?;
+            let what = match held.kind {
+                HeldKind::Awaitee => "this awaited future takes",
+                HeldKind::Temporary => "this temporary takes",
+                _ => return Some((range, format!("`{}` takes {}", called(held), short(held.size)))),
+            };
+            Some((range, format!("{what} {}", short(held.size))))
+        })
+        .collect()
+}
+
+/// ```text
+/// async fn f(x: [u8; 8192]) { g().await; drop(x) }    `x` is stored twice in the future
+///            ~
+/// ```
+fn arguments_stored_twice(site: &MeasuredSite<'_>) -> Vec<Diagnostic> {
+    let Some(future) = site.outermost().next() else { return Vec::new() };
+    let is_argument = |name: &str| future.upvars.iter().any(|upvar| *upvar.name == *name);
+    stored_twice(future)
+        .into_iter()
+        .filter(|twice| twice.held.size > SMALL_ARGUMENT && is_argument(&twice.copy_of))
+        .filter_map(|twice| {
+            let range = site.range(twice.held.declared.as_ref()?)?;
+            let message = format!(
+                "`{}` is stored twice in the future of `{}`: as the argument it came in and as the variable \
+                 used after an await, {} bytes each",
+                twice.copy_of,
+                future.name,
+                exact(twice.held.size)
+            );
+            Some(Diagnostic { code: Code::StoredTwice, range, message, related: Vec::new() })
+        })
+        .collect()
+}
+
+/// ```text
+/// tokio::spawn(async move { … })      this future takes 20.0 KiB: tokio will box it
+///        ~~~~~
+/// ```
+///
+/// tokio's own rule (`BOX_FUTURE_THRESHOLD` in `tokio/src/runtime/mod.rs`): above 16 KiB in builds without
+/// debug assertions, above 2 KiB with them. That this tokio has it, the compiler's output shows: it made
+/// the task type for the boxed future too.
+fn boxed_by_tokio(snapshot: &Snapshot, sites: &[MeasuredSite<'_>], text: &Outline) -> Vec<Diagnostic> {
+    let threshold = if snapshot.debug_assertions { 2_048 } else { 16_384 };
+    let large = |future: &&Arc<Future>| future.size > threshold && snapshot.is_boxed_when_large(&future.id);
+    let found = spawns(text.text()).into_iter().filter_map(|spawn| {
+        let future = match &spawn.argument {
+            Argument::Block(at) => {
+                let site = sites.iter().find(|site| site.site().token.start() == *at && !site.stale)?;
+                site.outermost().find(large)?.clone()
+            }
+            Argument::Call(name) => {
+                let mut named = snapshot
+                    .futures(false)
+                    .map(|placed| &placed.future)
+                    .filter(|future| future.name.rsplit("::").next() == Some(name));
+                // Of several fns of one name nobody knows which is meant.
+                let first = named.next()?;
+                let same = |other: &Arc<Future>| {
+                    other.body.as_ref().map(|b| &b.def_path) == first.body.as_ref().map(|b| &b.def_path)
+                };
+                if !named.all(same) {
+                    return None;
+                }
+                Some(first).filter(large)?.clone()
+            }
+        };
+        Some(Diagnostic {
+            code: Code::BoxedByTokio,
+            range: spawn.name,
+            message: format!(
+                "this future takes {} bytes: tokio boxes futures above {} bytes when they are spawned, after \
+                 they were moved over the stack",
+                exact(future.size),
+                exact(threshold)
+            ),
+            related: Vec::new(),
+        })
+    });
+    found.collect()
+}
