@@ -2,6 +2,9 @@
 //!
 //! `cargo bench -p futurelens-tests --bench readers` prints the throughput; the promise is 100 MB/s.
 
+// What criterion's macros make has no documentation.
+#![allow(missing_docs)]
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futurelens::build::Unit;
 use futurelens::dump::{CoroutineBody, TypeSizes};

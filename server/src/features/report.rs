@@ -237,8 +237,7 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: u64) -> Future
                 name: &state.name,
                 size: state.size,
                 padding: state.padding,
-                // Every suspended state has one; the others' is where the body ends.
-                awaiting: state.awaiting.as_ref().filter(|_| state.name.starts_with("Suspend")).map(position),
+                awaiting: state.awaiting.as_ref().map(position),
                 held: state.held.iter().map(held).collect(),
             })
             .collect(),

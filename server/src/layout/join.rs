@@ -224,7 +224,10 @@ impl Names<'_> {
             name: name.into(),
             size: variant.size,
             padding: variant.padding,
-            awaiting: state.and_then(|state| state.suspended_at.clone()),
+            // The other states are entered where the body ends: nobody waits there.
+            awaiting: state
+                .filter(|_| name.starts_with("Suspend"))
+                .and_then(|state| state.suspended_at.clone()),
             held,
         }
     }
