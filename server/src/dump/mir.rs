@@ -131,6 +131,8 @@ pub enum How {
     Reference,
     /// `&*x`: refers to what `x` refers to.
     Reborrow,
+    /// `(x, y)`, `Pair { left: x, .. }`, a closure that captures `x`.
+    Part,
 }
 
 impl<'a> Event<'a> {
@@ -309,9 +311,13 @@ impl<'a> Reader<'a> {
             [b'n', b'o', b'p'] => self.flow.events.push(event(Place::Local(0), Action::Marker)),
             [b'g', b'o', b't', b'o', ..] => self.targets(code),
             [b'd', b'r', b'o', b'p', b'(', ..] => {
-                let place = self.leading(&code["drop(".len()..]).map(|(_, place)| place);
-                if let Some(place) = place {
-                    self.flow.events.push(event(place, Action::Drop));
+                if let Some((pointers, place)) = self.leading(&code["drop(".len()..]) {
+                    let dropped = event(place, Action::Drop);
+                    // What a pointer points to is dropped when it is assigned to; a `Box`'s content also
+                    // at the end of the scope, which is named by its last character.
+                    let used = pointers > 0 && !dropped.span().is_some_and(SpanRef::is_end);
+                    let action = if used { Action::Use } else { Action::Drop };
+                    self.flow.events.push(Event { action, ..dropped });
                 }
                 self.targets(code);
             }
@@ -383,6 +389,9 @@ impl<'a> Reader<'a> {
                     self.takes.push((self.current, argument));
                 }
             }
+            if is_aggregate(right) {
+                self.parts(to, right);
+            }
             if let Place::Saved(_) = to {
                 self.flow.events.push(Event { place: to, action: Action::Overwrite, comment });
             }
@@ -391,6 +400,20 @@ impl<'a> Reader<'a> {
             self.targets(right);
         }
         true
+    }
+
+    /// The operands that a struct, tuple, array or closure is made of.
+    fn parts(&mut self, to: Place, right: &str) {
+        for keyword in ["move ", "copy "] {
+            for at in memmem::find_iter(right.as_bytes(), keyword) {
+                let operand = &right[at + keyword.len()..];
+                let from = match self.leading(operand) {
+                    Some((0, from)) => from,
+                    _ => continue,
+                };
+                self.flow.copies.push(Copied { to, from, how: How::Part });
+            }
+        }
     }
 
     /// What a right side takes its value from, if it is as simple as that.
@@ -503,6 +526,20 @@ impl<'a> Reader<'a> {
 }
 
 const SAVED: &[u8] = b"(_1 as variant#";
+
+/// Told apart from operators by what stands before the operands: `Pair { … }`, `Option::<T>::Some(…)`
+/// and not `Eq(…)`.
+fn is_aggregate(right: &str) -> bool {
+    match right.as_bytes() {
+        [b'(' | b'[' | b'{', ..] => true,
+        [first, ..] if right.starts_with("ConstValue(") || !first.is_ascii_alphabetic() => false,
+        _ if right.starts_with("move ") || right.starts_with("copy ") || right.starts_with("const ") => false,
+        _ => {
+            let name = right.split(['(', '{']).next().unwrap_or_default();
+            name.contains("::") || name.ends_with(' ')
+        }
+    }
+}
 
 /// A block that takes a resume argument takes part only in the suspension that this argument is of.
 fn takes_part(takes: &[(u32, u32)], block: u32, ended: &[u32]) -> bool {

@@ -55,6 +55,11 @@ impl<'a> SpanRef<'a> {
         })
     }
 
+    /// Is it one character long? That is how the compiler names the end of a scope: `}`, `;`, `)`.
+    pub fn is_end(self) -> bool {
+        self.start.line == self.end.line && self.end.col.saturating_sub(self.start.col) <= 1
+    }
+
     /// The owned form; `paths` keeps one copy of each path.
     pub fn to_span(self, paths: &mut HashSet<Arc<str>>) -> Span {
         let file = match paths.get(self.file) {

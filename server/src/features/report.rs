@@ -5,7 +5,7 @@ use super::budget::matches;
 use super::bytes;
 use super::snapshot::{Placed, Snapshot};
 use crate::dump::Span;
-use crate::layout::{FutureKind, Held, HeldKind};
+use crate::layout::{FutureKind, Held, HeldKind, Why};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -131,6 +131,76 @@ pub struct HeldEntry<'a> {
     /// The declaration's file if it is another one than the future's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// The variable its value was moved or copied from, if that is stored too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<&'a str>,
+    /// Absent where the dumps do not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<WhyEntry<'a>>,
+}
+
+/// Why a thing is held.
+#[derive(Debug, Default, Serialize)]
+pub struct WhyEntry<'a> {
+    /// `awaited`, `used-later`, `dropped`, `overwritten`, `borrowed`, `drop-flag`, `capture` or `temporary`.
+    pub reason: &'static str,
+    /// Where it is used, dropped or overwritten; where its scope ends if it is only `borrowed`; where the
+    /// expression that a `temporary` is part of begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// The file of `line` if it is another one than the future's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Only the next iteration of a loop uses it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub next_iteration: bool,
+    /// The reference to it that is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub through: Option<&'a str>,
+    /// The line of the borrow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub borrowed_line: Option<u32>,
+    /// The variable that a drop flag is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<&'a str>,
+    /// The variable that a capture is stored in again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stored_again_as: Option<&'a str>,
+    /// What happens to a temporary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub then: Option<Box<WhyEntry<'a>>>,
+}
+
+/// `path`: from a span to the file's path, if it is not the future's own file.
+fn why<'a>(why: &'a Why, path: &dyn Fn(&Span) -> Option<String>) -> WhyEntry<'a> {
+    let at = |reason, span: Option<&Span>| WhyEntry {
+        reason,
+        line: span.map(|span| span.start.line),
+        file: span.and_then(path),
+        ..WhyEntry::default()
+    };
+    match why {
+        Why::Awaited => at("awaited", None),
+        Why::UsedLater { at: span, next_iteration, through } => WhyEntry {
+            next_iteration: *next_iteration,
+            through: through.as_deref(),
+            ..at("used-later", Some(span))
+        },
+        Why::Dropped { at: span, overwritten: false } => at("dropped", span.as_ref()),
+        Why::Dropped { at: span, overwritten: true } => at("overwritten", span.as_ref()),
+        Why::Borrowed { at: borrowed, until } => WhyEntry {
+            borrowed_line: borrowed.as_ref().map(|span| span.start.line),
+            ..at("borrowed", until.as_ref())
+        },
+        Why::DropFlag { of, at: span } => WhyEntry { of: of.as_deref(), ..at("drop-flag", span.as_ref()) },
+        Why::Capture { stored_again_as } => {
+            WhyEntry { stored_again_as: stored_again_as.as_deref(), ..at("capture", None) }
+        }
+        Why::Temporary { of, then } => WhyEntry {
+            then: then.as_deref().map(|then| Box::new(self::why(then, path))),
+            ..at("temporary", of.as_ref())
+        },
+    }
 }
 
 /// What the report is sorted by, largest first.
@@ -194,7 +264,9 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: u64) -> Future
     let file = placed.location.as_ref().map(|location| path(&location.file));
     let held = |held: &'a Held| {
         let declared = held.declared.as_ref();
-        let in_file = declared.map(|span| path(&placed.dir.join(&*span.file)));
+        let elsewhere = |span: &Span| {
+            Some(path(&placed.dir.join(&*span.file))).filter(|path| Some(path) != file.as_ref())
+        };
         HeldEntry {
             name: &held.name,
             kind: held.kind,
@@ -202,7 +274,9 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: u64) -> Future
             size: held.size,
             offset: held.offset,
             line: declared.map(|span| span.start.line),
-            file: in_file.filter(|declared| Some(declared) != file.as_ref()),
+            file: declared.and_then(elsewhere),
+            copy_of: held.copy_of.as_deref(),
+            why: held.why.as_ref().map(|held| why(held, &elsewhere)),
         }
     };
     let position = |span: &Span| PositionEntry {

@@ -80,6 +80,11 @@ pub(super) struct Whys {
 
 /// Finds the reasons. `span` makes spans that outlive the dump.
 pub(super) fn whys<'a>(dump: &CoroutineBody<'a>, span: &mut dyn FnMut(SpanRef<'a>) -> Span) -> Whys {
+    let flow = &dump.flow;
+    if dump.saved.len().max(1) * (flow.copies.len() + flow.blocks.len()) > MOST_STEPS {
+        let states = dump.variants.iter().map(|variant| vec![None; variant.fields.len()]).collect();
+        return Whys { states, origins: vec![None; dump.saved.len()] };
+    }
     let origins: Vec<_> = (0..dump.saved.len() as u32).map(|saved| origin(dump, saved)).collect();
     let mut body = Analysis::new(dump);
     let states = dump
@@ -95,6 +100,9 @@ pub(super) fn whys<'a>(dump: &CoroutineBody<'a>, span: &mut dyn FnMut(SpanRef<'a
 
 /// More steps than this are not taken through one body; real ones need a hundredth.
 const MOST_STEPS: usize = 1 << 24;
+
+/// Of more loops in one body it is not told what is in their next iterations.
+const MOST_LOOPS: usize = 64;
 
 /// Deeper chains of temporaries are not followed.
 const DEEPEST: usize = 8;
@@ -119,17 +127,19 @@ struct Analysis<'d, 'a> {
     awaits: FxHashMap<u32, Await<'a>>,
     /// By suspending block: where the state resumes.
     resumes: FxHashMap<u32, u32>,
-    /// Edges that begin the next iteration of a loop of the user's.
-    back: FxHashSet<(u32, u32)>,
+    /// By edge that begins the next iteration of a loop of the user's: which loop.
+    back: FxHashMap<(u32, u32), usize>,
+    /// The blocks of each loop.
+    loops: Vec<FxHashSet<u32>>,
     /// Where stored locals are dropped or their storage ends.
     ends: FxHashSet<&'a str>,
     /// Which reference is to which stored local: (referred to, reference).
     references: Vec<(u32, u32)>,
     /// By stored local, the place where its storage ends; found out when first needed.
     storage: Option<Vec<Option<SpanRef<'a>>>>,
-    /// Predecessors of each block; found out when first needed.
-    before: Option<Vec<Vec<u32>>>,
-    /// Which walk has seen a block, twice for each: in this iteration and in a later one.
+    /// Predecessors of each block.
+    before: Vec<Vec<u32>>,
+    /// Which walk has seen a block: outside the next iteration of any loop, and inside that of each.
     seen: Vec<u32>,
     walks: u32,
     steps: usize,
@@ -151,12 +161,13 @@ impl<'d, 'a> Analysis<'d, 'a> {
             flow,
             awaits: FxHashMap::default(),
             resumes: FxHashMap::default(),
-            back: FxHashSet::default(),
+            back: FxHashMap::default(),
+            loops: Vec::new(),
             ends: FxHashSet::default(),
             references: references(flow),
             storage: None,
-            before: None,
-            seen: vec![0; flow.blocks.len() * 2],
+            before: vec![Vec::new(); flow.blocks.len()],
+            seen: Vec::new(),
             walks: 0,
             steps: 0,
         };
@@ -175,9 +186,15 @@ impl<'d, 'a> Analysis<'d, 'a> {
             body.awaits.entry(suspension.variant).or_insert(found);
             body.resumes.extend(suspension.resume.map(|resume| (suspension.block, resume)));
         }
-        body.back = body.back_edges();
+        for block in 0..flow.blocks.len() as u32 {
+            for next in body.successors(block) {
+                body.before[next as usize].push(block);
+            }
+        }
+        body.find_loops();
+        body.seen = vec![0; flow.blocks.len() * (body.loops.len() + 1)];
         let ends = flow.events.iter().filter(|event| matches!(event.action, Action::Drop | Action::Marker));
-        body.ends = ends.filter(|event| event.span().is_some_and(is_end)).map(Event::key).collect();
+        body.ends = ends.filter(|event| event.span().is_some_and(SpanRef::is_end)).map(Event::key).collect();
         body
     }
 
@@ -190,6 +207,23 @@ impl<'d, 'a> Analysis<'d, 'a> {
         let flow = self.flow;
         let next = flow.successors(block).iter().copied().chain(self.resumes.get(&block).copied());
         next.filter(|next| flow.blocks.get(*next as usize).is_some_and(|block| !block.cleanup))
+    }
+
+    /// A loop is what can get to an edge back to its first block without passing that block.
+    fn find_loops(&mut self) {
+        let mut back: Vec<(u32, u32)> = self.back_edges().into_iter().collect();
+        back.sort_by_key(|(from, to)| (*to, *from));
+        for edges in back.chunk_by(|a, b| a.1 == b.1).take(MOST_LOOPS) {
+            let mut blocks = FxHashSet::from_iter([edges[0].1]);
+            let mut open: Vec<u32> = edges.iter().map(|(from, _)| *from).collect();
+            while let Some(block) = open.pop() {
+                if blocks.insert(block) {
+                    open.extend(&self.before[block as usize]);
+                }
+            }
+            self.back.extend(edges.iter().map(|edge| (*edge, self.loops.len())));
+            self.loops.push(blocks);
+        }
     }
 
     /// Edges to a block that is still being visited in a depth-first walk.
@@ -286,7 +320,7 @@ impl<'d, 'a> Analysis<'d, 'a> {
             let direct = met.uses[iteration].iter().map(|event| (*event, None));
             let through = through[iteration].iter().map(|(event, reference)| (*event, Some(*reference)));
             for candidates in [direct.collect::<Vec<_>>(), through.collect()] {
-                if let Some((at, reference)) = first(&candidates, found.at) {
+                if let Some((at, reference)) = self.first(&candidates, found.at) {
                     let name = |saved: u32| self.dump.saved.get(saved as usize)?.names.first();
                     return Some(Why::UsedLater {
                         at: span(at),
@@ -304,8 +338,11 @@ impl<'d, 'a> Analysis<'d, 'a> {
         });
         if let Some(drops) = drops {
             let drops: Vec<_> = drops.into_iter().map(|event| (event, ())).collect();
-            let at = first(&drops, found.at).map(|(at, ())| at);
-            return Some(Why::Dropped { at: at.map(span), overwritten: at.is_some_and(|at| !is_end(at)) });
+            let (at, overwritten) = match self.first(&drops, found.at) {
+                Some((at, ())) => (Some(at), self.is_overwritten(saved, at)),
+                None => (None, false),
+            };
+            return Some(Why::Dropped { at: at.map(span), overwritten });
         }
         let borrows = self.borrows_before(saved, found.block);
         if borrows.is_empty() {
@@ -322,9 +359,10 @@ impl<'d, 'a> Analysis<'d, 'a> {
     fn walk(&mut self, saved: u32, from: u32) -> Met<'a> {
         let mut met = Met::default();
         self.walks += 1;
-        let mut open = std::collections::VecDeque::from([(from, false)]);
-        while let Some((block, later)) = open.pop_front() {
-            let index = block as usize * 2 + usize::from(later);
+        // The loop in whose next iteration the block is reached.
+        let mut open = std::collections::VecDeque::from([(from, None::<usize>)]);
+        while let Some((block, iteration)) = open.pop_front() {
+            let index = block as usize * (self.loops.len() + 1) + iteration.map_or(0, |index| index + 1);
             match self.seen.get_mut(index) {
                 Some(seen) if *seen != self.walks => *seen = self.walks,
                 _ => continue,
@@ -336,14 +374,16 @@ impl<'d, 'a> Analysis<'d, 'a> {
                 return Met::default();
             }
             let mut own = events.iter().filter(|event| event.place == Place::Saved(saved));
+            let later = usize::from(iteration.is_some());
             match own.find(|event| !matches!(event.action, Action::Mention | Action::Marker)) {
                 Some(Event { action: Action::Overwrite, .. }) => continue,
-                Some(event) if self.is_drop(event) => met.drops[usize::from(later)].push(*event),
-                Some(event) => met.uses[usize::from(later)].push(*event),
-                None => {
-                    let next = self.successors(block);
-                    open.extend(next.map(|next| (next, later || self.back.contains(&(block, next)))));
-                }
+                Some(event) if self.is_drop(event) => met.drops[later].push(*event),
+                Some(event) => met.uses[later].push(*event),
+                None => open.extend(self.successors(block).map(|next| {
+                    // What comes behind a loop is no iteration of it, however often it went round.
+                    let still = iteration.filter(|index| self.loops[*index].contains(&next));
+                    (next, still.or_else(|| self.back.get(&(block, next)).copied()))
+                })),
             }
         }
         met
@@ -364,6 +404,25 @@ impl<'d, 'a> Analysis<'d, 'a> {
             }
             _ => false,
         }
+    }
+
+    /// Is the drop at `at` followed at once by a new value, with no storage marker in between?
+    fn is_overwritten(&self, saved: u32, at: SpanRef<'a>) -> bool {
+        let place = Place::Saved(saved);
+        // Only names are that short.
+        !at.is_end()
+            || (0..self.flow.blocks.len() as u32).any(|block| {
+                let last = self.flow.events_of(block).last();
+                let dropped = last.is_some_and(|event| {
+                    (event.place, event.action, event.span()) == (place, Action::Drop, Some(at))
+                });
+                let next = |block: &u32| {
+                    let mut events = self.flow.events_of(*block).iter();
+                    events.find(|event| event.place == place || event.action == Action::Marker)
+                };
+                let mut next = self.flow.successors(block).iter().filter_map(next);
+                dropped && next.any(|event| event.action == Action::Overwrite)
+            })
     }
 
     /// Held references to a local.
@@ -411,16 +470,21 @@ impl<'d, 'a> Analysis<'d, 'a> {
             }
             self.flow.successors(block).iter().find_map(|next| {
                 let events = self.flow.events_of(*next);
-                let dropped = events.iter().find(|event| event.action == Action::Drop)?;
-                // Anything before it would be a way around it.
-                let other = events
-                    .iter()
-                    .any(|event| !matches!(event.action, Action::Drop | Action::Marker | Action::Overwrite));
-                (!other).then(|| self.name(dropped.place)).flatten()
+                // A `match` on what is left of an enum may stand before the drop itself.
+                let ends = |event: &&Event<'_>| {
+                    matches!(event.action, Action::Drop)
+                        || event.action == Action::Discriminant && self.ends.contains(event.key())
+                };
+                let dropped = events.iter().find(ends)?;
+                // Anything else would be a way around it.
+                let known = |event: &Event<'_>| {
+                    matches!(event.action, Action::Marker | Action::Overwrite) || ends(&event)
+                };
+                events.iter().all(known).then(|| self.name(dropped.place)).flatten()
             })
         });
         let met: Vec<_> = met.into_iter().map(|event| (event, ())).collect();
-        let at = first(&met, found.at).map(|(at, ())| span(at));
+        let at = self.first(&met, found.at).map(|(at, ())| span(at));
         (of.is_some() || at.is_some()).then_some(Why::DropFlag { of, at })
     }
 
@@ -434,23 +498,14 @@ impl<'d, 'a> Analysis<'d, 'a> {
         name.map(Into::into)
     }
 
-    /// Borrows of a local from its last assignment to the suspension.
+    /// Borrows of a local before the suspension. To the compiler a new value does not end them, only the
+    /// end of the storage does; those of the present value are the better answer, if there are any.
     fn borrows_before(&mut self, saved: u32, block: u32) -> Vec<Event<'a>> {
-        if self.before.is_none() {
-            let mut before = vec![Vec::new(); self.flow.blocks.len()];
-            for block in 0..self.flow.blocks.len() as u32 {
-                for next in self.successors(block) {
-                    before[next as usize].push(block);
-                }
-            }
-            self.before = Some(before);
-        }
-        let before = self.before.as_deref().unwrap_or_default();
         self.walks += 1;
-        let mut borrows = Vec::new();
-        let mut open = vec![block];
-        while let Some(block) = open.pop() {
-            match self.seen.get_mut(block as usize * 2) {
+        let [mut present, mut past] = [Vec::new(), Vec::new()];
+        let mut open = vec![(block, false)];
+        while let Some((block, mut overwritten)) = open.pop() {
+            match self.seen.get_mut(block as usize * (self.loops.len() + 1)) {
                 Some(seen) if *seen != self.walks => *seen = self.walks,
                 _ => continue,
             }
@@ -459,22 +514,17 @@ impl<'d, 'a> Analysis<'d, 'a> {
             if self.steps > MOST_STEPS {
                 return Vec::new();
             }
-            let mut assigned = false;
             for event in events.iter().rev().filter(|event| event.place == Place::Saved(saved)) {
                 match event.action {
-                    Action::Borrow => borrows.push(*event),
-                    Action::Overwrite => {
-                        assigned = true;
-                        break;
-                    }
+                    Action::Borrow if overwritten => past.push(*event),
+                    Action::Borrow => present.push(*event),
+                    Action::Overwrite => overwritten = true,
                     _ => {}
                 }
             }
-            if !assigned {
-                open.extend(&before[block as usize]);
-            }
+            open.extend(self.before[block as usize].iter().map(|before| (*before, overwritten)));
         }
-        borrows
+        if present.is_empty() { past } else { present }
     }
 
     /// The end of a local's scope, behind the await.
@@ -483,7 +533,8 @@ impl<'d, 'a> Analysis<'d, 'a> {
             self.storage = Some(self.storage_ends());
         }
         let end = *self.storage.as_ref()?.get(saved as usize)?;
-        end.filter(|end| at.is_none_or(|at| end.file == at.file && end.start >= at.start))
+        // Attributes put scopes around the body that end in the attribute.
+        end.filter(|end| at.is_none_or(|at| end.file != at.file || end.start >= at.start))
     }
 
     /// The markers of stored locals do not say whose they are. One that begins storage stands where the
@@ -501,7 +552,10 @@ impl<'d, 'a> Analysis<'d, 'a> {
         let mut ends = vec![End::Unknown; count];
         let mut by_declaration: FxHashMap<SpanRef<'a>, Vec<u32>> = FxHashMap::default();
         for (index, saved) in self.dump.saved.iter().enumerate() {
-            if let Some(span) = saved.span {
+            // Drop flags have no storage markers; they stand where what they are for is dropped.
+            if let Some(span) = saved.span
+                && !saved.drop_flag
+            {
                 by_declaration.entry(span).or_default().push(index as u32);
             }
         }
@@ -590,37 +644,37 @@ impl<'d, 'a> Analysis<'d, 'a> {
     /// The expression that a nameless value is part of.
     fn around(&self, saved: u32, found: Await<'a>) -> Option<SpanRef<'a>> {
         let own = self.dump.saved.get(saved as usize)?.span;
-        let Some(at) = found.at else { return own };
+        let (Some(at), Some(body)) = (found.at, self.dump.span) else { return own };
         // A value that a macro of another crate made: where the user's code touches it.
-        let own = own.filter(|own| own.file == at.file).or_else(|| {
+        let own = own.filter(|own| own.file == body.file).or_else(|| {
             let events = self.flow.events.iter().filter(|event| event.place == Place::Saved(saved));
-            events.filter_map(Event::span).find(|span| span.file == at.file && !is_end(*span)).or(own)
+            events.filter_map(Event::span).find(|span| span.file == body.file && !span.is_end()).or(own)
         })?;
-        if own.file != at.file || contains(own, at) {
-            return Some(own);
-        }
         let events = self.flow.events.iter().filter_map(Event::span);
         let known = events.chain(found.expression).chain(self.dump.saved.iter().filter_map(|s| s.span));
-        let around = known.filter(|span| *span != own && contains(*span, own) && contains(*span, at));
-        Some(around.min_by_key(|span| (span.end.line - span.start.line, span.end, span.start)).unwrap_or(own))
+        let around = known.filter(|span| {
+            *span != own && contains(*span, own) && contains(*span, at) && !contains(*span, body)
+        });
+        Some(
+            around
+                .min_by_key(|span| (span.end.line.abs_diff(span.start.line), span.end, span.start))
+                .unwrap_or(own),
+        )
     }
-}
 
-/// Of the events that come first on their paths, the one to name: the first behind the await in the text,
-/// or if none is (macros), the one met first.
-fn first<'a, T: Copy>(events: &[(Event<'a>, T)], at: Option<SpanRef<'a>>) -> Option<(SpanRef<'a>, T)> {
-    let spans = || events.iter().filter_map(|(event, with)| Some((event.span()?, *with)));
-    let behind = at.and_then(|at| {
-        let behind = spans().filter(|(span, _)| span.file == at.file && span.start >= at.start);
-        behind.min_by_key(|(span, _)| span.start)
-    });
-    let same_file = || at.and_then(|at| spans().find(|(span, _)| span.file == at.file));
-    behind.or_else(same_file).or_else(|| spans().next())
-}
-
-/// Ends of scopes are named by their last character.
-fn is_end(span: SpanRef<'_>) -> bool {
-    span.start.line == span.end.line && span.end.col.saturating_sub(span.start.col) <= 1
+    /// Of the events that come first on their paths, the one to name: the first behind the await in the
+    /// text, or if none is (macros), the one met first in the body's own file.
+    fn first<T: Copy>(&self, events: &[(Event<'a>, T)], at: Option<SpanRef<'a>>) -> Option<(SpanRef<'a>, T)> {
+        let home = self.dump.span.map(|span| span.file);
+        let spans = || events.iter().filter_map(|(event, with)| Some((event.span()?, *with)));
+        let at = at.filter(|at| home == Some(at.file));
+        let behind = at.and_then(|at| {
+            let behind = spans().filter(|(span, _)| span.file == at.file && span.start >= at.start);
+            behind.min_by_key(|(span, _)| span.start)
+        });
+        let at_home = || spans().find(|(span, _)| Some(span.file) == home);
+        behind.or_else(at_home).or_else(|| spans().next())
+    }
 }
 
 fn contains(outer: SpanRef<'_>, inner: SpanRef<'_>) -> bool {
@@ -646,13 +700,13 @@ fn references(flow: &Flow<'_>) -> Vec<(u32, u32)> {
         let mut open = vec![(*copied, 0)];
         while let Some((copied, depth)) = open.pop() {
             match (copied.how, copied.from) {
-                (How::Reference, Place::Saved(referred)) if referred != reference => {
-                    if !found.contains(&(referred, reference)) {
-                        found.push((referred, reference));
-                    }
+                (How::Reference, Place::Saved(referred))
+                    if referred != reference && !found.contains(&(referred, reference)) =>
+                {
+                    found.push((referred, reference));
                 }
                 (How::Reference, _) => {}
-                (How::Value | How::Reborrow, from) if depth < DEEPEST => {
+                (How::Value | How::Reborrow | How::Part, from) if depth < DEEPEST => {
                     let made = by_target.get(&from).into_iter().flatten();
                     open.extend(made.map(|made| (*made, depth + 1)));
                 }
@@ -691,4 +745,171 @@ fn origin(dump: &CoroutineBody<'_>, saved: u32) -> Option<Origin> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// `loop { look(&x); tick().await }` and, behind it, the drop of `g`; shortened.
+    const BODY: &str = r#"// MIR for `f::{closure#0}` 0 coroutine_post-transform
+/* coroutine_layout = CoroutineLayout {
+    field_tys: {
+        _s0: CoroutineSavedTy {
+            source_info: SourceInfo {
+                span: src/m.rs:2:9: 2:10 (#0),
+            },
+        },
+        _s1: CoroutineSavedTy {
+            source_info: SourceInfo {
+                span: src/m.rs:3:9: 3:10 (#0),
+            },
+        },
+        _s2: CoroutineSavedTy {
+            source_info: SourceInfo {
+                span: src/m.rs:6:9: 6:21 (#3),
+            },
+        },
+    },
+    variant_fields: {
+        Unresumed(0): [],
+        Returned (1): [],
+        Panicked (2): [],
+        Suspend0 (3): [_s0, _s1, _s2],
+    },
+    storage_conflicts: BitMatrix(3x3) {
+    },
+} */
+
+fn f::{closure#0}(_1: {static f::{closure#0} upvar_tys=(m::P,) resume_ty=std::future::ResumeTy yield_ty=() return_ty=()}, _2: &'{erased} mut std::task::Context<'{erased}>) -> std::task::Poll<()> {
+    debug x => (_1.0: m::P);             // in scope 0 at src/m.rs:1:12: 1:13
+    let mut _0: std::task::Poll<()>;     // return place in scope 0 at src/m.rs:1:20: 9:2
+    scope 1 {
+        debug x => ((_1 as variant#3).0: m::P); // in scope 1 at src/m.rs:2:9: 2:10
+        scope 2 {
+            debug g => ((_1 as variant#3).1: m::G); // in scope 2 at src/m.rs:3:9: 3:10
+            scope 3 {
+                debug __awaitee => ((_1 as variant#3).2: m::T); // in scope 3 at src/m.rs:6:9: 6:21
+            }
+        }
+    }
+
+    bb0: {
+        nop;                             // bb0[0]: scope 0 at src/m.rs:2:9: 2:10
+        ((_1 as variant#3).0: m::P) = move (_1.0: m::P); // bb0[1]: scope 0 at src/m.rs:2:9: 2:10
+        nop;                             // bb0[2]: scope 1 at src/m.rs:3:9: 3:10
+        ((_1 as variant#3).1: m::G) = ConstValue(ZeroSized: fn() -> m::G {m::guard})() -> [return: bb1, unwind: bb7]; // bb0[3]: scope 1 at src/m.rs:3:13: 3:20
+    }
+
+    bb1: {
+        _5 = &'{erased} ((_1 as variant#3).0: m::P); // bb1[0]: scope 2 at src/m.rs:5:14: 5:16
+        _6 = ConstValue(ZeroSized: fn() {m::look})(move _5) -> [return: bb2, unwind: bb7]; // bb1[1]: scope 2 at src/m.rs:5:9: 5:17
+                                         // mir::ConstOperand
+    }
+
+    bb2: {
+        ((_1 as variant#3).2: m::T) = move _7; // bb2[0]: scope 2 at src/m.rs:6:9: 6:21
+        goto -> bb3;                     // bb2[1]: scope 3 at src/m.rs:6:16: 6:21
+    }
+
+    bb3: {
+        _8 = discriminant(_9);           // bb3[0]: scope 3 at src/m.rs:6:16: 6:21
+        switchInt(move _8) -> [0: bb6, 1: bb4, otherwise: bb8]; // bb3[1]: scope 3 at src/m.rs:6:16: 6:21
+    }
+
+    bb4: {
+        StorageDead(_10);                // bb4[0]: scope 3 at src/m.rs:6:16: 6:21
+        discriminant(_1) = 3;            // bb4[1]: scope 3 at src/m.rs:6:16: 6:21
+        return;                          // bb4[2]: scope 3 at src/m.rs:6:16: 6:21
+    }
+
+    bb5: {
+        _2 = move _10;                   // bb5[0]: scope 3 at src/m.rs:6:16: 6:21
+        goto -> bb3;                     // bb5[1]: scope 3 at src/m.rs:6:16: 6:21
+    }
+
+    bb6: {
+        switchInt(move _11) -> [0: bb1, otherwise: bb9]; // bb6[0]: scope 2 at src/m.rs:7:5: 7:6
+    }
+
+    bb7 (cleanup): {
+        drop(((_1 as variant#3).1: m::G)) -> [return: bb8, unwind terminate(cleanup)]; // bb7[0]: scope 1 at src/m.rs:9:1: 9:2
+    }
+
+    bb8: {
+        unreachable;                     // bb8[0]: scope 0 at no-location
+    }
+
+    bb9: {
+        drop(((_1 as variant#3).1: m::G)) -> [return: bb10, unwind: bb7]; // bb9[0]: scope 1 at src/m.rs:9:1: 9:2
+    }
+
+    bb10: {
+        nop;                             // bb10[0]: scope 1 at src/m.rs:9:1: 9:2
+        nop;                             // bb10[1]: scope 0 at src/m.rs:9:1: 9:2
+        return;                          // bb10[2]: scope 0 at src/m.rs:9:2: 9:2
+    }
+}
+"#;
+
+    fn found(text: &str) -> Option<Whys> {
+        let dump = CoroutineBody::parse(text)?;
+        let mut paths = Default::default();
+        Some(whys(&dump, &mut |span| span.to_span(&mut paths)))
+    }
+
+    fn at(text: &str) -> Span {
+        SpanRef::parse(text).unwrap().to_span(&mut Default::default())
+    }
+
+    #[test]
+    fn looks_behind_the_resumption_for_uses_and_drops() {
+        assert_eq!(CoroutineBody::parse(BODY).unwrap().skipped, 0);
+        let whys = found(BODY).unwrap();
+        let expected = [
+            Why::UsedLater { at: at("src/m.rs:5:14: 5:16"), next_iteration: true, through: None },
+            Why::Dropped { at: Some(at("src/m.rs:9:1: 9:2")), overwritten: false },
+            Why::Awaited,
+        ];
+        assert_eq!(whys.states[3], expected.map(Some));
+        assert_eq!(whys.origins, [Some(Origin::Upvar(0)), None, None]);
+    }
+
+    #[test]
+    fn looks_before_the_suspension_for_borrows_if_the_loop_ends() {
+        let once = BODY.replace("[0: bb1, otherwise: bb9]", "[0: bb9, otherwise: bb9]");
+        let whys = found(&once).unwrap();
+        let expected =
+            Why::Borrowed { at: Some(at("src/m.rs:5:14: 5:16")), until: Some(at("src/m.rs:9:1: 9:2")) };
+        assert_eq!(whys.states[3][0], Some(expected));
+    }
+
+    #[test]
+    fn says_nothing_if_it_does_not_know_where_the_state_resumes() {
+        let unknown = BODY.replace("_2 = move _10", "_2 = move _12").replace("_5 = &", "_5 = copy ");
+        assert_eq!(found(&unknown).unwrap().states[3][..2], [None, None]);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(cut in 0..BODY.len(), to in 0..BODY.len(), junk in "[(){}<>:;,#_s1=.> a-z0-9]{0,20}") {
+            prop_assume!(BODY.is_char_boundary(cut) && BODY.is_char_boundary(to));
+            let (cut, to) = (cut.min(to), cut.max(to));
+            found(&format!("{}{junk}{}", &BODY[..cut], &BODY[to..]));
+        }
+
+        /// Any block may go on to any other.
+        #[test]
+        fn never_panics_on_any_control_flow(targets in proptest::collection::vec(0u32..12, 12)) {
+            let mut targets = targets.into_iter().cycle();
+            let pieces: Vec<&str> = BODY.split(": bb").collect();
+            let mut text = pieces[0].to_owned();
+            for piece in &pieces[1..] {
+                let rest = piece.trim_start_matches(|c: char| c.is_ascii_digit());
+                text += &format!(": bb{}{rest}", targets.next().unwrap_or(0));
+            }
+            found(&text);
+        }
+    }
 }
