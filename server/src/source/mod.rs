@@ -10,6 +10,7 @@
 
 mod attributes;
 mod carry;
+mod drafts;
 mod nesting;
 mod outline;
 mod place;
@@ -22,7 +23,8 @@ mod trees;
 pub use ra_ap_syntax::{TextRange, TextSize};
 
 pub use carry::carry;
-pub use outline::{Outline, Site, SiteKind};
+pub use drafts::SiteKind;
+pub use outline::{Outline, Site};
 pub use place::{Body, Place, PlacedKind, header_span, place};
 pub use position::{Encoding, Pos, PositionMap, apply_change};
 pub use relocate::{Match, relocate};

@@ -9,28 +9,12 @@ use ra_ap_syntax::{
 };
 
 use super::attributes::{self, Attribute};
+use super::drafts::{Context, Definition, Draft, Drafts, FnItem, SiteKind, join};
 use super::nesting;
 use super::position::PositionMap;
 use super::tokens::{Token, Tokens};
 use super::trees;
 use crate::dump::{LineCol, Span};
-
-/// What stands at a [`Site`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum SiteKind {
-    /// An `async fn` with a body.
-    AsyncFn,
-    /// An `async` or `async move` block.
-    AsyncBlock,
-    /// An `async |..|` closure.
-    AsyncClosure,
-    /// A `gen` or `async gen` block, closure or fn.
-    Gen,
-    /// A macro call, whether or not it makes a future.
-    MacroCall,
-    /// An attribute that may be a macro, on an item that is not itself an `async fn`.
-    AttrFn,
-}
 
 /// A place where a future can be. All ranges are byte ranges of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,25 +56,6 @@ pub(super) struct Extra {
     pub(super) attributes: Vec<TextRange>,
     /// The last token, or group in brackets, of such a fn's body.
     pub(super) last: Option<TextRange>,
-}
-
-/// A fn with a body, `async` or not.
-#[derive(Clone, Debug)]
-pub(super) struct FnItem {
-    pub(super) name: String,
-    pub(super) path: Arc<str>,
-    /// Without attributes.
-    pub(super) range: TextRange,
-    pub(super) body: TextRange,
-    pub(super) body_hash: u64,
-    pub(super) definition: Option<u32>,
-}
-
-/// A `macro_rules!` or `macro` item.
-#[derive(Clone, Debug)]
-pub(super) struct Definition {
-    pub(super) name: String,
-    pub(super) range: TextRange,
 }
 
 /// A text and the places in it where a future can be. A clone shares everything.
@@ -178,99 +143,6 @@ impl Outline {
 
     pub(super) fn closures(&self) -> &[TextRange] {
         &self.found.closures
-    }
-}
-
-/// Where the walk is.
-#[derive(Clone, Debug)]
-pub(super) struct Context {
-    pub(super) path: Arc<str>,
-    /// Enclosing closures and async bodies since the last item.
-    pub(super) depth: u32,
-    pub(super) definition: Option<u32>,
-    /// The enclosing impl or trait is `#[async_trait]`.
-    pub(super) async_trait: bool,
-}
-
-impl Context {
-    /// Inside an item.
-    pub(super) fn within(&self, keyword: &str, name: &str) -> Context {
-        let separator = if self.path.is_empty() { "" } else { "::" };
-        Context {
-            path: format!("{}{separator}{keyword} {name}", self.path).into(),
-            depth: 0,
-            definition: self.definition,
-            async_trait: false,
-        }
-    }
-
-    /// Inside closures or async bodies.
-    pub(super) fn deeper(&self, by: u32) -> Context {
-        Context { depth: self.depth + by, ..self.clone() }
-    }
-}
-
-/// A site before its tokens can be hashed.
-pub(super) struct Draft {
-    pub(super) kind: SiteKind,
-    pub(super) token: TextRange,
-    pub(super) hint: TextSize,
-    pub(super) name: Option<TextRange>,
-    pub(super) range: TextRange,
-    pub(super) body: TextRange,
-    pub(super) path: Arc<str>,
-    pub(super) depth: u32,
-    pub(super) definition: Option<u32>,
-    pub(super) attributes: Vec<Attribute>,
-    pub(super) async_trait: bool,
-}
-
-impl Draft {
-    /// An async block that is nothing but `token`, to be filled in.
-    pub(super) fn at(token: TextRange, inside: &Context) -> Draft {
-        Draft {
-            kind: SiteKind::AsyncBlock,
-            token,
-            hint: token.end(),
-            name: None,
-            range: token,
-            body: token,
-            path: inside.path.clone(),
-            depth: inside.depth,
-            definition: inside.definition,
-            attributes: Vec::new(),
-            async_trait: false,
-        }
-    }
-
-    pub(super) fn macro_call(path: TextRange, arguments: TextRange, context: &Context) -> Draft {
-        Draft {
-            kind: SiteKind::MacroCall,
-            range: path.cover(arguments),
-            body: arguments,
-            ..Draft::at(path, context)
-        }
-    }
-}
-
-/// What the walk has found so far.
-#[derive(Default)]
-pub(super) struct Drafts {
-    drafts: Vec<Draft>,
-    pub(super) fns: Vec<FnItem>,
-    definitions: Vec<Definition>,
-    uses: Vec<TextRange>,
-    closures: Vec<TextRange>,
-}
-
-impl Drafts {
-    pub(super) fn add(&mut self, draft: Draft) {
-        self.drafts.push(draft);
-    }
-
-    pub(super) fn define(&mut self, definition: Definition) -> u32 {
-        self.definitions.push(definition);
-        self.definitions.len() as u32 - 1
     }
 }
 
@@ -608,22 +480,6 @@ impl Walk<'_> {
             (tokens.index(range.start())..tokens.index(range.end())).map(|i| tokens.word(i)).collect();
         join(&words)
     }
-}
-
-/// Words as they would be written: a space only between two that would run into one.
-pub(super) fn join(words: &[&str]) -> String {
-    let mut text = String::new();
-    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '\'';
-    for word in words {
-        if text.ends_with(is_word) && word.starts_with(is_word) || matches!(*word, "+" | "=") {
-            text.push(' ');
-        }
-        text.push_str(word);
-        if matches!(*word, "," | "+" | "=" | ";") {
-            text.push(' ');
-        }
-    }
-    text
 }
 
 /// Hashes and sorts.

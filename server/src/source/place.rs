@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use ra_ap_syntax::TextRange;
 
-use super::outline::{FnItem, Outline, Site, SiteKind};
+use super::drafts::{FnItem, SiteKind};
+use super::outline::{Outline, Site};
 use crate::dump::Span;
 
 /// What the compiler said about one coroutine's body.

@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::outline::{FnItem, Outline, SiteKind};
+use super::drafts::{FnItem, SiteKind};
+use super::outline::Outline;
 
 /// Where a measured site is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 use ra_ap_syntax::{TextRange, TextSize};
 
 use super::attributes;
-use super::outline::{Context, Definition, Draft, Drafts, SiteKind, join};
+use super::drafts::{Context, Definition, Draft, Drafts, FnItem, SiteKind, join};
 use super::tokens::Tokens;
 
 /// Finds the sites in the tokens from `first` to (not including) `end`.
@@ -208,8 +208,8 @@ impl Fun<'_> {
         tokens.range(self.open.saturating_sub(1)).end()
     }
 
-    fn item(&self, tokens: &Tokens<'_>, inside: &Context) -> super::outline::FnItem {
-        super::outline::FnItem {
+    fn item(&self, tokens: &Tokens<'_>, inside: &Context) -> FnItem {
+        FnItem {
             name: self.name.to_owned(),
             path: inside.path.clone(),
             range: tokens.cover(self.open, self.last),
