@@ -329,7 +329,8 @@ impl Project {
         let (mut units, mut errors) = (Vec::new(), String::new());
         let said = std::thread::scope(|scope| {
             let messages = scope.spawn(|| {
-                for message in Message::parse_stream(BufReader::new(stdout?)).flatten() {
+                // A pipe that fails once fails for good.
+                for message in Message::parse_stream(BufReader::new(stdout?)).map_while(Result::ok) {
                     match message {
                         Message::CompilerArtifact(artifact) => units.extend(self.unit(&artifact)),
                         Message::CompilerMessage(message)

@@ -87,6 +87,8 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 struct Document {
     version: i32,
+    /// Without symbolic links, as cargo and the compiler see it.
+    file: Option<PathBuf>,
     outline: Outline,
     /// The editor shows diagnostics of ours for it.
     has_diagnostics: bool,
@@ -200,7 +202,8 @@ impl Session {
             Message::Change(change) => self.change(change),
             Message::Save(uri) => {
                 if self.config.build.on_save
-                    && let Some(package) = convert::path(&uri).and_then(|file| package_folder(&file))
+                    && let Some(file) = convert::path(&uri)
+                    && let Some(package) = package_folder(&file).filter(|_| !is_dependency(&file))
                 {
                     match self.packages.get(&package).and_then(Package::root).map(Path::to_owned) {
                         Some(root) => self.want_build(&root, DEBOUNCE),
@@ -301,6 +304,9 @@ impl Session {
     /// Folders and open files lead to projects. `build` them even if opening alone would not?
     fn look_for_projects(&mut self, build: bool) {
         for folder in self.folders.clone() {
+            if is_dependency(&folder) {
+                continue;
+            }
             match package_folder(&folder) {
                 Some(package) => self.look_for_project(package, build),
                 // A project further down shows itself when one of its files is opened.
@@ -314,6 +320,11 @@ impl Session {
     }
 
     fn look_for_project_of(&mut self, file: &Path, build: bool) {
+        // Following a definition leads into other people's code: that is not ours to build.
+        let inside = self.folders.is_empty() || self.folders.iter().any(|folder| file.starts_with(folder));
+        if !inside || is_dependency(file) {
+            return;
+        }
         match package_folder(file) {
             Some(package) => self.look_for_project(package, build),
             None => {
@@ -471,7 +482,8 @@ impl Session {
         if let Some(running) = &workspace.running {
             workspace.again = true;
             // What is being compiled of the workspace is compiled again anyway after a save, so waiting
-            // for it only delays the new numbers. A half-compiled dependency would be thrown away.
+            // for it only delays the new numbers (a save one second into a build of `async-nats`: they
+            // come after 0.6 of the time). A half-compiled dependency would be thrown away.
             if !running.in_dependencies {
                 running.cancel.cancel();
             }
@@ -619,7 +631,8 @@ impl Session {
         let uri = document.uri;
         let outline = Outline::new(document.text.into());
         let version = document.version;
-        let document = Document { version, outline, has_diagnostics: false, unchecked: true };
+        let file = convert::path(&uri).map(|file| file.canonicalize().unwrap_or(file));
+        let document = Document { version, file, outline, has_diagnostics: false, unchecked: true };
         self.documents.insert(uri.clone(), document);
         if let Some(file) = convert::path(&uri)
             && file.extension().is_some_and(|extension| extension == "rs")
@@ -645,9 +658,9 @@ impl Session {
     /// The document, and the workspace that has measured something in it.
     fn measured(&self, uri: &lsp::Url) -> Option<(&Document, &Workspace, &[FileView])> {
         let document = self.documents.get(uri)?;
-        let path = convert::path(uri)?;
+        let file = document.file.as_deref()?;
         self.workspaces.values().find_map(|workspace| {
-            let views = workspace.snapshot.file(&path);
+            let views = workspace.snapshot.file(file);
             (!views.is_empty()).then_some((document, workspace, views))
         })
     }
@@ -733,7 +746,33 @@ impl Session {
     }
 }
 
+/// Is this the source of a dependency or of the standard library, as cargo and rustup keep them?
+fn is_dependency(path: &Path) -> bool {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let kept = home.is_some_and(|home| {
+        [home.join("registry"), home.join("git")].iter().any(|folder| path.starts_with(folder))
+    });
+    let names: Vec<_> = path.components().map(|component| component.as_os_str()).collect();
+    kept || names.windows(2).any(|pair| pair == ["rustlib", "src"])
+}
+
 /// The nearest folder at or above `path` with a `Cargo.toml`.
 fn package_folder(path: &Path) -> Option<PathBuf> {
     path.ancestors().find(|folder| folder.join("Cargo.toml").is_file()).map(Path::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_people_s_code_is_not_built() {
+        let home = std::env::home_dir().unwrap_or_default().join(".cargo");
+        if std::env::var_os("CARGO_HOME").is_none() {
+            assert!(is_dependency(&home.join("registry/src/index/tokio-1.0.0/src/lib.rs")));
+        }
+        assert!(is_dependency(Path::new("/t/lib/rustlib/src/rust/library/core/src/lib.rs")));
+        assert!(!is_dependency(Path::new("/home/me/registry/src/lib.rs")));
+    }
 }
