@@ -1,6 +1,6 @@
 //! `futurelens explain`: the hovers of one future, in a terminal.
 
-use super::{BuildArgs, CliError, OutputArgs};
+use super::{CliError, CommonArgs};
 use crate::dump::Span;
 use crate::features::breakdown::{self, Context};
 use crate::features::find::{Found, find};
@@ -34,19 +34,14 @@ pub(super) struct ExplainArgs {
     /// Columns of the picture [default: the terminal's, else 80].
     #[arg(long, value_name = "COLUMNS")]
     width: Option<usize>,
-    /// Bytes of a cache line.
-    #[arg(long, value_name = "BYTES", default_value_t = super::super::features::bytes::CACHE_LINE)]
-    cache_line: u64,
     #[command(flatten)]
-    build: BuildArgs,
-    #[command(flatten)]
-    output: OutputArgs,
+    common: CommonArgs,
 }
 
 pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
-    let snapshot = args.build.measure(&args.path)?;
+    let snapshot = args.common.build.measure(&args.path)?;
     match find(&snapshot, &args.name) {
-        Found::One(instances) => args.output.write(&explain(args, &snapshot, &instances)),
+        Found::One(instances) => args.common.output.write(&explain(args, &snapshot, &instances)),
         Found::Ambiguous(futures) => {
             let mut text = format!("`{}` is the name of {} futures; which one?", args.name, futures.len());
             for placed in futures {
@@ -82,18 +77,18 @@ fn explain(args: &ExplainArgs, snapshot: &Snapshot, instances: &[&Placed]) -> St
         let file = relative(&snapshot.root, &first.dir.join(&*span.file));
         (!Path::new(&file).is_absolute()).then(|| format!("{file}:{}", span.start.line))
     };
-    let to_terminal = args.output.output.is_none();
+    let to_terminal = args.common.output.output.is_none();
     let terminal = console::Term::stdout();
     let columns = terminal.size_checked().filter(|_| to_terminal).map(|(_, columns)| usize::from(columns));
     let picture = PictureOptions {
         width: args.width.or(columns).unwrap_or(80),
-        cache_line: args.cache_line,
-        color: to_terminal && args.build.color.on_stdout(),
+        cache_line: args.common.cache_line,
+        color: to_terminal && args.common.build.color.on_stdout(),
         ascii: args.ascii,
     };
     let context = Context {
         snapshot,
-        cache_line: args.cache_line,
+        cache_line: args.common.cache_line,
         place: &place,
         link: &|_| None,
         picture: picture.clone(),

@@ -1,6 +1,6 @@
 //! `futurelens hints`: a file as an editor would show it.
 
-use super::{BuildArgs, CliError, OutputArgs};
+use super::{CliError, CommonArgs};
 use crate::features::hints::{Awaits, HintSettings, hints};
 use crate::source::Outline;
 use clap::Args;
@@ -14,16 +14,11 @@ pub(super) struct HintsArgs {
     /// Hide futures smaller than this.
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     min_bytes: u64,
-    /// Bytes of a cache line.
-    #[arg(long, value_name = "BYTES", default_value_t = super::super::features::bytes::CACHE_LINE)]
-    cache_line: u64,
     /// Which awaits get a hint: those that dominate their future, all, or none.
     #[arg(long, value_name = "large|all|off", default_value = "large", value_parser = awaits)]
     awaits: Awaits,
     #[command(flatten)]
-    build: BuildArgs,
-    #[command(flatten)]
-    output: OutputArgs,
+    common: CommonArgs,
 }
 
 fn awaits(text: &str) -> Result<Awaits, String> {
@@ -35,10 +30,10 @@ pub(super) fn run(args: &HintsArgs) -> Result<(), CliError> {
     let text = std::fs::read_to_string(&args.file).map_err(error)?;
     let file = args.file.canonicalize().map_err(error)?;
     let folder = file.parent().unwrap_or(&file);
-    let snapshot = args.build.measure(folder)?;
+    let snapshot = args.common.build.measure(folder)?;
     let outline = Outline::new(text.as_str().into());
     let settings =
-        HintSettings { min_bytes: args.min_bytes, cache_line: args.cache_line, awaits: args.awaits };
+        HintSettings { min_bytes: args.min_bytes, cache_line: args.common.cache_line, awaits: args.awaits };
     let hints = hints(snapshot.file(&file), &outline, &settings);
     if hints.is_empty() {
         eprintln!(
@@ -55,5 +50,5 @@ pub(super) fn run(args: &HintsArgs) -> Result<(), CliError> {
         at = end;
     }
     out.push_str(&text[at..]);
-    args.output.write(&out)
+    args.common.output.write(&out)
 }

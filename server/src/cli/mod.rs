@@ -6,7 +6,7 @@ mod report;
 
 use crate::build::{BuildError, Cancel, Event, Request, Selection};
 use crate::engine::{self, Measurement};
-use crate::features::Snapshot;
+use crate::features::{Snapshot, bytes};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -49,6 +49,18 @@ enum Command {
 }
 
 /// What the measuring commands have in common.
+#[derive(Debug, Args)]
+struct CommonArgs {
+    /// Bytes of a cache line.
+    #[arg(long, value_name = "BYTES", default_value_t = bytes::CACHE_LINE)]
+    cache_line: u64,
+    #[command(flatten)]
+    build: BuildArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// What is measured, and how.
 #[derive(Debug, Args)]
 struct BuildArgs {
     /// Profile to measure: the layout that ships is the release one.

@@ -1,6 +1,6 @@
 //! `futurelens report`: the table of all futures.
 
-use super::{BuildArgs, CliError, OutputArgs};
+use super::{CliError, CommonArgs};
 use crate::features::report::{self, Choice, Sort};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -22,13 +22,8 @@ pub(super) struct ReportArgs {
     /// Show the futures of dependencies too.
     #[arg(long)]
     all: bool,
-    /// Bytes of a cache line.
-    #[arg(long, value_name = "BYTES", default_value_t = super::super::features::bytes::CACHE_LINE)]
-    cache_line: u64,
     #[command(flatten)]
-    build: BuildArgs,
-    #[command(flatten)]
-    output: OutputArgs,
+    common: CommonArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,13 +43,14 @@ enum SortBy {
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
-    let snapshot = args.build.measure(&args.path)?;
+    let snapshot = args.common.build.measure(&args.path)?;
     let sort = match args.sort {
         SortBy::Size => Sort::Size,
         SortBy::Padding => Sort::Padding,
         SortBy::Duplicated => Sort::Duplicated,
     };
-    let choice = Choice { all: args.all, cache_line: args.cache_line, sort, filter: args.filter.clone() };
+    let choice =
+        Choice { all: args.all, cache_line: args.common.cache_line, sort, filter: args.filter.clone() };
     let report = report::report(&snapshot, &choice);
     if snapshot.skipped() > 0 {
         eprintln!(
@@ -79,5 +75,5 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
             report::table(&report, sort)
         }
     };
-    args.output.write(&text)
+    args.common.output.write(&text)
 }

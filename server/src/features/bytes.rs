@@ -1,5 +1,6 @@
 //! How sizes are written everywhere.
 
+pub use crate::render::grouped as exact;
 use std::fmt::Write as _;
 
 /// Bytes of a cache line where nothing else is said: 128 on Apple silicon, 64 nearly everywhere else.
@@ -39,19 +40,6 @@ pub fn cache_lines(least: u64, most: u64) -> String {
         let _ = write!(out, "{least}–");
     }
     let _ = write!(out, "{most} cache line{}", if most == 1 && least == most { "" } else { "s" });
-    out
-}
-
-/// `4,099`: for exact numbers among words.
-pub fn exact(bytes: u64) -> String {
-    let digits = bytes.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
     out
 }
 

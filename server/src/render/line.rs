@@ -209,7 +209,7 @@ pub(super) fn elide(text: &str, max: usize) -> String {
 }
 
 /// `4,099`: for exact numbers.
-pub(super) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {

@@ -9,6 +9,7 @@ pub mod picture;
 pub mod tree;
 pub mod types;
 
+pub use line::grouped;
 pub use page::Page;
 pub use picture::{PictureOptions, picture};
 pub use tree::{Node, TreeOptions, tree};
