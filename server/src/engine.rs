@@ -53,7 +53,6 @@ pub fn measure_project(
     base.profile = request.profile.clone();
     base.target = request.selection.target.clone().unwrap_or_else(|| project.toolchain.host.clone());
 
-    base.versions = project.versions();
     let manifests = project.manifests.iter();
     base.budgets = Budgets::read(manifests.map(|m| (m.crates.as_deref(), &m.settings)));
 
@@ -62,6 +61,8 @@ pub fn measure_project(
     if cancel.is_cancelled() {
         return Err(BuildError::Cancelled);
     }
+    // Of a project without a lock file the build has just made one.
+    base.versions = project.versions();
     base.debug_assertions = outcome.units.iter().any(|unit| unit.measured.debug_assertions);
     Ok(Measurement { snapshot: read(&base, &outcome), failure: outcome.failure })
 }

@@ -234,12 +234,13 @@ impl Names<'_> {
 
     fn upvar(&self, field: &FieldRecord<'_>, instance: Option<&Instance>) -> Held {
         let body = instance.map(|instance| &*instance.body);
-        // A closure's disjoint captures `x.a`, `x.b` print as `x__a`, `x__b`.
+        // A closure's disjoint captures `x.a`, `x.b` print as `x__a`, `x__b`, those by reference as
+        // `_ref__x__a`.
         let variable = |name: &str| {
             let upvars = &body?.upvars;
             let exact = upvars.iter().find(|upvar| *upvar.name == *name);
             exact.or_else(|| {
-                let variable = name.split("__").next()?;
+                let variable = name.strip_prefix("_ref__").unwrap_or(name).split("__").next()?;
                 upvars.iter().find(|upvar| *upvar.name == *variable)
             })
         };
