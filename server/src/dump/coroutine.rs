@@ -33,6 +33,9 @@ pub struct CoroutineBody<'a> {
     pub saved: Vec<Saved<'a>>,
     /// The states in order of their discriminant.
     pub variants: Vec<BodyVariant<'a>>,
+    /// Which saved locals are in storage at the same time, as printed: (row, column). A local that is always
+    /// in storage conflicts with all others in its own row, but not the other way round.
+    pub storage_conflicts: Vec<(u32, u32)>,
     /// Captured variables: `debug x => (_1.N: T)`.
     pub upvars: Vec<UpvarDebug<'a>>,
     /// What it does with what it stores.
@@ -168,6 +171,7 @@ impl<'a> CoroutineBody<'a> {
             Nothing,
             Fields,
             Variants,
+            Conflicts,
         }
         self.path = header.strip_prefix("// MIR for `")?.split('`').next()?;
         let mut section = In::Nothing;
@@ -176,6 +180,9 @@ impl<'a> CoroutineBody<'a> {
                 "    field_tys: {" => section = In::Fields,
                 "    variant_fields: {" => section = In::Variants,
                 "    }," => section = In::Nothing,
+                _ if line.starts_with("    storage_conflicts: BitMatrix(") && line.ends_with('{') => {
+                    section = In::Conflicts;
+                }
                 _ => match section {
                     In::Nothing => {}
                     In::Fields => {
@@ -190,6 +197,10 @@ impl<'a> CoroutineBody<'a> {
                     }
                     In::Variants => match variant_line(line, self.saved.len()) {
                         Some(variant) => self.variants.push(variant),
+                        None => self.skipped += 1,
+                    },
+                    In::Conflicts => match conflict_line(line, self.saved.len()) {
+                        Some(conflict) => self.storage_conflicts.push(conflict),
                         None => self.skipped += 1,
                     },
                 },
@@ -326,6 +337,14 @@ fn variant_line(line: &str, saved: usize) -> Option<BodyVariant<'_>> {
     Some(BodyVariant { name: name.trim_end(), index: index.parse().ok()?, fields, suspended_at: None })
 }
 
+/// `        (_s0, _s1),`
+fn conflict_line(line: &str, saved: usize) -> Option<(u32, u32)> {
+    let pair = line.trim_start().strip_prefix("(_s")?.strip_suffix("),")?;
+    let (row, column) = pair.split_once(", _s")?;
+    let known = |index: &str| index.parse().ok().filter(|&n: &u32| (n as usize) < saved);
+    Some((known(row)?, known(column)?))
+}
+
 /// `fn path(_1: {…}, _2: …) -> … {` → `{…}`; the receiver may be behind `Pin<&mut …>`.
 fn self_type(line: &str) -> Option<&str> {
     let rest = &line[line.find("(_1: ")? + "(_1: ".len()..];
@@ -427,6 +446,7 @@ fn m::<impl at src/m.rs:8:1: 8:12>::get::{closure#0}(_1: {static m::M::get::{clo
         assert_eq!((suspend.name, suspend.index, &suspend.fields[..]), ("Suspend0", 3, &[0, 1][..]));
         assert_eq!(suspend.suspended_at, at("src/m.rs:9:15: 9:20"));
         assert_eq!((body.upvars[0].name, body.upvars[0].ty), ("key", "u8"));
+        assert_eq!(body.storage_conflicts, [(0, 0)]);
         assert_eq!(statement_spans(BODY).len(), 4);
     }
 

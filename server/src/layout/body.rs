@@ -1,6 +1,7 @@
 //! One coroutine body, and finding the body that a printed type is an instance of.
 
 use super::FutureKind;
+use super::whatif::Conflicts;
 use super::why::{self, Origin, Why};
 use crate::dump::names::{self, CoroutineName};
 use crate::dump::{CoroutineBody, Span};
@@ -34,6 +35,8 @@ pub struct Body {
     pub saved: Vec<Saved>,
     /// Its states.
     pub states: Vec<BodyState>,
+    /// Which of [`Body::saved`] are in storage at the same time.
+    pub conflicts: Conflicts,
     /// Its captures.
     pub upvars: Vec<Upvar>,
 }
@@ -128,6 +131,7 @@ impl Body {
                     suspended_at: variant.suspended_at.map(&mut span),
                 })
                 .collect(),
+            conflicts: Conflicts::new(dump.saved.len(), &dump.storage_conflicts),
             upvars: dump
                 .upvars
                 .iter()

@@ -1,6 +1,8 @@
 //! Joins the two dumps: sizes and offsets from `-Zprint-type-sizes`, names and places from the MIR dump.
 
-use super::body::{Body, BodyIndex, Instance};
+use super::align::{self, Seen, TypeFacts};
+use super::body::{Body, BodyIndex, BodyState, Instance};
+use super::whatif::{Part, Parts};
 use super::{Future, Held, HeldKind, State};
 use crate::dump::names::{self, CoroutineName};
 use crate::dump::type_sizes::{FieldKind, FieldRecord, TypeRecord, TypeSizes, VariantRecord};
@@ -26,10 +28,9 @@ pub fn futures(source: &Source<'_>) -> Vec<Future> {
     let coroutines: Vec<_> =
         types.iter().filter_map(|ty| Some((ty, CoroutineName::parse(ty.name)?))).collect();
     let names = Names { source, memo: Default::default() };
-    // Sizes of named types, to tell shadowed variables apart.
-    let sizes: HashMap<&str, u64> = types.iter().map(|ty| (ty.name, ty.size)).collect();
+    let facts = TypeFacts::new(source.sizes);
     let mut seen = HashSet::new();
-    let futures = coroutines.into_iter().map(|(ty, name)| names.future(ty, &name, &sizes));
+    let futures = coroutines.into_iter().map(|(ty, name)| names.future(ty, &name, &facts));
     futures.filter(|future| seen.insert(future.id.clone())).collect()
 }
 
@@ -119,12 +120,14 @@ impl Names<'_> {
         }
     }
 
-    fn future(&self, ty: &TypeRecord<'_>, name: &CoroutineName<'_>, sizes: &HashMap<&str, u64>) -> Future {
+    fn future(&self, ty: &TypeRecord<'_>, name: &CoroutineName<'_>, facts: &TypeFacts<'_>) -> Future {
         let source = self.source;
         let found = source.bodies.find(source.origin, name.path, Some(name.upvars));
         let variants = source.sizes.variants(ty);
+        let mut seen = Collected::new(found.as_ref(), name.upvars);
         let states: Vec<State> =
-            variants.iter().map(|variant| self.state(variant, found.as_ref(), sizes)).collect();
+            variants.iter().map(|variant| self.state(variant, found.as_ref(), facts, &mut seen)).collect();
+        let parts = self.parts(seen, ty, facts);
         let upvars = states.first().map_or(&[][..], |state| &state.held);
         let upvars = upvars.iter().filter(|held| held.kind == HeldKind::Upvar).cloned().collect();
         let id = self.identity(name, found.as_ref());
@@ -168,6 +171,34 @@ impl Names<'_> {
             upvars,
             states,
             body: found.map(|found| found.body),
+            parts,
+        }
+    }
+
+    /// Sizes and alignments of what was seen in all states.
+    fn parts(&self, mut seen: Collected<'_>, ty: &TypeRecord<'_>, facts: &TypeFacts<'_>) -> Parts {
+        if seen.body.is_none() {
+            return Parts::default();
+        }
+        let identity = |name: &CoroutineName<'_>| {
+            let found = self.source.bodies.find(self.source.origin, name.path, Some(name.upvars));
+            self.identity(name, found.as_ref())
+        };
+        for (part, ty) in seen.upvars.iter_mut().chain(seen.saved.iter_mut().flatten()) {
+            part.align = part.align.or_else(|| facts.align(ty.as_deref()?, part.size));
+        }
+        let mut all: Vec<&mut Seen> =
+            seen.upvars.iter_mut().chain(seen.saved.iter_mut().flatten()).map(|(part, _)| part).collect();
+        align::deduce(&mut all, ty.align, ty.discriminant.unwrap_or(0));
+        let part = |(part, text): (Seen, Option<String>)| -> Part {
+            let embedded = text.map_or(Vec::new(), |text| facts.embedded(&text, part.size, &identity));
+            let most_align = align::most(&part, ty.align);
+            Part { size: part.size, align: part.align, most_align, embedded: embedded.into() }
+        };
+        Parts {
+            upvars: seen.upvars.into_iter().map(part).collect(),
+            saved: seen.saved.into_iter().map(|saved| saved.map(part)).collect(),
+            pointer: facts.pointer,
         }
     }
 
@@ -175,36 +206,30 @@ impl Names<'_> {
         &self,
         variant: &VariantRecord<'_>,
         instance: Option<&Instance>,
-        sizes: &HashMap<&str, u64>,
+        facts: &TypeFacts<'_>,
+        seen: &mut Collected<'_>,
     ) -> State {
         let body = instance.map(|instance| &*instance.body);
         let name = variant.name.unwrap_or_default();
         let state = body.and_then(|body| body.states.iter().find(|state| *state.name == *name));
-        let mut used = HashSet::new();
-        let held = self
-            .source
-            .sizes
-            .fields(variant)
+        let fields = self.source.sizes.fields(variant);
+        let assigned = match (body, state) {
+            (Some(body), Some(state)) => assign(fields, body, state, facts, &seen.saved),
+            _ => vec![None; fields.len()],
+        };
+        let held = fields
             .iter()
-            .map(|field| {
-                let saved = || {
-                    let (body, state) = (body?, state?);
-                    let index = saved_of(field, body, &state.fields, &used, sizes)?;
-                    Some((index, &body.saved[index as usize]))
-                };
+            .zip(assigned)
+            .map(|(field, index)| {
                 if field.kind == FieldKind::Upvar {
-                    return self.upvar(field, instance);
+                    return self.upvar(field, instance, seen);
                 }
-                let saved = saved();
-                if let Some((index, _)) = saved {
-                    used.insert(index);
-                }
-                let why = saved.and_then(|(index, _)| {
+                let saved = index.and_then(|index| body?.saved.get(index as usize));
+                let why = index.and_then(|index| {
                     let state = state?;
                     let field = state.fields.iter().position(|field| *field == index)?;
                     state.whys.get(field)?.clone()
                 });
-                let saved = saved.map(|(_, saved)| saved);
                 let kind = match field.name {
                     "__awaitee" => HeldKind::Awaitee,
                     name if !name.starts_with(NAMELESS) => HeldKind::Local,
@@ -212,14 +237,19 @@ impl Names<'_> {
                     _ => HeldKind::Temporary,
                 };
                 let ty = saved.and_then(|s| of_instance(s.ty.as_deref()?, instance));
+                if let Some(index) = index {
+                    seen.saved(index, field, ty.as_deref());
+                }
                 let copy_of = saved.and_then(|saved| body?.origin_name(saved).cloned());
                 Held {
                     why,
                     copy_of,
+                    saved: index,
                     ..self.held(field, kind, ty.as_deref(), saved.and_then(|s| s.span.clone()))
                 }
             })
             .collect();
+        seen.upvars_done = true;
         State {
             name: name.into(),
             size: variant.size,
@@ -232,7 +262,7 @@ impl Names<'_> {
         }
     }
 
-    fn upvar(&self, field: &FieldRecord<'_>, instance: Option<&Instance>) -> Held {
+    fn upvar(&self, field: &FieldRecord<'_>, instance: Option<&Instance>, seen: &mut Collected<'_>) -> Held {
         let body = instance.map(|instance| &*instance.body);
         // A closure's disjoint captures `x.a`, `x.b` print as `x__a`, `x__b`, those by reference as
         // `_ref__x__a`.
@@ -247,6 +277,7 @@ impl Names<'_> {
         let upvar = variable(field.name);
         let whole = upvar.filter(|upvar| *upvar.name == *field.name);
         let ty = whole.and_then(|upvar| of_instance(&upvar.ty, instance));
+        seen.upvar(field);
         let held =
             self.held(field, HeldKind::Upvar, ty.as_deref(), upvar.and_then(|upvar| upvar.span.clone()));
         Held { why: upvar.and_then(|upvar| Some(body?.why_captured(upvar))), ..held }
@@ -263,6 +294,7 @@ impl Names<'_> {
         Held {
             name: field.name.into(),
             kind,
+            saved: None,
             ty: ty.map(|ty| self.readable(ty)),
             size: field.size,
             offset: field.offset,
@@ -287,30 +319,109 @@ fn of_instance<'a>(ty: &'a str, instance: Option<&Instance>) -> Option<Cow<'a, s
 /// How the compiler calls a saved local without a name: `.coroutine_field5` is `_s5`.
 const NAMELESS: &str = ".coroutine_field";
 
-/// The saved local behind a printed field: by number if it has no name, else by name within its own
-/// state; of several with one name (shadowing) the one whose type has the printed size.
-fn saved_of(
-    field: &FieldRecord<'_>,
-    body: &Body,
-    state: &[u32],
-    used: &HashSet<u32>,
-    sizes: &HashMap<&str, u64>,
-) -> Option<u32> {
-    if let Some(index) = field.name.strip_prefix(NAMELESS) {
-        let index = index.parse().ok()?;
-        return ((index as usize) < body.saved.len()).then_some(index);
-    }
-    let named = |index: &&u32| body.saved[**index as usize].names.iter().any(|name| **name == *field.name);
-    let candidates: Vec<u32> =
-        state.iter().filter(named).copied().filter(|index| !used.contains(index)).collect();
-    let fits = |index: &&u32| {
-        let ty = body.saved[**index as usize].ty.as_deref();
-        match field.ty {
-            Some(printed) => ty == Some(printed),
-            None => ty.and_then(|ty| sizes.get(ty)) == Some(&field.size),
+/// What was seen of a future's parts in its states so far.
+struct Collected<'a> {
+    body: Option<&'a Body>,
+    /// The types of the captures as the future's own type lists them, by index.
+    upvar_types: Vec<&'a str>,
+    /// By index of the body's saved locals, with the verbose type.
+    saved: Vec<Option<(Seen, Option<String>)>>,
+    upvars: Vec<(Seen, Option<String>)>,
+    /// They are repeated in every state.
+    upvars_done: bool,
+}
+
+impl<'a> Collected<'a> {
+    /// `upvars` are their types: `(A, B)`.
+    fn new(instance: Option<&'a Instance>, upvars: &'a str) -> Self {
+        let body = instance.map(|instance| &*instance.body);
+        let list = upvars.strip_prefix('(').and_then(|list| list.strip_suffix(')'));
+        Collected {
+            body,
+            upvar_types: list.map_or(Vec::new(), |list| align::arguments(list).collect()),
+            saved: vec![None; body.map_or(0, |body| body.saved.len())],
+            upvars: Vec::new(),
+            upvars_done: false,
         }
+    }
+
+    fn saved(&mut self, index: u32, field: &FieldRecord<'_>, ty: Option<&str>) {
+        let Some(known) = self.saved.get_mut(index as usize) else { return };
+        let ty = || field.ty.or(ty).map(str::to_owned);
+        let (seen, _) = known.get_or_insert_with(|| (seen(field), ty()));
+        seen.align = seen.align.or(field.align);
+    }
+
+    fn upvar(&mut self, field: &FieldRecord<'_>) {
+        let Some(body) = self.body.filter(|_| !self.upvars_done) else { return };
+        // Captured by reference, a variable's name has this in front.
+        let name = field.name.strip_prefix("_ref__").unwrap_or(field.name);
+        let upvar = body.upvars.iter().find(|upvar| *upvar.name == *name);
+        let ty = upvar.and_then(|upvar| self.upvar_types.get(upvar.index as usize));
+        self.upvars.push((seen(field), ty.map(|ty| (*ty).to_owned())));
+    }
+}
+
+fn seen(field: &FieldRecord<'_>) -> Seen {
+    Seen { size: field.size, offset: field.offset, align: field.align }
+}
+
+/// The saved locals behind the printed fields of a state: by number if they have no name, else by name. Several
+/// of one name (shadowing) are told apart by what other states showed, by what is left, and by their types.
+fn assign(
+    fields: &[FieldRecord<'_>],
+    body: &Body,
+    state: &BodyState,
+    facts: &TypeFacts<'_>,
+    seen: &[Option<(Seen, Option<String>)>],
+) -> Vec<Option<u32>> {
+    // A saved local never moves.
+    let elsewhere = |index: u32, field: &FieldRecord<'_>| {
+        seen[index as usize].as_ref().is_some_and(|(s, _)| (s.size, s.offset) != (field.size, field.offset))
     };
-    candidates.iter().find(fits).or(candidates.first()).copied()
+    let named = |index: u32, field: &FieldRecord<'_>| {
+        body.saved[index as usize].names.iter().any(|name| **name == *field.name)
+    };
+    let mut candidates: Vec<Vec<u32>> = fields
+        .iter()
+        .map(|field| match field.name.strip_prefix(NAMELESS) {
+            _ if field.kind == FieldKind::Upvar => Vec::new(),
+            Some(index) => {
+                index.parse().ok().filter(|&i: &u32| (i as usize) < body.saved.len()).into_iter().collect()
+            }
+            None => {
+                let named = state.fields.iter().copied().filter(|&index| named(index, field));
+                named.filter(|&index| !elsewhere(index, field)).collect()
+            }
+        })
+        .collect();
+    let mut assigned = vec![None; fields.len()];
+    loop {
+        let open = |at: &usize| assigned[*at].is_none() && !candidates[*at].is_empty();
+        let certain = (0..fields.len()).filter(open).find(|at| candidates[*at].len() == 1);
+        let Some(at) = certain.or_else(|| (0..fields.len()).find(open)) else { break };
+        let fits = |index: &&u32| {
+            let ty = body.saved[**index as usize].ty.as_deref();
+            match fields[at].ty {
+                Some(printed) => ty == Some(printed),
+                None => ty.and_then(|ty| facts.size(ty)) == Some(fields[at].size),
+            }
+        };
+        let index = candidates[at].iter().find(fits).or(candidates[at].first()).copied();
+        assigned[at] = index;
+        candidates.iter_mut().for_each(|others| others.retain(|other| Some(*other) != index));
+    }
+    // What is left has a name that the body does not know it by.
+    let mut left = state.fields.iter().filter(|index| !assigned.contains(&Some(**index)));
+    let mut open =
+        (0..fields.len()).filter(|at| fields[*at].kind != FieldKind::Upvar && assigned[*at].is_none());
+    if let (Some(&index), None, Some(at), None) = (left.next(), left.next(), open.next(), open.next())
+        && (index as usize) < body.saved.len()
+        && !elsewhere(index, &fields[at])
+    {
+        assigned[at] = Some(index);
+    }
+    assigned
 }
 
 /// Named by path, not by span, so that the identity survives line moves:

@@ -4,12 +4,15 @@
 //! a *future* is a coroutine type, a *state* one variant of it, *held* is what a state stores, an
 //! *instance* is one monomorphization of a generic body.
 
+mod align;
 mod body;
 mod join;
+pub mod whatif;
 mod why;
 
 pub use body::{Body, BodyIndex, BodyState, Instance, Saved, Upvar as BodyUpvar};
 pub use join::{Source, boxed_when_large, futures};
+pub use whatif::Parts;
 pub use why::{Origin, Why};
 
 use crate::dump::Span;
@@ -64,6 +67,8 @@ pub struct Future {
     pub states: Vec<State>,
     /// The body it is an instance of; `None` for futures of crates that were not measured.
     pub body: Option<Arc<Body>>,
+    /// What it is made of, for [`whatif`]. Empty without a body.
+    pub parts: Parts,
 }
 
 impl Future {
@@ -111,6 +116,8 @@ pub struct Held {
     pub name: Arc<str>,
     /// What it is.
     pub kind: HeldKind,
+    /// Which of the body's saved locals it is; none for captures.
+    pub saved: Option<u32>,
     /// Readable type, where the dumps name it. In a generic body's words unless the compiler printed it.
     pub ty: Option<Arc<str>>,
     /// Bytes.

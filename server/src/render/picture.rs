@@ -795,6 +795,7 @@ mod tests {
                         (_, name) if name.starts_with('.') => HeldKind::Temporary,
                         _ => HeldKind::Local,
                     },
+                    saved: None,
                     ty: field
                         .ty
                         .or(types.iter().find(|(name, _)| *name == field.name).map(|(_, ty)| *ty))
@@ -828,6 +829,7 @@ mod tests {
             upvars: Vec::new(),
             states,
             body: None,
+            parts: Default::default(),
         }
     }
 
@@ -1276,6 +1278,7 @@ mod tests {
         Held {
             name: name.into(),
             kind,
+            saved: None,
             ty: ty.map(Into::into),
             size,
             offset,

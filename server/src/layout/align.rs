@@ -1,0 +1,395 @@
+//! Sizes and alignments of the parts of a future, as far as the dumps are certain about them.
+//!
+//! The compiler prints a field's alignment only after padding. What is missing is found in the type's own
+//! record, follows from the type's text, or from where the field stands: it starts at a multiple of its
+//! alignment, its size is one, and the largest alignment of all parts is the future's. Where that leaves more
+//! than one possibility, the alignment is unknown.
+
+use super::whatif::{Embedded, Layer};
+use crate::dump::names::{self, CoroutineName};
+use crate::dump::type_sizes::{FieldRecord, TypeRecord, TypeSizes};
+use rustc_hash::FxHashMap;
+
+/// What one compiler run printed about types. Needed only while the two dumps are joined.
+pub(super) struct TypeFacts<'a> {
+    sizes: &'a TypeSizes<'a>,
+    /// By name; none if two types of one name are not laid out the same.
+    by_name: FxHashMap<&'a str, Option<&'a TypeRecord<'a>>>,
+    by_size: FxHashMap<u64, Vec<&'a TypeRecord<'a>>>,
+    /// Bytes of a thin pointer, which are its alignment too; none if no record tells.
+    pub pointer: Option<u64>,
+}
+
+/// Types that are laid out as their only argument is.
+const TRANSPARENT: [&str; 8] = [
+    "pin::Pin",
+    "mem::ManuallyDrop",
+    "mem::MaybeUninit",
+    "mem::MaybeDangling",
+    "cell::UnsafeCell",
+    "cell::Cell",
+    "option::Option",
+    "task::Poll",
+];
+
+/// Types that point to their first argument.
+const POINTERS: [&str; 8] = [
+    "boxed::Box",
+    "sync::Arc",
+    "rc::Rc",
+    "sync::Weak",
+    "rc::Weak",
+    "ptr::NonNull",
+    "vec::Vec",
+    "collections::VecDeque",
+];
+
+/// How deep types in types are looked at.
+const DEEPEST: usize = 32;
+
+impl<'a> TypeFacts<'a> {
+    pub fn new(sizes: &'a TypeSizes<'a>) -> Self {
+        let mut by_name = FxHashMap::default();
+        let mut by_size: FxHashMap<_, Vec<_>> = FxHashMap::default();
+        for ty in &sizes.types {
+            let known = by_name.entry(ty.name).or_insert(Some(ty));
+            if known.is_some_and(|known| (known.size, known.align) != (ty.size, ty.align)) {
+                *known = None;
+            }
+            by_size.entry(ty.size).or_default().push(ty);
+        }
+        const THIN: [&str; 6] = [
+            "std::ptr::NonNull<",
+            "core::ptr::NonNull<",
+            "std::boxed::Box<",
+            "alloc::boxed::Box<",
+            "std::ptr::Unique<",
+            "core::ptr::Unique<",
+        ];
+        // The smallest of them are thin.
+        let pointers = sizes.types.iter().filter(|ty| THIN.iter().any(|thin| ty.name.starts_with(thin)));
+        let pointer = pointers.map(|ty| ty.size).min();
+        TypeFacts { sizes, by_name, by_size, pointer }
+    }
+
+    /// The size of a named type.
+    pub fn size(&self, name: &str) -> Option<u64> {
+        Some(self.record(name)?.size)
+    }
+
+    fn record(&self, name: &str) -> Option<&'a TypeRecord<'a>> {
+        self.by_name.get(name).copied().flatten()
+    }
+
+    /// The alignment of a type that is `size` bytes large.
+    pub fn align(&self, ty: &str, size: u64) -> Option<u64> {
+        match self.record(ty) {
+            Some(record) => (record.size == size).then_some(record.align),
+            None => self.align_by_text(ty, Some(size), 0),
+        }
+    }
+
+    /// `size` is there to tell a fn item from a fn pointer.
+    fn align_by_text(&self, ty: &str, size: Option<u64>, depth: usize) -> Option<u64> {
+        if depth > DEEPEST {
+            return None;
+        }
+        if let Some(record) = self.record(ty) {
+            return Some(record.align);
+        }
+        // Where a pointer has two bytes, nothing is aligned as elsewhere.
+        let pointer = self.pointer.filter(|pointer| *pointer >= 4);
+        match ty {
+            "()" | "!" | "bool" | "u8" | "i8" => return Some(1),
+            "u16" | "i16" => return pointer.map(|_| 2),
+            "u32" | "i32" | "f32" | "char" => return pointer.map(|_| 4),
+            "usize" | "isize" => return pointer,
+            "u64" | "i64" | "f64" => return pointer.filter(|pointer| *pointer == 8),
+            "std::string::String" | "alloc::string::String" => return pointer,
+            _ => {}
+        }
+        match ty.as_bytes().first()? {
+            b'&' | b'*' => return pointer,
+            b'(' if ty.ends_with(')') => {
+                let parts = arguments(&ty[1..ty.len() - 1]);
+                let mut aligns = parts.map(|part| self.align_by_text(part, None, depth + 1));
+                return aligns.try_fold(1, |most: u64, align| Some(most.max(align?)));
+            }
+            b'[' if ty.ends_with(']') => {
+                let element = arguments(&ty[1..ty.len() - 1]).next()?;
+                let element = element.rsplit_once("; ").map_or(element, |(element, _)| element);
+                return self.align_by_text(element, None, depth + 1);
+            }
+            _ => {}
+        }
+        if is_fn(ty) {
+            return match size? {
+                0 => Some(1),
+                size => pointer.filter(|pointer| *pointer == size),
+            };
+        }
+        let (name, inside) = ty.strip_suffix('>')?.split_once('<')?;
+        let (root, name) = name.split_once("::")?;
+        if !matches!(root, "std" | "core" | "alloc") {
+            return None;
+        }
+        if name == "marker::PhantomData" {
+            return Some(1);
+        }
+        let mut inside = arguments(inside);
+        let (first, more) = (inside.next()?, inside.next());
+        if more.is_some() {
+            return None;
+        }
+        if POINTERS.contains(&name) {
+            return pointer;
+        }
+        // An `Option`'s tag is as small as it has to be: it does not change the alignment.
+        TRANSPARENT.contains(&name).then(|| self.align_by_text(first, None, depth + 1))?
+    }
+
+    /// How a type of this name and size contains the coroutine in place, as far as records tell.
+    pub fn layers(&self, ty: &str, size: u64, coroutine: &TypeRecord<'_>) -> Option<Vec<Layer>> {
+        let mut layers = Vec::new();
+        if ty == coroutine.name {
+            return Some(layers);
+        }
+        let record = self.record(ty).filter(|record| record.size == size)?;
+        self.add_layers(record, coroutine, &mut layers).then_some(layers)
+    }
+
+    fn add_layers(&self, ty: &TypeRecord<'_>, coroutine: &TypeRecord<'_>, layers: &mut Vec<Layer>) -> bool {
+        if layers.len() >= DEEPEST {
+            return false;
+        }
+        let variants = self.sizes.variants(ty);
+        let fits = |field: &FieldRecord<'_>| {
+            field.size == coroutine.size || self.parts_of(ty, field.size, coroutine).next().is_some()
+        };
+        let mut found = None;
+        for (index, variant) in variants.iter().enumerate() {
+            for (at, field) in self.sizes.fields(variant).iter().enumerate() {
+                if field.size >= coroutine.size && fits(field) && found.replace((index, at)).is_some() {
+                    return false;
+                }
+            }
+        }
+        let Some((index, at)) = found else { return false };
+        let end = |field: &FieldRecord<'_>| field.offset.saturating_add(field.size);
+        let fields = self.sizes.fields(&variants[index]);
+        let others = variants.iter().enumerate().filter(|(other, _)| *other != index);
+        let layer = Layer {
+            size: ty.size,
+            align: ty.align,
+            inner: fields[at].size,
+            rest: fields
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != at)
+                .fold(0, |sum: u64, (_, field)| sum.saturating_add(field.size)),
+            tag: ty.discriminant.unwrap_or(0),
+            floor: others.flat_map(|(_, v)| self.sizes.fields(v)).map(end).max().unwrap_or(0),
+        };
+        let layer_align =
+            |align| layer.resized(fields[at].size, align, align).is_some_and(|r| r.0 == ty.size);
+        if !layer_align(coroutine.align) {
+            return false;
+        }
+        let inner = fields[at].size;
+        layers.push(layer);
+        if inner == coroutine.size {
+            return true;
+        }
+        let depth = layers.len();
+        self.parts_of(ty, inner, coroutine).any(|part| {
+            layers.truncate(depth);
+            self.add_layers(part, coroutine, layers)
+        })
+    }
+
+    /// Types of this size that name the coroutine and are no wrappers of `ty`.
+    fn parts_of(
+        &self,
+        ty: &TypeRecord<'_>,
+        size: u64,
+        coroutine: &TypeRecord<'_>,
+    ) -> impl Iterator<Item = &'a TypeRecord<'a>> {
+        let same_size = self.by_size.get(&size).map_or(&[][..], Vec::as_slice);
+        same_size.iter().copied().filter(move |part| {
+            part.name != ty.name
+                && memchr::memmem::find(part.name.as_bytes(), coroutine.name.as_bytes()).is_some()
+                && memchr::memmem::find(part.name.as_bytes(), ty.name.as_bytes()).is_none()
+        })
+    }
+
+    /// The futures stored in a thing of this type and size: the type itself, or those that its arguments name.
+    pub fn embedded(
+        &self,
+        ty: &str,
+        size: u64,
+        identity: &dyn Fn(&CoroutineName<'_>) -> std::sync::Arc<str>,
+    ) -> Vec<Embedded> {
+        let mut found = Vec::new();
+        in_place(ty, 0, &mut |text, name| {
+            let Some(record) = self.record(text).filter(|record| record.size <= size) else { return };
+            found.push(Embedded {
+                id: identity(name),
+                size: record.size,
+                align: record.align,
+                layers: self.layers(ty, size, record).map(Into::into),
+            });
+        });
+        found
+    }
+}
+
+/// Calls `found` for every coroutine that stands in the type without a pointer around it.
+fn in_place<'t>(ty: &'t str, depth: usize, found: &mut dyn FnMut(&'t str, &CoroutineName<'t>)) {
+    if depth > DEEPEST || ty.starts_with(['&', '*']) || is_fn(ty) {
+        return;
+    }
+    if ty.starts_with('{') {
+        if let Some(name) = CoroutineName::parse(ty) {
+            found(ty, &name);
+        }
+        return;
+    }
+    let inside = match ty.as_bytes() {
+        [b'(', inner @ .., b')'] | [b'[', inner @ .., b']'] => {
+            let end = ty.len() - 1;
+            debug_assert_eq!(inner.len(), end - 1);
+            &ty[1..end]
+        }
+        [.., b'>'] => {
+            let Some((name, inside)) = ty[..ty.len() - 1].split_once('<') else { return };
+            let known = |list: &[&str]| list.iter().any(|known| name.ends_with(known));
+            // `<A as B>::C` is not known here.
+            if name.is_empty() || known(&POINTERS) || name.ends_with("PhantomData") {
+                return;
+            }
+            inside
+        }
+        _ => return,
+    };
+    for argument in arguments(inside) {
+        in_place(argument, depth + 1, found);
+    }
+}
+
+/// A fn pointer or the type of a fn.
+fn is_fn(ty: &str) -> bool {
+    ["fn(", "unsafe fn(", "extern ", "unsafe extern ", "for<"].iter().any(|start| ty.starts_with(start))
+}
+
+/// `A, B<C, D>` → `A`, `B<C, D>`.
+pub(super) fn arguments(list: &str) -> impl Iterator<Item = &str> {
+    let mut rest = list;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let bytes = rest.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            match bytes[at] {
+                b',' => break,
+                b'(' | b'[' | b'{' | b'<' => at += names::closing(&rest[at..]).unwrap_or(0),
+                _ => {}
+            }
+            at += 1;
+        }
+        let argument = rest[..at].trim();
+        rest = rest.get(at + 1..).unwrap_or_default().trim_start();
+        Some(argument)
+    })
+}
+
+/// A part of a future while its alignment is being found out.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub size: u64,
+    pub offset: u64,
+    /// As printed, or certain by its type.
+    pub align: Option<u64>,
+}
+
+/// The largest alignment a part can have, in a future of this alignment.
+pub(super) fn most(seen: &Seen, future: u64) -> u64 {
+    let of = |n: u64| if n == 0 { future } else { 1 << n.trailing_zeros().min(62) };
+    of(seen.size).min(of(seen.offset)).min(future).max(1)
+}
+
+/// Fills in what follows from sizes, offsets and the future's alignment, and takes back what they refute.
+pub(super) fn deduce(parts: &mut [&mut Seen], future: u64, tag: u64) {
+    for part in parts.iter_mut() {
+        let most = most(part, future);
+        if part.align.is_some_and(|align| align > most || !align.is_power_of_two()) {
+            part.align = None;
+        }
+        if most == 1 {
+            part.align = Some(1);
+        }
+    }
+    let is_explained = tag >= future || parts.iter().any(|part| part.align == Some(future));
+    if !is_explained {
+        let mut could = parts.iter_mut().filter(|part| part.align.is_none() && most(part, future) == future);
+        if let (Some(only), None) = (could.next(), could.next()) {
+            only.align = Some(future);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alignments_follow_from_the_text_only_where_that_is_certain() {
+        let sizes = TypeSizes::parse(
+            "print-type-size type: `a::S`: 24 bytes, alignment: 16 bytes\n\
+             print-type-size type: `std::ptr::NonNull<()>`: 4 bytes, alignment: 4 bytes\n\
+             print-type-size type: `two::T`: 4 bytes, alignment: 4 bytes\n\
+             print-type-size type: `two::T`: 8 bytes, alignment: 8 bytes\n",
+        );
+        let facts = TypeFacts::new(&sizes);
+        let align = |ty| facts.align(ty, 24);
+        assert_eq!(facts.pointer, Some(4));
+        assert_eq!(align("a::S"), Some(16));
+        assert_eq!(facts.align("a::S", 25), None, "another type of that name");
+        assert_eq!(align("two::T"), None);
+        assert_eq!(align("[(u8, a::S); ValTree(Leaf(0x1): usize)]"), Some(16));
+        assert_eq!(align("(&'{erased} str, u16)"), Some(4));
+        assert_eq!(align("(u16, b::Unknown)"), None);
+        assert_eq!(align("std::boxed::Box<dyn X>"), Some(4));
+        assert_eq!(align("std::boxed::Box<dyn X, Huge>"), None);
+        assert_eq!(align("std::option::Option<std::pin::Pin<&'{erased} mut b::Unknown>>"), Some(4));
+        assert_eq!(align("u64"), None, "4 or 8, by target");
+        assert_eq!(facts.align("fn(u8) -> u64 {f}", 0), Some(1));
+        assert_eq!(facts.align("fn(u8) -> u64", 4), Some(4));
+    }
+
+    #[test]
+    fn futures_behind_pointers_are_not_in_place() {
+        let k = "{static a::f::{closure#0} upvar_tys=() resume_ty=R yield_ty=() return_ty=()}";
+        let count = |ty: String| {
+            let mut count = 0;
+            in_place(&ty, 0, &mut |_, _| count += 1);
+            count
+        };
+        assert_eq!(count(k.into()), 1);
+        assert_eq!(count(format!("({k}, a::B<std::boxed::Box<{k}>, a::C<{k}>>)")), 2);
+        assert_eq!(count(format!("std::pin::Pin<&'{{erased}} mut {k}>")), 0);
+        assert_eq!(count(format!("std::pin::Pin<std::boxed::Box<{k}>>")), 0);
+    }
+
+    #[test]
+    fn a_part_must_have_the_alignment_that_no_other_explains() {
+        let seen = |offset, size, align| Seen { size, offset, align };
+        let (mut a, mut b, mut c) = (seen(0, 16, None), seen(16, 4, None), seen(21, 6, None));
+        deduce(&mut [&mut a, &mut b, &mut c], 8, 1);
+        assert_eq!((a.align, b.align, c.align), (Some(8), None, Some(1)));
+        let mut refuted = seen(4, 4, Some(8));
+        deduce(&mut [&mut refuted], 8, 1);
+        assert_eq!(refuted.align, None);
+    }
+}

@@ -1,0 +1,76 @@
+//! Lays out every measured future again and compares with what the compiler printed.
+
+use futurelens::build::Unit;
+use futurelens::features::Snapshot;
+use futurelens::features::snapshot::UnitText;
+use futurelens::layout::whatif::{self, Recomputed};
+use futurelens_tests::binary::{futurelens, run};
+use futurelens_tests::project::files;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// What came out.
+pub struct Check {
+    /// Futures with a dumped body.
+    pub futures: usize,
+    /// Those of them whose size and alignment are recomputed to the byte.
+    pub same: usize,
+    /// What is wrong with the others.
+    pub others: Vec<String>,
+}
+
+/// Measures a project with the real binary, and reads what that kept.
+pub fn measure(project: &Path) -> Snapshot {
+    let target = tempfile::tempdir().expect("the temporary directory is writable");
+    run(futurelens().arg("report").arg(project).arg("--target-dir").arg(target.path())).expect_success();
+    read(target.path())
+}
+
+/// Compares all futures of a snapshot.
+pub fn check(snapshot: &Snapshot) -> Check {
+    let mut check = Check { futures: 0, same: 0, others: Vec::new() };
+    for placed in snapshot.futures(false) {
+        let future = &placed.future;
+        check.futures += 1;
+        let printed = Recomputed { size: future.size, align: future.align };
+        match whatif::recompute(future) {
+            Some(recomputed) if recomputed == printed => check.same += 1,
+            recomputed => {
+                let unknown = future.parts.all().filter(|part| part.align.is_none()).count();
+                let unmatched = future.parts.saved.iter().filter(|part| part.is_none()).count();
+                check.others.push(format!(
+                    "{}: {printed:?} recomputed as {recomputed:?}; {unmatched} locals not found, {unknown} alignments unknown",
+                    future.id
+                ));
+            }
+        }
+    }
+    check
+}
+
+/// Reads all units kept below a folder.
+pub fn read(folder: &Path) -> Snapshot {
+    let kept = files(folder).into_iter().filter(|file| file.extension().is_some_and(|e| e == "futurelens"));
+    let units: Vec<(String, Unit)> = kept
+        .map(|file| {
+            let run = file.file_stem().expect("it has a name").to_string_lossy().into_owned();
+            (run, Unit::read(&file).expect("the unit is whole"))
+        })
+        .collect();
+    // Which crate is the library matters to the others only: all of them may be used by all.
+    let texts: Vec<UnitText<'_>> = units
+        .iter()
+        .map(|(run, unit)| UnitText {
+            origin: run,
+            stamp: 0,
+            krate: run.rsplit_once('-').map_or(run.as_str(), |(krate, _)| krate),
+            unit: "lib",
+            dir: &unit.dir,
+            sizes: unit.sizes(),
+            bodies: unit.bodies().collect(),
+            sources: unit.sources().collect(),
+        })
+        .collect();
+    let current: BTreeSet<_> = units.iter().map(|(run, _)| run.as_str().into()).collect();
+    Snapshot::default().updated(&texts, &current, BTreeSet::new())
+}

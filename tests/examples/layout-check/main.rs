@@ -1,0 +1,43 @@
+//! Does the compiler's layout algorithm, fed with what was dumped, give what the compiler printed?
+//!
+//! ```text
+//! cargo run --release -p futurelens-tests --example layout-check -- mini-redis 0.4.1
+//! cargo run --release -p futurelens-tests --example layout-check -- PATH
+//! ```
+//!
+//! Measures the published crate (or the project at a path) with the built binary, lays every future out
+//! again, and prints the share that comes out to the byte. Exits with 1 if that is not all of them.
+
+mod check;
+
+use futurelens_tests::registry::checkout;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let project = match &arguments[..] {
+        [name, version] => checkout(name, version),
+        [path] => PathBuf::from(path),
+        _ => {
+            eprintln!("usage: layout-check CRATE VERSION | PATH");
+            return ExitCode::from(2);
+        }
+    };
+    // A folder of kept units is read as it is.
+    let check = check::check(&match project.join("Cargo.toml").exists() {
+        true => check::measure(&project),
+        false => check::read(&project),
+    });
+    for other in &check.others {
+        println!("{other}");
+    }
+    let share = 100.0 * check.same as f64 / check.futures.max(1) as f64;
+    println!(
+        "{}: {} of {} futures to the byte ({share:.1} %)",
+        arguments.join(" "),
+        check.same,
+        check.futures
+    );
+    ExitCode::from(u8::from(check.same != check.futures))
+}
