@@ -3,6 +3,7 @@
 use super::bytes::{cache_lines, exact};
 use super::snapshot::{Placed, Snapshot};
 use crate::dump::Span;
+use crate::layout::whatif::{Change, Prediction, predict};
 use crate::layout::{Future, FutureKind, Held, HeldKind, State, Why};
 use crate::render::{Page, PictureOptions, picture, short_type};
 use std::collections::HashMap;
@@ -283,7 +284,31 @@ pub fn one_await(page: &mut Page, future: &Future, state: &State, stale: bool, c
     if !rest.is_empty() {
         page.paragraph(&format!("And {}.", rest.join(", ")));
     }
+    if let Some(Prediction { size, exact: certain, .. }) = boxed_awaitee(future, state) {
+        let about = if certain { "" } else { "about " };
+        page.paragraph(&format!(
+            "Predicted: with {} around what is awaited the future would take {about}{} bytes, {} less.",
+            page.code("Box::pin"),
+            exact(size),
+            exact(future.size - size)
+        ));
+    }
     page.paragraph(&format!("{} · {}", context.snapshot.profile, context.snapshot.compiler));
+}
+
+/// What the future would take if the awaitee of this state were boxed; nothing if that saves nothing (an
+/// equally large state remains, or it is a pointer already).
+fn boxed_awaitee(future: &Future, state: &State) -> Option<Prediction> {
+    let body = future.body.as_ref()?;
+    let fields = &body.states.iter().find(|of_body| of_body.name == state.name)?.fields;
+    let is_awaitee = |&&saved: &&u32| {
+        body.saved
+            .get(saved as usize)
+            .is_some_and(|saved| saved.names.iter().any(|name| &**name == "__awaitee"))
+    };
+    let saved = *fields.iter().find(is_awaitee)?;
+    let prediction = predict(future, &[Change::Box { saved }])?;
+    (prediction.size < future.size).then_some(prediction)
 }
 
 /// Why something is held, in a few words. Empty where the kind says it already.

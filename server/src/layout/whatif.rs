@@ -76,9 +76,7 @@ impl Layer {
         let mut exact = true;
         let outer_align = if align == old_align || (align < old_align && old_align < self.align) {
             self.align
-        } else if align >= self.align {
-            align
-        } else if self.rest == 0 && self.floor == 0 && self.tag <= align {
+        } else if align >= self.align || (self.rest == 0 && self.floor == 0 && self.tag <= align) {
             align
         } else {
             exact = false;
