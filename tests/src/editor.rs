@@ -64,6 +64,37 @@ impl Hint {
     }
 }
 
+/// A hover.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hover {
+    /// `markdown` or `plaintext`.
+    pub kind: String,
+    /// What is shown.
+    pub text: String,
+    /// What it is about: two zero-based places (line, character).
+    pub range: Range,
+}
+
+/// Two zero-based places (line, character).
+pub type Range = ((usize, usize), (usize, usize));
+
+/// A diagnostic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What it is about.
+    pub range: Range,
+    /// 1 (error) to 4 (hint).
+    pub severity: u64,
+    /// As shown beside the message.
+    pub code: String,
+    /// Where there is more about the code.
+    pub url: String,
+    /// What is wrong.
+    pub message: String,
+    /// What has to do with it: where in which file (its URI), and a message.
+    pub related: Vec<(String, Range, String)>,
+}
+
 /// How an editor is set up.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
@@ -75,6 +106,8 @@ pub struct Setup {
     pub more_folders: Vec<PathBuf>,
     /// Set for the server and everything it starts.
     pub env: Vec<(String, String)>,
+    /// What the client offers as `textDocument.hover.contentFormat`; nothing leaves it out.
+    pub hover_formats: Vec<&'static str>,
 }
 
 impl Editor {
@@ -92,6 +125,10 @@ impl Editor {
         let mut general = json!({});
         if !setup.encodings.is_empty() {
             general = json!({ "positionEncodings": setup.encodings });
+        }
+        let mut hover = json!({});
+        if !setup.hover_formats.is_empty() {
+            hover = json!({ "contentFormat": setup.hover_formats });
         }
         let answer = editor.request(
             "initialize",
@@ -111,6 +148,10 @@ impl Editor {
                     },
                     "textDocument": {
                         "synchronization": { "didSave": true },
+                        "hover": hover,
+                        "publishDiagnostics": {
+                            "relatedInformation": true, "codeDescriptionSupport": true,
+                        },
                         "inlayHint": {
                             "resolveSupport": { "properties": ["tooltip", "label.tooltip"] },
                         },
@@ -369,6 +410,17 @@ impl Editor {
         self.notify("textDocument/didChange", params);
     }
 
+    /// Closes a file.
+    pub fn did_close(&mut self, path: &Path) {
+        self.notify("textDocument/didClose", json!({ "textDocument": { "uri": uri(path) } }));
+    }
+
+    /// Says that a watched file, such as a `Cargo.toml`, was changed on disk.
+    pub fn did_change_watched(&mut self, path: &Path) {
+        let change = json!({ "uri": uri(path), "type": 2 });
+        self.notify("workspace/didChangeWatchedFiles", json!({ "changes": [change] }));
+    }
+
     /// Says that the file was saved. Writing it is the caller's part.
     pub fn did_save(&mut self, path: &Path) {
         self.notify("textDocument/didSave", json!({ "textDocument": { "uri": uri(path) } }));
@@ -446,6 +498,55 @@ impl Editor {
             self.wait(asked, &what, |message| {
                 (message["method"] == "workspace/inlayHint/refresh").then_some(())
             });
+        }
+    }
+
+    // Hovers
+
+    /// What is shown when the pointer rests on a zero-based place (line, character).
+    #[track_caller]
+    pub fn hover(&mut self, path: &Path, at: (usize, usize)) -> Option<Hover> {
+        let params = json!({
+            "textDocument": { "uri": uri(path) },
+            "position": { "line": at.0, "character": at.1 },
+        });
+        let answer = self.request("textDocument/hover", params);
+        let contents = &answer["contents"];
+        (!answer.is_null()).then(|| Hover {
+            kind: contents["kind"].as_str().expect("a hover has markup").to_owned(),
+            text: contents["value"].as_str().expect("a hover has a text").to_owned(),
+            range: range_of(&answer["range"]),
+        })
+    }
+
+    // Diagnostics
+
+    /// The diagnostics of a file as they are once they are as wanted: those that were published last,
+    /// or will be.
+    ///
+    /// # Panics
+    ///
+    /// If they are not, and the server publishes nothing more for [`PATIENCE`].
+    #[track_caller]
+    pub fn diagnostics_when(
+        &mut self,
+        path: &Path,
+        what: &str,
+        wanted: impl Fn(&[Diagnostic]) -> bool,
+    ) -> Vec<Diagnostic> {
+        let uri = uri(path);
+        let is_about =
+            |m: &Value| m["method"] == "textDocument/publishDiagnostics" && m["params"]["uri"] == *uri;
+        loop {
+            let now = self.now();
+            let last = self.log.iter().rev().find(|message| is_about(message));
+            let last = last.and_then(|message| message["params"]["diagnostics"].as_array());
+            let found: Vec<Diagnostic> = last.into_iter().flatten().map(diagnostic_of).collect();
+            if wanted(&found) {
+                return found;
+            }
+            let what = format!("{what} (the diagnostics were {found:#?}); new diagnostics");
+            self.wait(now, &what, |message| is_about(message).then_some(()));
         }
     }
 
@@ -630,6 +731,57 @@ fn hint_of(hint: &Value) -> Hint {
         usize::try_from(number.expect("a hint has a position")).expect("it is in a text")
     };
     Hint { line: place("line"), character: place("character"), label, tooltip }
+}
+
+#[track_caller]
+fn range_of(range: &Value) -> Range {
+    let number = |value: &Value| {
+        let number = value.as_u64().unwrap_or_else(|| panic!("{range} is a range"));
+        usize::try_from(number).expect("it is in a text")
+    };
+    let place = |place: &Value| (number(&place["line"]), number(&place["character"]));
+    (place(&range["start"]), place(&range["end"]))
+}
+
+fn diagnostic_of(diagnostic: &Value) -> Diagnostic {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let related = diagnostic["relatedInformation"].as_array().into_iter().flatten();
+    assert_eq!(diagnostic["source"], "futurelens", "{diagnostic}");
+    Diagnostic {
+        range: range_of(&diagnostic["range"]),
+        severity: diagnostic["severity"].as_u64().unwrap_or_default(),
+        code: text(&diagnostic["code"]),
+        url: text(&diagnostic["codeDescription"]["href"]),
+        message: text(&diagnostic["message"]),
+        related: related
+            .map(|related| {
+                let location = &related["location"];
+                (text(&location["uri"]), range_of(&location["range"]), text(&related["message"]))
+            })
+            .collect(),
+    }
+}
+
+/// The zero-based place (line, character) of a needle in a text of ASCII.
+///
+/// # Panics
+///
+/// If it is not there exactly once.
+#[track_caller]
+pub fn place_of(text: &str, needle: &str) -> (usize, usize) {
+    let mut found = text.match_indices(needle);
+    let (at, _) = found.next().unwrap_or_else(|| panic!("no {needle:?} in:\n{text}"));
+    assert_eq!(found.next(), None, "{needle:?} is there more than once in:\n{text}");
+    let before = &text[..at];
+    (before.matches('\n').count(), at - before.rfind('\n').map_or(0, |end| end + 1))
+}
+
+/// What is between two places of a text of ASCII, in one line.
+#[track_caller]
+pub fn text_at(text: &str, range: Range) -> &str {
+    let ((line, start), (last, end)) = range;
+    assert_eq!(line, last, "in one line");
+    &text.lines().nth(line).expect("the line is there")[start..end]
 }
 
 /// The next message of a stream; nothing at its end, or if it is not LSP.

@@ -9,12 +9,14 @@
 //! | [`binary`] | the built binary, and a way to run it free of what `cargo test` leaks to its children |
 //! | [`registry`] | published crates as projects of their own |
 //! | [`oracle`] | today's workflow: a plain full build that prints type sizes, and a reader for it |
+//! | [`layouts`] | what was reported against what was printed |
 //! | [`report`] | `report --format json`, as far as tests look at it |
 //! | [`project`] | small cargo projects in temporary directories |
 //! | [`editor`] | an editor: an LSP client over stdio |
 
 pub mod binary;
 pub mod editor;
+pub mod layouts;
 pub mod oracle;
 pub mod project;
 pub mod registry;

@@ -20,16 +20,42 @@ pub struct Coroutine {
     pub size: u64,
     /// In bytes.
     pub align: u64,
-    /// Every state with the size of its variant in bytes, in the order printed.
-    pub states: Vec<(String, u64)>,
+    /// Bytes of the tag.
+    pub discriminant: u64,
+    /// In the order printed.
+    pub states: Vec<State>,
+}
+
+/// A variant of a coroutine.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct State {
+    /// `Unresumed`, `Suspend0`, …
+    pub name: String,
+    /// In bytes, without the discriminant.
+    pub size: u64,
+    /// Bytes between the things held.
+    pub padding: u64,
+    /// Upvars and locals, by offset.
+    pub held: Vec<Held>,
+}
+
+/// A field of a variant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Held {
+    /// In bytes, from the start of the future.
+    pub offset: u64,
+    /// In bytes.
+    pub size: u64,
+    /// As printed, without the dot in front.
+    pub name: String,
 }
 
 impl Coroutine {
     /// The states in which it is suspended. `Unresumed` says no more than the captured variables,
     /// and `Returned` and `Panicked` are empty.
     pub fn suspended(&self) -> BTreeSet<(String, u64)> {
-        let suspended = |(name, _): &&(String, u64)| name.starts_with("Suspend");
-        self.states.iter().filter(suspended).cloned().collect()
+        let suspended = self.states.iter().filter(|state| state.name.starts_with("Suspend"));
+        suspended.map(|state| (state.name.clone(), state.size)).collect()
     }
 
     /// The file in its name, if it is named by the place of its block.
@@ -55,7 +81,10 @@ pub struct Unit {
 pub fn parse(text: &str) -> Vec<Coroutine> {
     let mut found: Vec<Coroutine> = Vec::new();
     let mut open: Option<Coroutine> = None;
-    let is_coroutine = |record: &Coroutine| record.states.iter().any(|(name, _)| name == "Unresumed");
+    // Where a field is that follows directly on the one before: only others print their offset, and
+    // those after padding not even then.
+    let mut next = 0;
+    let is_coroutine = |record: &Coroutine| record.states.iter().any(|state| state.name == "Unresumed");
     for line in text.lines() {
         let Some(line) = line.strip_prefix("print-type-size ") else {
             continue;
@@ -68,18 +97,55 @@ pub fn parse(text: &str) -> Vec<Coroutine> {
             };
             let mut numbers = numbers.split(' ').filter_map(|word| word.parse().ok());
             if let (Some(size), Some(align)) = (numbers.next(), numbers.next()) {
-                open = Some(Coroutine { ty: ty.to_owned(), size, align, states: Vec::new() });
+                let states = Vec::new();
+                open = Some(Coroutine { ty: ty.to_owned(), size, align, discriminant: 0, states });
             }
-        } else if let Some(variant) = line.trim_start().strip_prefix("variant `")
-            && let Some((name, bytes)) = variant.split_once("`: ")
-            && let Some(bytes) = bytes.split(' ').next().and_then(|word| word.parse().ok())
-            && let Some(record) = &mut open
-        {
-            record.states.push((name.to_owned(), bytes));
+            continue;
+        }
+        let Some(record) = &mut open else { continue };
+        let line = line.trim_start();
+        let Some((what, rest)) = line.split_once(": ") else { continue };
+        if what == "discriminant" {
+            record.discriminant = bytes(rest);
+        } else if let Some(name) = quoted(what, "variant") {
+            // Each variant is printed as if the tag came first, wherever it is.
+            next = record.discriminant;
+            let state = State { name: name.to_owned(), size: bytes(rest), padding: 0, held: Vec::new() };
+            record.states.push(state);
+        } else if let Some(state) = record.states.last_mut() {
+            if what == "padding" {
+                state.padding += bytes(rest);
+                next += bytes(rest);
+            } else if let Some(name) = quoted(what, "upvar").or_else(|| quoted(what, "local")) {
+                // The type comes last and may hold anything.
+                let numbers = rest.split(", type: ").next().unwrap_or_default();
+                let printed = numbers.split(", ").find_map(|number| number.strip_prefix("offset: "));
+                let offset = printed.map_or(next, bytes);
+                let size = bytes(rest);
+                next = offset + size;
+                let name = name.strip_prefix('.').unwrap_or(name).to_owned();
+                state.held.push(Held { offset, size, name });
+                state.held.sort();
+            }
         }
     }
     found.extend(open.filter(is_coroutine));
     found
+}
+
+/// The name in ``local `.name` ``.
+fn quoted<'a>(text: &'a str, what: &str) -> Option<&'a str> {
+    text.strip_prefix(what)?.strip_prefix(" `")?.strip_suffix('`')
+}
+
+/// 7 of `7 bytes, …`.
+///
+/// # Panics
+///
+/// If it does not begin with a number: then this parser has not understood the line.
+fn bytes(text: &str) -> u64 {
+    let word = text.split(' ').next().unwrap_or_default();
+    word.parse().unwrap_or_else(|error| panic!("{error}: {text:?}"))
 }
 
 /// Measures every library and binary of a project of one package.
@@ -288,12 +354,18 @@ mod tests {
     #[test]
     fn reads_coroutines_and_nothing_else() {
         let text = "\
-print-type-size type: `{async fn body of a::b<[u8; 2]>()}`: 5 bytes, alignment: 1 bytes
+print-type-size type: `{async fn body of a::b<[u8; 2]>()}`: 32 bytes, alignment: 8 bytes
 print-type-size     discriminant: 1 bytes
 print-type-size     variant `Unresumed`: 2 bytes
 print-type-size         upvar `.x`: 2 bytes
-print-type-size     variant `Suspend0`: 4 bytes
+print-type-size     variant `Suspend0`: 31 bytes
+print-type-size         upvar `.x`: 2 bytes
+print-type-size         padding: 5 bytes
+print-type-size         local `.y`: 8 bytes, alignment: 8 bytes
+print-type-size         local `.__awaitee`: 4 bytes, type: A<{async block@src/x.rs:1:2: 3:4}, offset: 9>
+print-type-size         local `..coroutine_field3`: 0 bytes, offset: 0 bytes, alignment: 1 bytes, type: ()
 print-type-size     variant `Returned`: 2 bytes
+print-type-size     end padding: 1 bytes
 print-type-size type: `std::option::Option<u8>`: 2 bytes, alignment: 1 bytes
 print-type-size     variant `Some`: 1 bytes
 print-type-size         field `.0`: 1 bytes
@@ -302,8 +374,12 @@ warning: something else
         let found = parse(text);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].ty, "{async fn body of a::b<[u8; 2]>()}");
-        assert_eq!((found[0].size, found[0].align), (5, 1));
-        assert_eq!(found[0].suspended(), [("Suspend0".to_owned(), 4)].into_iter().collect());
+        assert_eq!((found[0].size, found[0].align, found[0].discriminant), (32, 8, 1));
+        assert_eq!(found[0].suspended(), [("Suspend0".to_owned(), 31)].into_iter().collect());
+        let state = &found[0].states[1];
+        let held: Vec<_> = state.held.iter().map(|held| (&*held.name, held.size, held.offset)).collect();
+        assert_eq!(state.padding, 5);
+        assert_eq!(held, [(".coroutine_field3", 0, 0), ("x", 2, 1), ("y", 8, 8), ("__awaitee", 4, 16)]);
     }
 
     #[test]

@@ -42,10 +42,44 @@ pub struct Future {
     pub align: u64,
     /// How many lines of 64 bytes it takes.
     pub cache_lines: u64,
-    /// Name and size of each state.
-    pub states: Vec<(String, u64)>,
+    /// Bytes that no state uses.
+    pub padding: u64,
+    /// Bytes of what is stored a second time.
+    pub duplicated: u64,
+    /// In the compiler's order.
+    pub states: Vec<State>,
     /// Name and size of everything held, in any state.
     pub held: BTreeSet<(String, u64)>,
+}
+
+/// One state of a future.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// `Unresumed`, `Suspend0`, …
+    pub name: String,
+    /// In bytes, without the discriminant.
+    pub size: u64,
+    /// Bytes between the things held.
+    pub padding: u64,
+    /// The line of its `await`, one-based.
+    pub awaits: Option<u64>,
+    /// Everything stored in it.
+    pub held: Vec<Held>,
+}
+
+/// A thing held.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The variable, or the compiler's name for it.
+    pub name: String,
+    /// `local`, `upvar`, `awaitee`, `flag` or `temporary`.
+    pub kind: String,
+    /// In bytes.
+    pub size: u64,
+    /// In bytes, from the start of the future.
+    pub offset: u64,
+    /// Where it is declared: the file, and the one-based line.
+    pub declared: Option<(String, usize)>,
 }
 
 impl Future {
@@ -56,8 +90,8 @@ impl Future {
 
     /// The states in which it is suspended.
     pub fn suspended(&self) -> BTreeSet<(String, u64)> {
-        let suspended = |(name, _): &&(String, u64)| name.starts_with("Suspend");
-        self.states.iter().filter(suspended).cloned().collect()
+        let suspended = self.states.iter().filter(|state| state.name.starts_with("Suspend"));
+        suspended.map(|state| (state.name.clone(), state.size)).collect()
     }
 
     /// Whether it was measured in this unit: `lib`, or the name of a binary.
@@ -131,9 +165,10 @@ pub fn parse(text: &str) -> Report {
 }
 
 fn future(value: &Value) -> Future {
-    let named = |value: &Value| (string(value, "name"), number(value, "size"));
     assert!(number(value, "column") > 0, "one-based: {value}");
-    let states = list(value, "states");
+    let file = string(value, "file");
+    let states: Vec<State> = list(value, "states").iter().map(|value| state(value, &file)).collect();
+    let held = states.iter().flat_map(|state| &state.held);
     Future {
         name: string(value, "name"),
         kind: string(value, "kind"),
@@ -141,13 +176,37 @@ fn future(value: &Value) -> Future {
         unit: string(value, "unit"),
         ty: string(value, "type"),
         id: string(value, "id"),
-        file: string(value, "file"),
         line: usize::try_from(number(value, "line")).expect("a line"),
         size: number(value, "size"),
         align: number(value, "align"),
         cache_lines: number(value, "cache_lines"),
-        states: states.iter().map(named).collect(),
-        held: states.iter().flat_map(|state| list(state, "held")).map(named).collect(),
+        padding: number(value, "padding"),
+        duplicated: number(value, "duplicated"),
+        held: held.map(|held| (held.name.clone(), held.size)).collect(),
+        states,
+        file,
+    }
+}
+
+fn state(value: &Value, file: &str) -> State {
+    State {
+        name: string(value, "name"),
+        size: number(value, "size"),
+        padding: number(value, "padding"),
+        awaits: value["await"]["line"].as_u64(),
+        held: list(value, "held").iter().map(|value| held(value, file)).collect(),
+    }
+}
+
+fn held(value: &Value, file: &str) -> Held {
+    let line = value["line"].as_u64().map(|line| usize::try_from(line).expect("a line"));
+    let file = value["file"].as_str().unwrap_or(file);
+    Held {
+        name: string(value, "name"),
+        kind: string(value, "kind"),
+        size: number(value, "size"),
+        offset: number(value, "offset"),
+        declared: line.map(|line| (file.to_owned(), line)),
     }
 }
 

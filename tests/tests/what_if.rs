@@ -34,8 +34,6 @@ fn all_are_recomputed(name: &str, snapshot: &Snapshot, at_least: usize) {
 const EDITS: &str = r#"
 use std::future::Future;
 use std::hint::black_box;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
 
 pub async fn large() {
     let page = black_box([1u8; 4096]);
@@ -139,25 +137,6 @@ pub enum MaybeDone<F> {
     Gone,
 }
 
-impl<F: Future<Output = ()> + Unpin> Future for Timeout<F> {
-    type Output = ();
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.hits += 1;
-        black_box(self.deadline);
-        Pin::new(&mut self.future).poll(cx)
-    }
-}
-
-impl<F: Future<Output = ()> + Unpin> Future for MaybeDone<F> {
-    type Output = ();
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut *self {
-            MaybeDone::Future(future) => Pin::new(future).poll(cx),
-            MaybeDone::Done(_) | MaybeDone::Gone => Poll::Ready(()),
-        }
-    }
-}
-
 macro_rules! callers {
     ($name:ident, $inner:path) => {
         pub mod $name {
@@ -173,7 +152,6 @@ macro_rules! callers {
             }
             pub async fn wrapped() {
                 let wrapped = Timeout { deadline: 3, future: $inner(), hits: 0 };
-                pin!(wrapped);
                 PendingOnce(false).await;
                 black_box(&wrapped);
             }
@@ -251,11 +229,13 @@ fn predicted_is_what_the_edit_measures() {
     let future = before("scope");
     let (saved, states) = held(&future, |name, _, _| name == "buffer");
     let states = states[1..].to_vec();
-    compare("scope-block", whatif::predict(&future, &[Change::Remove { saved, states }]), &after("scope"));
+    let (last, _) = held(&future, |name, _, _| name == "last");
+    let change = Change::Remove { saved, states, beside: vec![last] };
+    compare("scope-block", whatif::predict(&future, &[change]), &after("scope"));
 
     let future = before("scope_to_nothing");
     let (saved, states) = held(&future, |name, _, _| name == "buffer");
-    let predicted = whatif::predict(&future, &[Change::Remove { saved, states }]);
+    let predicted = whatif::predict(&future, &[Change::Remove { saved, states, beside: Vec::new() }]);
     compare("scope-block, nowhere held", predicted, &after("scope_to_nothing"));
 
     let future = before("stored_twice");

@@ -148,14 +148,52 @@ impl<'a> TypeFacts<'a> {
         TRANSPARENT.contains(&name).then(|| self.align_by_text(first, None, depth + 1))?
     }
 
-    /// How a type of this name and size contains the coroutine in place, as far as records tell.
-    pub fn layers(&self, ty: &str, size: u64, coroutine: &TypeRecord<'_>) -> Option<Vec<Layer>> {
-        let mut layers = Vec::new();
-        if ty == coroutine.name {
-            return Some(layers);
+    /// Bytes of a type, as far as its text or record is certain.
+    fn size_by_text(&self, ty: &str) -> Option<u64> {
+        match ty {
+            "()" | "!" => return Some(0),
+            "bool" | "u8" | "i8" => return Some(1),
+            "u16" | "i16" => return Some(2),
+            "u32" | "i32" | "f32" | "char" => return Some(4),
+            "u64" | "i64" | "f64" => return Some(8),
+            "usize" | "isize" => return self.pointer,
+            _ => {}
         }
-        let record = self.record(ty).filter(|record| record.size == size)?;
-        self.add_layers(record, coroutine, &mut layers).then_some(layers)
+        self.size(ty)
+    }
+
+    /// How a type of this name and size contains the coroutine in place, as far as records tell.
+    fn layers(&self, ty: &str, size: u64, coroutine: &TypeRecord<'_>) -> Option<Vec<Layer>> {
+        let mut layers = Vec::new();
+        self.add_named(ty, size, coroutine, &mut layers).then_some(layers)
+    }
+
+    fn add_named(&self, ty: &str, size: u64, coroutine: &TypeRecord<'_>, layers: &mut Vec<Layer>) -> bool {
+        if ty == coroutine.name || layers.len() >= DEEPEST {
+            return ty == coroutine.name;
+        }
+        if let Some(record) = self.record(ty) {
+            return record.size == size && self.add_layers(record, coroutine, layers);
+        }
+        let Some(list) = ty.strip_prefix('(').and_then(|list| list.strip_suffix(')')) else { return false };
+        // A tuple has no record: all of its fields have to be known.
+        let is_around =
+            |part: &&str| memchr::memmem::find(part.as_bytes(), coroutine.name.as_bytes()).is_some();
+        let mut around = arguments(list).filter(is_around);
+        let (Some(part), None) = (around.next(), around.next()) else { return false };
+        let mut others = arguments(list).filter(|part| !is_around(part));
+        let rest = others.try_fold(0u64, |sum, part| sum.checked_add(self.size_by_text(part)?));
+        let align = self.align_by_text(ty, Some(size), 0);
+        let part_align = self.align_by_text(part, None, 0);
+        let (Some(inner), Some(rest), Some(align), Some(part_align)) =
+            (self.size_by_text(part), rest, align, part_align)
+        else {
+            return false;
+        };
+        let layer = Layer { size, align, inner, rest, tag: 0, floor: 0 };
+        let is_right = layer.resized(inner, part_align, part_align).is_some_and(|now| now.0 == size);
+        layers.push(layer);
+        is_right && self.add_named(part, inner, coroutine, layers)
     }
 
     fn add_layers(&self, ty: &TypeRecord<'_>, coroutine: &TypeRecord<'_>, layers: &mut Vec<Layer>) -> bool {

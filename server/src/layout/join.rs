@@ -266,16 +266,10 @@ impl Names<'_> {
         let body = instance.map(|instance| &*instance.body);
         // A closure's disjoint captures `x.a`, `x.b` print as `x__a`, `x__b`, those by reference as
         // `_ref__x__a`.
-        let variable = |name: &str| {
-            let upvars = &body?.upvars;
-            let exact = upvars.iter().find(|upvar| *upvar.name == *name);
-            exact.or_else(|| {
-                let variable = name.strip_prefix("_ref__").unwrap_or(name).split("__").next()?;
-                upvars.iter().find(|upvar| *upvar.name == *variable)
-            })
-        };
-        let upvar = variable(field.name);
-        let whole = upvar.filter(|upvar| *upvar.name == *field.name);
+        let name = field.name.strip_prefix("_ref__").unwrap_or(field.name);
+        let named = |name: &str| body?.upvars.iter().find(|upvar| *upvar.name == *name);
+        let whole = named(name);
+        let upvar = whole.or_else(|| named(name.split("__").next()?));
         let ty = whole.and_then(|upvar| of_instance(&upvar.ty, instance));
         seen.upvar(field);
         let held =

@@ -38,6 +38,11 @@ pub fn spawns(text: &str) -> Vec<Spawn> {
         if !SPAWNING.contains(&word(at)) || word(at + 1) != "(" || at > 0 && word(at - 1) == "fn" {
             continue;
         }
+        // `std::thread::spawn`, or a scope's.
+        let is_thread = |at: usize| word(at) == "thread" && word(at + 1) == ":";
+        if at.checked_sub(3).is_some_and(is_thread) || at.checked_sub(2).is_some_and(is_thread) {
+            continue;
+        }
         let mut next = at + 2;
         let argument = if word(next) == "async" {
             start(next).map(Argument::Block)
@@ -69,7 +74,8 @@ mod tests {
     #[test]
     fn futures_handed_over_are_found() {
         let text = "fn spawn(f: F) {} fn main() { tokio::spawn(async move { 1 }); set.spawn(a::run(1));\n\
-                    rt.block_on(self.go()); std::thread::spawn(move || 1); spawn(task); }";
+                    rt.block_on(self.go()); std::thread::spawn(move || 1); spawn(task); \
+                    std::thread::spawn(a::run()); }";
         let arguments: Vec<_> = spawns(text).into_iter().map(|spawn| spawn.argument).collect();
         let block = TextSize::of(&text[..text.find("async").unwrap()]);
         assert_eq!(
