@@ -413,6 +413,8 @@ impl Session {
         }
         self.folders.extend(change.added.iter().filter_map(|folder| convert::path(&folder.uri)));
         self.look_for_projects(false);
+        // What was shown of a folder that is gone goes too.
+        self.refresh();
     }
 
     fn project_files_changed(&mut self, files: &[PathBuf]) {
