@@ -237,11 +237,11 @@ fn on_an_await(session: &mut Session) {
     has(line_with(&text, "400 B at 0: "), &["argument `name`", "line 3", "stored again as `name`"]);
     has(line_with(&text, "local `name`"), &["400 B at ", "used later, line 8"]);
     has(line_with(&text, "local `count`"), &["8 B at ", "u64", "line 5", "used later, line 8"]);
-    has(line_with(&text, "awaited "), &["4 B at ", "stored()", "line 6"]);
+    has(line_with(&text, ": awaited "), &["4 B at ", "stored()", "line 6"]);
     assert!(!text.contains("deliver"), "that is another await:\n{text}");
 
     let text = session.text_at("deliver().await", 11);
-    has(line_with(&text, "awaited "), &["22 B at ", "deliver()", "parcel 1.2.3", "line 7"]);
+    has(line_with(&text, ": awaited "), &["22 B at ", "deliver()", "parcel 1.2.3", "line 7"]);
 }
 
 fn on_blocks_and_generics(session: &mut Session) {
