@@ -168,6 +168,15 @@ macro_rules! callers {
                 PendingOnce(false).await;
                 black_box(&both);
             }
+            pub async fn in_a_closure() {
+                let (n, inner) = (black_box(7u16), $inner());
+                let closure = move || {
+                    black_box(&inner);
+                    n
+                };
+                PendingOnce(false).await;
+                black_box(&closure);
+            }
             pub async fn behind_a_pointer() {
                 Box::pin($inner()).await;
             }
@@ -247,7 +256,9 @@ fn predicted_is_what_the_edit_measures() {
     let edited = Prediction { size: large_boxed.size, align: large_boxed.align, exact: true };
     let propagated = whatif::propagate(&all, &large.id, edited);
     let predicted = |id: &str| propagated.iter().find(|p| &*p.id == id).map(|p| p.new);
-    for name in ["direct", "twice_removed", "wrapped", "wrapped_twice", "as_argument", "in_a_tuple"] {
+    for name in
+        ["direct", "twice_removed", "wrapped", "wrapped_twice", "as_argument", "in_a_tuple", "in_a_closure"]
+    {
         let before = named(&snapshot, &format!("before_callers::{name}"));
         let after = named(&snapshot, &format!("after_callers::{name}"));
         compare(name, predicted(&before.id), &after);

@@ -38,7 +38,7 @@ pub fn closing(text: &str) -> Option<usize> {
 }
 
 /// The first place outside any bracket where `needle` stands.
-fn find_outside(text: &str, needle: &str) -> Option<usize> {
+pub fn find_outside(text: &str, needle: &str) -> Option<usize> {
     let mut at = 0;
     while at < text.len() {
         if text[at..].starts_with(needle) {

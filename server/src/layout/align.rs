@@ -286,10 +286,8 @@ fn in_place<'t>(ty: &'t str, depth: usize, found: &mut dyn FnMut(&'t str, &Corou
     if depth > DEEPEST || ty.starts_with(['&', '*']) || is_fn(ty) {
         return;
     }
-    if ty.starts_with('{') {
-        if let Some(name) = CoroutineName::parse(ty) {
-            found(ty, &name);
-        }
+    if let Some(name) = CoroutineName::parse(ty) {
+        found(ty, &name);
         return;
     }
     let inside = match ty.as_bytes() {
@@ -297,6 +295,14 @@ fn in_place<'t>(ty: &'t str, depth: usize, found: &mut dyn FnMut(&'t str, &Corou
             let end = ty.len() - 1;
             debug_assert_eq!(inner.len(), end - 1);
             &ty[1..end]
+        }
+        [b'{', .., b'}'] => {
+            // A closure stores what it captured.
+            const CAPTURES: &str = " upvar_tys=(";
+            let closure = &ty[1..ty.len() - 1];
+            let Some(at) = names::find_outside(closure, CAPTURES) else { return };
+            let Some(captures) = closure[at + CAPTURES.len()..].strip_suffix(')') else { return };
+            captures
         }
         [.., b'>'] => {
             let Some((name, inside)) = ty[..ty.len() - 1].split_once('<') else { return };
@@ -416,6 +422,10 @@ mod tests {
         };
         assert_eq!(count(k.into()), 1);
         assert_eq!(count(format!("({k}, a::B<std::boxed::Box<{k}>, a::C<{k}>>)")), 2);
+        assert_eq!(
+            count(format!("a::P<{{a::f::{{closure#1}} closure_kind_ty=i32 upvar_tys=(u8, {k})}}>")),
+            1
+        );
         assert_eq!(count(format!("std::pin::Pin<&'{{erased}} mut {k}>")), 0);
         assert_eq!(count(format!("std::pin::Pin<std::boxed::Box<{k}>>")), 0);
     }
