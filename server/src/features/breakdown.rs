@@ -53,7 +53,7 @@ pub fn future(page: &mut Page, futures: &[&Arc<Future>], stale: bool, context: &
         "{} {}: {}, {}, aligned to {}",
         kind_name(largest.kind),
         page.code(&largest.name),
-        page.bold(&format!("{} bytes", exact(largest.size))),
+        page.bold(&format!("{} byte{}", exact(largest.size), if largest.size == 1 { "" } else { "s" })),
         cache_lines(lines, lines),
         largest.align,
     ));
