@@ -75,7 +75,7 @@ fn names(article: &Project) {
     }
     // A name that is the end of another's is not ambiguous if it is whole.
     let text = explain(article, &["more::left::twin"]).expect_success().stdout;
-    has(&text, &["src/more.rs:4", "1 bytes"]);
+    has(&text, &["src/more.rs:4", "1 byte"]);
 }
 
 /// What comes after the heading of the tree.

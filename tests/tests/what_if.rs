@@ -15,12 +15,15 @@ use std::sync::Arc;
 
 #[test]
 fn every_future_of_the_article_is_recomputed() {
-    all_are_recomputed("article", &measure(Project::copy_of(&fixture("article")).root()), 31);
+    all_are_recomputed("article", &measure(Project::copy_of(&fixture("article")).root(), "release"), 31);
 }
 
 #[test]
 fn every_future_of_mini_redis_is_recomputed() {
-    all_are_recomputed("mini-redis", &measure(&checkout("mini-redis", "0.4.1")), 46);
+    for profile in ["release", "dev"] {
+        let snapshot = measure(&checkout("mini-redis", "0.4.1"), profile);
+        all_are_recomputed(&format!("mini-redis, {profile}"), &snapshot, 46);
+    }
 }
 
 fn all_are_recomputed(name: &str, snapshot: &Snapshot, at_least: usize) {
@@ -217,7 +220,7 @@ fn held(future: &Future, is_it: impl Fn(&str, HeldKind, u64) -> bool) -> (u32, V
 #[test]
 fn predicted_is_what_the_edit_measures() {
     let project = Project::lib("edits", &format!("{EDITS}\n{PENDING_ONCE}"));
-    let snapshot = measure(project.root());
+    let snapshot = measure(project.root(), "release");
     let mut faults = Vec::new();
     let mut compare = |what: &str, predicted: Option<Prediction>, after: &Future| {
         say(&format!("{what}: predicted {predicted:?}, measured {} align {}", after.size, after.align));

@@ -9,13 +9,15 @@ use super::whatif::{Embedded, Layer};
 use crate::dump::names::{self, CoroutineName};
 use crate::dump::type_sizes::{FieldRecord, TypeRecord, TypeSizes};
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
+use std::rc::Rc;
 
 /// What one compiler run printed about types. Needed only while the two dumps are joined.
 pub(super) struct TypeFacts<'a> {
     sizes: &'a TypeSizes<'a>,
     /// By name; none if two types of one name are not laid out the same.
-    by_name: FxHashMap<&'a str, Option<&'a TypeRecord<'a>>>,
-    by_size: FxHashMap<u64, Vec<&'a TypeRecord<'a>>>,
+    by_name: FxHashMap<Cow<'a, str>, Option<&'a TypeRecord<'a>>>,
+    by_size: Rc<FxHashMap<u64, Vec<&'a TypeRecord<'a>>>>,
     /// Bytes of a thin pointer, which are its alignment too; none if no record tells.
     pub pointer: Option<u64>,
 }
@@ -52,7 +54,7 @@ impl<'a> TypeFacts<'a> {
         let mut by_name = FxHashMap::default();
         let mut by_size: FxHashMap<_, Vec<_>> = FxHashMap::default();
         for ty in &sizes.types {
-            let known = by_name.entry(ty.name).or_insert(Some(ty));
+            let known = by_name.entry(Cow::Borrowed(ty.name)).or_insert(Some(ty));
             if known.is_some_and(|known| (known.size, known.align) != (ty.size, ty.align)) {
                 *known = None;
             }
@@ -69,7 +71,21 @@ impl<'a> TypeFacts<'a> {
         // The smallest of them are thin.
         let pointers = sizes.types.iter().filter(|ty| THIN.iter().any(|thin| ty.name.starts_with(thin)));
         let pointer = pointers.map(|ty| ty.size).min();
-        TypeFacts { sizes, by_name, by_size, pointer }
+        TypeFacts { sizes, by_name, by_size: by_size.into(), pointer }
+    }
+
+    /// The same for bodies of another crate, which name their crate's types without it.
+    pub fn seen_from(&self, krate: &str) -> Self {
+        let mut by_name = self.by_name.clone();
+        for ty in &self.sizes.types {
+            if let Some(name) = super::body::without_crate(ty.name, krate) {
+                let known = by_name.entry(Cow::Owned(name)).or_insert(Some(ty));
+                if known.is_some_and(|known| (known.size, known.align) != (ty.size, ty.align)) {
+                    *known = None;
+                }
+            }
+        }
+        TypeFacts { sizes: self.sizes, by_name, by_size: self.by_size.clone(), pointer: self.pointer }
     }
 
     /// The size of a named type.
@@ -172,11 +188,12 @@ impl<'a> TypeFacts<'a> {
         if ty == coroutine.name || layers.len() >= DEEPEST {
             return ty == coroutine.name;
         }
-        if let Some(record) = self.record(ty) {
-            return record.size == size && self.add_layers(record, coroutine, layers);
-        }
-        let Some(list) = ty.strip_prefix('(').and_then(|list| list.strip_suffix(')')) else { return false };
-        // A tuple has no record: all of its fields have to be known.
+        // The records of closures tell nothing about what is in them, and tuples have none: what is beside the
+        // coroutine has to be known by its type.
+        let Some(list) = tuple(ty).or_else(|| captures(ty)) else {
+            let record = self.record(ty).filter(|record| record.size == size);
+            return record.is_some_and(|record| self.add_layers(record, coroutine, layers));
+        };
         let is_around =
             |part: &&str| memchr::memmem::find(part.as_bytes(), coroutine.name.as_bytes()).is_some();
         let mut around = arguments(list).filter(is_around);
@@ -241,7 +258,7 @@ impl<'a> TypeFacts<'a> {
         let depth = layers.len();
         self.parts_of(ty, inner, coroutine).any(|part| {
             layers.truncate(depth);
-            self.add_layers(part, coroutine, layers)
+            self.add_named(part.name, part.size, coroutine, layers)
         })
     }
 
@@ -290,34 +307,34 @@ fn in_place<'t>(ty: &'t str, depth: usize, found: &mut dyn FnMut(&'t str, &Corou
         found(ty, &name);
         return;
     }
-    let inside = match ty.as_bytes() {
-        [b'(', inner @ .., b')'] | [b'[', inner @ .., b']'] => {
-            let end = ty.len() - 1;
-            debug_assert_eq!(inner.len(), end - 1);
-            &ty[1..end]
+    let inside = if let Some(list) = tuple(ty).or_else(|| captures(ty)) {
+        list
+    } else if let Some(array) = ty.strip_prefix('[').and_then(|array| array.strip_suffix(']')) {
+        array
+    } else {
+        let Some((name, inside)) = ty.strip_suffix('>').and_then(|ty| ty.split_once('<')) else { return };
+        let known = |list: &[&str]| list.iter().any(|known| name.ends_with(known));
+        // `<A as B>::C` is not known here.
+        if name.is_empty() || known(&POINTERS) || name.ends_with("PhantomData") {
+            return;
         }
-        [b'{', .., b'}'] => {
-            // A closure stores what it captured.
-            const CAPTURES: &str = " upvar_tys=(";
-            let closure = &ty[1..ty.len() - 1];
-            let Some(at) = names::find_outside(closure, CAPTURES) else { return };
-            let Some(captures) = closure[at + CAPTURES.len()..].strip_suffix(')') else { return };
-            captures
-        }
-        [.., b'>'] => {
-            let Some((name, inside)) = ty[..ty.len() - 1].split_once('<') else { return };
-            let known = |list: &[&str]| list.iter().any(|known| name.ends_with(known));
-            // `<A as B>::C` is not known here.
-            if name.is_empty() || known(&POINTERS) || name.ends_with("PhantomData") {
-                return;
-            }
-            inside
-        }
-        _ => return,
+        inside
     };
     for argument in arguments(inside) {
         in_place(argument, depth + 1, found);
     }
+}
+
+/// `(A, B)` → `A, B`.
+fn tuple(ty: &str) -> Option<&str> {
+    ty.strip_prefix('(')?.strip_suffix(')')
+}
+
+/// What a closure stores: `{path closure_kind_ty=… upvar_tys=(A, B)}` → `A, B`.
+fn captures(ty: &str) -> Option<&str> {
+    const CAPTURES: &str = " upvar_tys=";
+    let closure = ty.strip_prefix('{')?.strip_suffix('}')?;
+    tuple(&closure[names::find_outside(closure, CAPTURES)? + CAPTURES.len()..])
 }
 
 /// A fn pointer or the type of a fn.
@@ -401,6 +418,8 @@ mod tests {
         assert_eq!(align("a::S"), Some(16));
         assert_eq!(facts.align("a::S", 25), None, "another type of that name");
         assert_eq!(align("two::T"), None);
+        assert_eq!(align("[S; 1]"), None);
+        assert_eq!(facts.seen_from("a").align("[S; 1]", 24), Some(16));
         assert_eq!(align("[(u8, a::S); ValTree(Leaf(0x1): usize)]"), Some(16));
         assert_eq!(align("(&'{erased} str, u16)"), Some(4));
         assert_eq!(align("(u16, b::Unknown)"), None);

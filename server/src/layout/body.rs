@@ -274,7 +274,7 @@ impl BodyIndex {
 }
 
 /// Removes `krate::` wherever a path begins with it; `None` if none does.
-fn without_crate(text: &str, krate: &str) -> Option<String> {
+pub(super) fn without_crate(text: &str, krate: &str) -> Option<String> {
     let prefix = format!("{krate}::");
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

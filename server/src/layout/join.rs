@@ -29,8 +29,9 @@ pub fn futures(source: &Source<'_>) -> Vec<Future> {
         types.iter().filter_map(|ty| Some((ty, CoroutineName::parse(ty.name)?))).collect();
     let names = Names { source, memo: Default::default() };
     let facts = TypeFacts::new(source.sizes);
+    let mut seen_from = HashMap::new();
     let mut seen = HashSet::new();
-    let futures = coroutines.into_iter().map(|(ty, name)| names.future(ty, &name, &facts));
+    let futures = coroutines.into_iter().map(|(ty, name)| names.future(ty, &name, &facts, &mut seen_from));
     futures.filter(|future| seen.insert(future.id.clone())).collect()
 }
 
@@ -120,9 +121,21 @@ impl Names<'_> {
         }
     }
 
-    fn future(&self, ty: &TypeRecord<'_>, name: &CoroutineName<'_>, facts: &TypeFacts<'_>) -> Future {
+    fn future<'f>(
+        &self,
+        ty: &TypeRecord<'_>,
+        name: &CoroutineName<'_>,
+        facts: &TypeFacts<'f>,
+        seen_from: &mut HashMap<Arc<str>, TypeFacts<'f>>,
+    ) -> Future {
         let source = self.source;
         let found = source.bodies.find(source.origin, name.path, Some(name.upvars));
+        let facts = match &found {
+            Some(Instance { body, .. }) if *body.origin != *source.origin => {
+                seen_from.entry(body.krate.clone()).or_insert_with(|| facts.seen_from(&body.krate))
+            }
+            _ => facts,
+        };
         let variants = source.sizes.variants(ty);
         let mut seen = Collected::new(found.as_ref(), name.upvars);
         let states: Vec<State> =

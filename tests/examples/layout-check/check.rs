@@ -20,9 +20,11 @@ pub struct Check {
 }
 
 /// Measures a project with the real binary, and reads what that kept.
-pub fn measure(project: &Path) -> Snapshot {
+pub fn measure(project: &Path, profile: &str) -> Snapshot {
     let target = tempfile::tempdir().expect("the temporary directory is writable");
-    run(futurelens().arg("report").arg(project).arg("--target-dir").arg(target.path())).expect_success();
+    let mut command = futurelens();
+    command.arg("report").arg(project).args(["--profile", profile]).arg("--target-dir").arg(target.path());
+    run(&mut command).expect_success();
     read(target.path())
 }
 

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     };
     // A folder of kept units is read as it is.
     let check = check::check(&match project.join("Cargo.toml").exists() {
-        true => check::measure(&project),
+        true => check::measure(&project, "release"),
         false => check::read(&project),
     });
     for other in &check.others {
