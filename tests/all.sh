@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sets up what the tests need and runs every check of the project: formatting, lints, tests.
-# Needs Rust by rustup. Asks before nothing, so it installs a toolchain (or a Debian package, as root)
-# only where one is missing.
+# Needs Rust by rustup. Without asking it installs a nightly toolchain where there is none, and on Debian, as
+# root, the package sccache.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -26,5 +26,4 @@ cargo fmt --all --check
 say "lints"
 cargo clippy --workspace --all-targets -- -D warnings
 say "tests"
-# One after the other inside a file would be slow, all at once would starve the compilers they run.
 cargo test --workspace "$@"
