@@ -40,7 +40,7 @@ pub fn measure_project(
     cancel: &Cancel,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Measurement, BuildError> {
-    let mut base = previous.clone();
+    let mut base = previous.to_update();
     // Numbers of another compiler or profile are not comparable: start anew.
     if base.compiler != project.toolchain.version
         || base.profile != request.profile

@@ -100,7 +100,7 @@ fn explain(args: &ExplainArgs, snapshot: &Snapshot, instances: &[&Placed]) -> St
     }
     let futures: Vec<&Arc<Future>> = instances.iter().map(|placed| &placed.future).collect();
     breakdown::future(&mut page, &futures, false, &context);
-    for state in first.future.states.iter().filter(|state| state.name.starts_with("Suspend")) {
+    for state in first.future.states.iter().filter(|state| state.is_suspended()) {
         breakdown::one_await(&mut page, &first.future, state, false, &context);
     }
     if let Some(depth) = args.depth {

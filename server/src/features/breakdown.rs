@@ -106,7 +106,7 @@ fn more(page: &mut Page, of: usize) {
 
 /// Where it waits, for what, and how large it is then.
 fn awaits(page: &mut Page, future: &Future, context: &Context<'_>) {
-    let states: Vec<&State> = future.states.iter().filter(|state| is_suspended(state)).collect();
+    let states: Vec<&State> = future.states.iter().filter(|state| state.is_suspended()).collect();
     if states.is_empty() {
         return;
     }
@@ -124,10 +124,6 @@ fn awaits(page: &mut Page, future: &Future, context: &Context<'_>) {
         page.point(&format!("{place}{what}: {} B in use", exact(state.size + future.discriminant)));
     }
     more(page, states.len());
-}
-
-fn is_suspended(state: &State) -> bool {
-    state.name.starts_with("Suspend")
 }
 
 fn awaitee(state: &State) -> Option<&Held> {

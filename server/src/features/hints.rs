@@ -11,6 +11,7 @@ use super::bytes;
 use super::sites::{MeasuredSite, sites};
 use super::snapshot::{FileView, Snapshot};
 use crate::layout::{Future, Held, HeldKind, State};
+use crate::render::Page;
 use crate::source::{Outline, TextRange, TextSize};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -153,12 +154,13 @@ pub fn target(hint: &Hint<'_>) -> Option<TextRange> {
 /// The breakdown behind a hint, as markdown that also reads as plain text.
 pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: u64) -> String {
     let mut lines: Vec<String> = Vec::new();
+    let page = Page::markdown();
     let Some(largest) = hint.site.outermost().next() else {
         return "Generic, and this build makes no instance of it.".to_owned();
     };
     if let Some(held) = hint.awaitee {
         let ty = held.ty.as_deref().unwrap_or_default();
-        lines.push(format!("`{}`", code(ty)));
+        lines.push(page.code(ty));
         lines.push(format!(
             "is stored in the future while it is awaited: {} of {} bytes.",
             bytes::exact(held.size),
@@ -168,20 +170,22 @@ pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: u64) -> String 
     }
     let cache_lines = largest.cache_lines(cache_line);
     lines.push(format!(
-        "`{}`: {} bytes, aligned to {}, {} of {cache_line} bytes",
-        code(&largest.name),
+        "{}: {} bytes, aligned to {}, {} of {cache_line} bytes",
+        page.code(&largest.name),
         bytes::exact(largest.size),
         largest.align,
         bytes::cache_lines(cache_lines, cache_lines),
     ));
     let arguments = largest.arguments.iter();
-    lines.extend(arguments.map(|(name, ty)| format!("- largest with `{} = {}`", code(name), code(ty))));
+    lines.extend(
+        arguments.map(|(name, ty)| format!("- largest with {}", page.code(&format!("{name} = {ty}")))),
+    );
     lines.push(String::new());
     for held in largest_things(largest, 5) {
         let line = held.declared.as_ref().and_then(|span| hint.site.line(span));
         let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
         let (size, what) = (bytes::exact(held.size), what(held));
-        lines.push(format!("- {size} B {what} `{}`{line}", code(called(held))));
+        lines.push(format!("- {size} B {what} {}{line}", page.code(called(held))));
     }
     lines.push(String::new());
     if hint.site.stale {
@@ -191,13 +195,8 @@ pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: u64) -> String 
     lines.join("\n")
 }
 
-/// Source text in a code span: a backtick would end it.
-pub fn code(text: &str) -> String {
-    text.replace('`', "'").replace('\n', " ")
-}
-
 /// What a thing held is, in a word.
-pub fn what(held: &Held) -> &'static str {
+fn what(held: &Held) -> &'static str {
     match held.kind {
         HeldKind::Local => "local",
         HeldKind::Upvar => "captured",

@@ -77,7 +77,7 @@ pub fn hover(
 /// The state that waits at the `await` at this place, in the largest future that has one there.
 fn await_at<'a>(site: &MeasuredSite<'a>, at: TextSize) -> Option<(&'a Future, &'a State, TextRange)> {
     site.found.futures.iter().find_map(|future| {
-        let suspended = future.states.iter().filter(|state| state.name.starts_with("Suspend"));
+        let suspended = future.states.iter().filter(|state| state.is_suspended());
         suspended
             .filter_map(|state| Some((&**future, state, site.range(state.awaiting.as_ref()?)?)))
             .find(|(_, _, range)| range.contains_inclusive(at))

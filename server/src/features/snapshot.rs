@@ -152,7 +152,19 @@ impl Snapshot {
             unit.boxed_when_large = layout::boxed_when_large(&source);
             units.insert(text.origin.into(), Arc::new(unit));
         }
-        let mut snapshot = Snapshot {
+        let mut snapshot = Snapshot { units, stale, ..self.circumstances() };
+        snapshot.place_futures();
+        snapshot
+    }
+
+    /// What was measured, without what was made of it: all that [`Snapshot::updated`] looks at.
+    pub fn to_update(&self) -> Snapshot {
+        Snapshot { units: self.units.clone(), ..self.circumstances() }
+    }
+
+    /// By what, for what and of what was measured; nothing that was.
+    fn circumstances(&self) -> Snapshot {
+        Snapshot {
             root: self.root.clone(),
             compiler: self.compiler.clone(),
             profile: self.profile.clone(),
@@ -160,12 +172,8 @@ impl Snapshot {
             debug_assertions: self.debug_assertions,
             versions: self.versions.clone(),
             budgets: self.budgets.clone(),
-            units,
-            stale,
             ..Snapshot::default()
-        };
-        snapshot.place_futures();
-        snapshot
+        }
     }
 
     /// The stamp of a unit as it is in this snapshot.
@@ -212,11 +220,6 @@ impl Snapshot {
     /// The views of a file, by its absolute path.
     pub fn file(&self, path: &Path) -> &[FileView] {
         self.files.get(path).map_or(&[], Vec::as_slice)
-    }
-
-    /// The files that have futures.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.files.keys().map(PathBuf::as_path)
     }
 
     fn place_futures(&mut self) {

@@ -269,7 +269,7 @@ impl Names<'_> {
             padding: variant.padding,
             // The other states are entered where the body ends: nobody waits there.
             awaiting: state
-                .filter(|_| name.starts_with("Suspend"))
+                .filter(|_| super::is_suspended(name))
                 .and_then(|state| state.suspended_at.clone()),
             held,
         }

@@ -93,6 +93,18 @@ pub struct State {
     pub held: Vec<Held>,
 }
 
+impl State {
+    /// Does the future wait in this state? Not in `Unresumed`, `Returned` and `Panicked`.
+    pub fn is_suspended(&self) -> bool {
+        is_suspended(&self.name)
+    }
+}
+
+/// By a state's name as both dumps print it.
+fn is_suspended(name: &str) -> bool {
+    name.starts_with("Suspend")
+}
+
 /// What a thing held is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -5,8 +5,8 @@ use crate::features::diagnostics::Diagnostic;
 use crate::features::hints::Hint;
 use crate::features::hover::Hover;
 use crate::source::{Encoding, Outline, Pos, TextRange, TextSize};
+use lsp_types as lsp;
 use std::path::{Path, PathBuf};
-use tower_lsp::lsp_types as lsp;
 
 /// Zero-based line and character in the negotiated encoding.
 pub fn position(outline: &Outline, at: TextSize, encoding: Encoding) -> lsp::Position {

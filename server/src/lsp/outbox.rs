@@ -1,9 +1,9 @@
 //! What the server tells the editor, in order, without anyone waiting for the editor to read it.
 
+use lsp_types as lsp;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tower_lsp::Client;
-use tower_lsp::lsp_types as lsp;
 
 /// A message to the editor.
 #[derive(Debug)]

@@ -5,11 +5,11 @@ use super::convert;
 use super::outbox;
 use super::session::{Abilities, Message, Session};
 use crate::source::Encoding;
+use lsp_types::*;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tower_lsp::jsonrpc::{Error, Result};
-use tower_lsp::lsp_types::*;
 use tower_lsp::{Client, LanguageServer};
 
 /// The command that measures everything again.

@@ -13,13 +13,13 @@ use crate::features::hints::{self, Hint};
 use crate::features::hover::{self, HoverSettings};
 use crate::features::snapshot::{FileView, Snapshot};
 use crate::source::{self, Encoding, Outline};
+use lsp_types as lsp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
-use tower_lsp::lsp_types as lsp;
 
 /// What a handler or a build tells the session.
 #[derive(Debug)]
