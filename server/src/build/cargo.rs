@@ -116,6 +116,8 @@ pub struct KeptUnit {
 pub struct Outcome {
     /// Every unit whose numbers are those of a successful compiler run, whether now or earlier.
     pub units: Vec<KeptUnit>,
+    /// Of each unit that did not compile its [`Unit::invocation`] and [`Unit::messages`], as far as known.
+    pub failed: Vec<Unit>,
     /// The rendered errors if some crates did not compile.
     pub failure: Option<String>,
 }
@@ -220,6 +222,7 @@ impl Project {
             inner,
             bootstrap: self.toolchain.bootstrap,
             scratch: scratch.path().to_owned(),
+            environment: Settings::own_environment(),
         };
         let settings = serde_json::to_string(&settings).map_err(|error| BuildError::Io {
             context: "a path is not UTF-8".into(),
@@ -237,11 +240,11 @@ impl Project {
         for unit in lost {
             tracing::error!("{} was compiled, but its numbers cannot be read", unit.file.display());
         }
-        Ok(Outcome { units, failure })
+        Ok(Outcome { units, failed: read_failed(scratch.path()), failure })
     }
 
     /// Makes futurelens's target directory and a folder in it that goes when the build is over.
-    fn prepare_target_dir(&self) -> Result<tempfile::TempDir, BuildError> {
+    pub(super) fn prepare_target_dir(&self) -> Result<tempfile::TempDir, BuildError> {
         let path = &self.target_dir;
         let error = |source| BuildError::TargetDir { path: path.clone(), source };
         std::fs::create_dir_all(path).map_err(error)?;
@@ -454,6 +457,14 @@ fn read_kept(
     (kept, lost)
 }
 
+/// Reads what the compiler wrapper left of runs that failed.
+fn read_failed(scratch: &Path) -> Vec<Unit> {
+    let entries = std::fs::read_dir(scratch.join(wrapper::FAILED)).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    files.sort();
+    files.iter().filter_map(|file| Unit::read(file).ok()).collect()
+}
+
 /// Tells one write of a file from the next. Zero if there is no file.
 fn stamp(file: &Path) -> u64 {
     let modified = std::fs::metadata(file).and_then(|meta| Ok((meta.modified()?, meta.len())));
@@ -570,7 +581,7 @@ struct State {
 }
 
 impl Cancel {
-    /// Ends cargo and, where it has a process group of its own, everything it started.
+    /// Ends what runs and, where that has a process group of its own, everything it started.
     pub fn cancel(&self) {
         let mut state = self.lock();
         state.cancelled = true;
@@ -589,7 +600,8 @@ impl Cancel {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn begin(&self, mut child: Child, own_group: bool) -> Result<Running<'_>, BuildError> {
+    /// Watches over a process that was just started.
+    pub(super) fn begin(&self, mut child: Child, own_group: bool) -> Result<Running<'_>, BuildError> {
         let mut state = self.lock();
         state.own_group = own_group;
         if state.cancelled {
@@ -602,12 +614,12 @@ impl Cancel {
     }
 }
 
-/// A cargo that is running; gone from [`Cancel`] when it ended.
-struct Running<'a>(&'a Cancel);
+/// A process that is running; gone from [`Cancel`] when it ended.
+pub(super) struct Running<'a>(&'a Cancel);
 
 impl Running<'_> {
     /// Waits for the end. Called once the pipes are closed, so that the lock is not held for long.
-    fn wait(self) -> Result<bool, BuildError> {
+    pub(super) fn wait(self) -> Result<bool, BuildError> {
         let mut state = self.0.lock();
         let status = match state.running.as_mut() {
             Some(child) => child.wait(),
@@ -616,8 +628,10 @@ impl Running<'_> {
         if state.cancelled {
             return Err(BuildError::Cancelled);
         }
-        let status =
-            status.map_err(|source| BuildError::Io { context: "cannot wait for cargo".into(), source })?;
+        let status = status.map_err(|source| BuildError::Io {
+            context: "cannot wait for a process to end".into(),
+            source,
+        })?;
         Ok(status.success())
     }
 }

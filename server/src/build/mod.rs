@@ -6,11 +6,13 @@
 mod cargo;
 mod dep_info;
 mod inner_wrapper;
+mod invocation;
 mod toolchain;
 mod unit;
 pub mod wrapper;
 
 pub use cargo::{Cancel, Event, KeptUnit, Manifest, MeasuredUnit, Outcome, Project, Request, Selection};
+pub use invocation::Invocation;
 pub use toolchain::Toolchain;
 pub use unit::{Unit, UnitError};
 

@@ -5,14 +5,18 @@
 //!
 //! ```text
 //! futurelens unit
-//! {"flags":"…","rustc":"…","dir":"…","crc":123,"sections":[{"kind":"sizes","name":"","len":4711},…]}
+//! {"flags":"…","dir":"…","invocation":{…},"crc":123,"sections":[{"kind":"sizes","name":"","len":4711},…]}
 //! …the sections, one after another…
 //! ```
 
+use super::dep_info;
+use super::invocation::Invocation;
 use serde::{Deserialize, Serialize};
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 const MAGIC: &[u8] = b"futurelens unit\n";
 
@@ -23,6 +27,8 @@ pub struct Unit {
     pub flags: String,
     /// The directory the compiler ran in: relative paths in the dumps start there.
     pub dir: PathBuf,
+    /// The run itself, to be repeated; `None` if something about it is not UTF-8.
+    pub invocation: Option<Invocation>,
     sections: Vec<(SectionKind, String, Range<usize>)>,
     text: String,
 }
@@ -39,12 +45,16 @@ enum SectionKind {
     Source,
     /// A source file that was changed while it was compiled, so that nobody knows which text was measured.
     Changed,
+    /// What the compiler said, in JSON, in a run that failed.
+    Messages,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Header {
     flags: String,
     dir: PathBuf,
+    #[serde(default)]
+    invocation: Option<Invocation>,
     crc: u32,
     sections: Vec<SectionHeader>,
 }
@@ -95,6 +105,11 @@ impl Unit {
         self.push(kind, name, text.unwrap_or_default());
     }
 
+    /// Adds what the compiler said.
+    pub fn push_messages(&mut self, text: &str) {
+        self.push(SectionKind::Messages, String::new(), text);
+    }
+
     fn of(&self, kind: SectionKind) -> impl Iterator<Item = (&str, &str)> {
         let sections = self.sections.iter().filter(move |(k, ..)| *k == kind);
         sections.map(|(_, name, range)| (name.as_str(), &self.text[range.clone()]))
@@ -115,6 +130,12 @@ impl Unit {
         self.of(SectionKind::Source)
     }
 
+    /// What the compiler said in a run that failed, as JSON, one message in each line. Nothing of a run that
+    /// succeeded.
+    pub fn messages(&self) -> &str {
+        self.of(SectionKind::Messages).next().map_or("", |(_, text)| text)
+    }
+
     /// Writes the unit in one step.
     ///
     /// # Errors
@@ -123,6 +144,7 @@ impl Unit {
         let header = Header {
             flags: self.flags.clone(),
             dir: self.dir.clone(),
+            invocation: self.invocation.clone(),
             crc: crc32fast::hash(self.text.as_bytes()),
             sections: self
                 .sections
@@ -163,8 +185,41 @@ impl Unit {
             sections.push((kind, name, at..end));
             at = end;
         }
-        Ok(Unit { flags: header.flags, dir: header.dir, sections, text })
+        Ok(Unit { flags: header.flags, dir: header.dir, invocation: header.invocation, sections, text })
     }
+}
+
+/// What `-Zdump-mir` wrote into a folder: file names and texts, sorted. Nothing if it made no folder.
+pub(super) fn read_bodies(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut bodies = std::fs::read_dir(folder)?
+        .map(|entry| {
+            let entry = entry?;
+            let text = String::from_utf8_lossy(&std::fs::read(entry.path())?).into_owned();
+            Ok((entry.file_name().to_string_lossy().into_owned(), text))
+        })
+        .collect::<std::io::Result<Vec<_>>>()?;
+    bodies.sort();
+    Ok(bodies)
+}
+
+/// The source files named by a run's dep-info; no text for what was changed after the run started.
+pub(super) fn read_sources(
+    dep_info: &Path,
+    dir: &Path,
+    started: SystemTime,
+) -> Vec<(String, Option<String>)> {
+    let files = dep_info::sources(&std::fs::read_to_string(dep_info).unwrap_or_default()).into_iter();
+    let files = files.filter(|file| file.extension() == Some(OsStr::new("rs")));
+    let read = files.filter_map(|file| {
+        let text = std::fs::read_to_string(dir.join(&file)).ok()?;
+        let modified = std::fs::metadata(dir.join(&file)).and_then(|meta| meta.modified());
+        let unchanged = modified.is_ok_and(|time| time < started);
+        Some((file.to_string_lossy().into_owned(), unchanged.then_some(text)))
+    });
+    read.collect()
 }
 
 struct Read {
@@ -191,6 +246,13 @@ mod tests {
         unit.push_body("a.mir".into(), "// MIR\n");
         unit.push_source("src/lib.rs".into(), Some("fn main() {}\n"));
         unit.push_source("src/changed.rs".into(), None);
+        unit.push_messages("{}\n");
+        unit.invocation = Some(Invocation {
+            program: "rustc".into(),
+            args: vec!["src/lib.rs".into()],
+            env: vec![("A".into(), "b".into())],
+            dir: "/w".into(),
+        });
         unit
     }
 
@@ -204,12 +266,13 @@ mod tests {
         assert_eq!(unit.bodies().collect::<Vec<_>>(), [("a.mir", "// MIR\n")]);
         assert_eq!(unit.sources().collect::<Vec<_>>(), [("src/lib.rs", "fn main() {}\n")]);
         assert_eq!((unit.dir.to_str(), unit.flags.as_str()), (Some("/w"), "v1"));
+        assert_eq!((unit.messages(), &unit.invocation), ("{}\n", &sample().invocation));
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
     }
 
     proptest! {
         #[test]
-        fn damage_is_noticed(cut in 0usize..400, flip in 0usize..400, junk in any::<u8>()) {
+        fn damage_is_noticed(cut in 0usize..600, flip in 0usize..600, junk in any::<u8>()) {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("a.futurelens");
             sample().write(&path).unwrap();

@@ -8,9 +8,11 @@
 //! * Everything else (cargo's questions to the compiler, build scripts, proc macros and what they are
 //!   made of) passes through untouched.
 
-use super::unit::Unit;
-use super::{dep_info, inner_wrapper};
+use super::inner_wrapper;
+use super::invocation::{self, Invocation};
+use super::unit::{self, Unit};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -29,29 +31,37 @@ pub struct Settings {
     pub inner: Option<PathBuf>,
     /// The compiler is not a nightly.
     pub bootstrap: bool,
-    /// For files that live only as long as one compiler run.
+    /// For files that live only as long as the build.
     pub scratch: PathBuf,
+    /// The environment of the futurelens that started the build: names, and checksums of the values, so that
+    /// a run can tell what cargo has set.
+    pub environment: BTreeMap<String, u32>,
 }
 
-/// The flags that make the compiler print what we read.
-///
-/// * Names by definition path, never shortened, so that two things have two names.
-/// * `-Zno-codegen` with an object file asked for: the compiler finds every instance of every generic
-///   future without generating any code, and needs no more of the dependencies than `cargo check` makes.
-const MEASURE: &[&str] = &[
-    "-Zprint-type-sizes",
-    "-Zverbose-internals",
-    "-Ztrim-diagnostic-paths=no",
-    "-Zdump-mir=coroutine_post",
-    "-Zmir-include-spans=yes",
-    "-Zno-codegen",
-];
+impl Settings {
+    /// This process's environment, for [`Settings::environment`].
+    pub fn own_environment() -> BTreeMap<String, u32> {
+        std::env::vars_os()
+            .map(|(name, value)| (name.to_string_lossy().into_owned(), checksum(&value)))
+            .collect()
+    }
+}
+
+fn checksum(value: &OsStr) -> u32 {
+    crc32fast::hash(value.as_encoded_bytes())
+}
+
+/// The folder in [`Settings::scratch`] with what is kept of runs that failed.
+pub(super) const FAILED: &str = "failed";
+
+/// Variables that mean something only while this build runs.
+pub(super) const OF_THE_BUILD: &[&str] = &[ENV, "RUSTC_WRAPPER", "CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
 
 /// For dependencies, see the module's documentation.
 const KEEP_MIR: &str = "-Zalways-encode-mir";
 
 /// Names the flags and the file format; a kept unit of another version is measured again.
-pub const FLAGS: &str = "1";
+pub const FLAGS: &str = "2";
 
 /// Runs the compiler as cargo asked, measuring where that is wanted. `args` are the process's own,
 /// without its name: `[workspace-wrapper] RUSTC ARG…`.
@@ -106,9 +116,10 @@ impl Call<'_> {
     fn kind(&self) -> Kind {
         // `cargo check` asks for metadata alone exactly for what ends up in the program. Build scripts
         // that probe the compiler may ask for the same, but give no unit's hash.
-        let Some(emit) = self.option("--emit") else { return Kind::Untouched };
+        let Some(emit) = invocation::option(self.args, "--emit") else { return Kind::Untouched };
         let parts: Vec<&str> = emit.to_str().unwrap_or_default().split(',').collect();
-        let is_unit = self.codegen_option("extra-filename").is_some() && self.option("--out-dir").is_some();
+        let is_unit = invocation::codegen_option(self.args, "extra-filename").is_some()
+            && invocation::option(self.args, "--out-dir").is_some();
         if !is_unit || !parts.contains(&"metadata") || parts.contains(&"link") {
             return Kind::Untouched;
         }
@@ -116,27 +127,6 @@ impl Call<'_> {
             Some(dir) if self.settings.members.iter().any(|m| m.as_os_str() == dir) => Kind::Measured,
             _ => Kind::Dependency,
         }
-    }
-
-    /// The value of `--name VALUE` or `--name=VALUE`.
-    fn option(&self, name: &str) -> Option<OsString> {
-        let mut args = self.args.iter();
-        while let Some(arg) = args.next() {
-            if arg == name {
-                return args.next().cloned();
-            }
-            if let Some(value) = arg.to_str().and_then(|a| a.strip_prefix(name)?.strip_prefix('=')) {
-                return Some(value.into());
-            }
-        }
-        None
-    }
-
-    /// The value of `-C name=VALUE`.
-    fn codegen_option(&self, name: &str) -> Option<String> {
-        let values = self.args.iter().zip(self.args.iter().skip(1));
-        let mut values = values.filter(|(flag, _)| *flag == "-C").filter_map(|(_, value)| value.to_str());
-        values.find_map(|value| Some(value.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
     }
 
     /// The compiler with cargo's arguments, behind the user's own wrapper unless that would be `cached`
@@ -170,10 +160,18 @@ impl Call<'_> {
         let bodies = scratch.path().join("mir");
         let started = SystemTime::now();
 
-        let mut command = self.measuring_command(&bodies);
+        let plain = self.command(false);
+        let mut command = Command::new(plain.get_program());
+        let args: Vec<&OsStr> = plain.get_args().collect();
+        command.args(invocation::measuring(&args, &bodies));
+        self.unlock(&mut command);
         command.stdout(File::create(&sizes)?).stderr(File::create(&messages)?);
         let status = command.status()?;
         if !status.success() {
+            if let Err(error) = self.keep_failed(&messages) {
+                // Who wants to know more than cargo says has to do without.
+                tracing::debug!("nothing kept of a failed run: {error}");
+            }
             // Our flags change how types are written in messages: let the compiler say it in its own
             // words. If it is content without our flags, what it said with them is all there is.
             let plain = self.command(false).stdout(Stdio::null()).status()?;
@@ -187,76 +185,54 @@ impl Call<'_> {
         Ok(status)
     }
 
-    /// cargo's command line with our flags and without incremental compilation, which would print only
-    /// what it computed anew.
-    fn measuring_command(&self, bodies: &Path) -> Command {
-        let mut command = self.command(false);
-        let args: Vec<OsString> = command.get_args().map(OsStr::to_owned).collect();
-        let program = command.get_program().to_owned();
-        command = Command::new(program);
-        let mut args = args.into_iter().peekable();
-        while let Some(arg) = args.next() {
-            let text = arg.to_str().unwrap_or_default();
-            let next = args.peek().and_then(|a| a.to_str()).unwrap_or_default();
-            if text.starts_with("-Cincremental=") {
-                continue;
-            }
-            if text == "-C" && next.starts_with("incremental=") {
-                args.next();
-                continue;
-            }
-            if text == "--emit" {
-                command.arg(arg).arg(format!("{next},obj"));
-                args.next();
-            } else if text.starts_with("--emit=") {
-                command.arg(format!("{text},obj"));
-            } else {
-                command.arg(arg);
+    /// An empty unit of this run.
+    fn unit(&self) -> std::io::Result<Unit> {
+        let dir = std::env::current_dir()?;
+        let mut unit = Unit::new(FLAGS, dir.clone());
+        unit.invocation = self.invocation(dir);
+        Ok(unit)
+    }
+
+    /// This run, to be repeated; `None` if something about it is not UTF-8.
+    fn invocation(&self, dir: PathBuf) -> Option<Invocation> {
+        let command = self.command(false);
+        let args = command.get_args().map(|arg| arg.to_str().map(str::to_owned)).collect::<Option<_>>()?;
+        let mut env = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            let known = self.settings.environment.get(&*name.to_string_lossy());
+            if known != Some(&checksum(&value)) && !OF_THE_BUILD.iter().any(|own| name == *own) {
+                env.push((name.into_string().ok()?, value.into_string().ok()?));
             }
         }
-        let mut dump_dir = OsString::from("-Zdump-mir-dir=");
-        dump_dir.push(bodies);
-        command.args(MEASURE).arg(dump_dir);
-        self.unlock(&mut command);
-        command
+        env.sort();
+        // It is written as JSON, which knows no other paths.
+        dir.to_str()?;
+        let program = command.get_program().to_str()?.into();
+        Some(Invocation { program, args, env, dir })
     }
 
     /// Writes the unit beside the artifacts that cargo is about to consider fresh.
     fn keep(&self, sizes: &Path, bodies: &Path, started: SystemTime) -> std::io::Result<()> {
-        let dir = std::env::current_dir()?;
-        let mut unit = Unit::new(FLAGS, dir.clone());
+        let mut unit = self.unit()?;
         unit.push_sizes(&String::from_utf8_lossy(&std::fs::read(sizes)?));
-        if bodies.is_dir() {
-            let mut files: Vec<PathBuf> =
-                std::fs::read_dir(bodies)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-            files.sort();
-            for file in files {
-                let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                unit.push_body(name, &String::from_utf8_lossy(&std::fs::read(&file)?));
-            }
+        for (name, text) in unit::read_bodies(bodies)? {
+            unit.push_body(name, &text);
         }
-        let stem = self.artifact_stem();
-        let dep_info = std::fs::read_to_string(stem.with_extension("d")).unwrap_or_default();
-        for file in dep_info::sources(&dep_info) {
-            if file.extension() != Some(OsStr::new("rs")) {
-                continue;
-            }
-            let Ok(text) = std::fs::read_to_string(dir.join(&file)) else { continue };
-            let modified = std::fs::metadata(dir.join(&file)).and_then(|meta| meta.modified());
-            let unchanged = modified.is_ok_and(|time| time < started);
-            unit.push_source(file.to_string_lossy().into_owned(), unchanged.then_some(&text));
+        let stem = invocation::artifact_stem(self.args);
+        for (name, text) in unit::read_sources(&stem.with_extension("d"), &unit.dir, started) {
+            unit.push_source(name, text.as_deref());
         }
         unit.write(&stem.with_extension("futurelens"))
     }
 
-    /// `OUT_DIR/CRATE-HASH.any`: what this unit's files are called, before the extension.
-    fn artifact_stem(&self) -> PathBuf {
-        let name = self.option("--crate-name").unwrap_or_default();
-        let mut file = name;
-        file.push(self.codegen_option("extra-filename").unwrap_or_default());
-        // A crate name has no dot, so a later `with_extension` replaces this one only.
-        file.push(".d");
-        Path::new(&self.option("--out-dir").unwrap_or_default()).join(file)
+    /// Writes what the compiler said about code that does not compile where the build will look for it.
+    fn keep_failed(&self, messages: &Path) -> std::io::Result<()> {
+        let mut unit = self.unit()?;
+        unit.push_messages(&String::from_utf8_lossy(&std::fs::read(messages)?));
+        let folder = self.settings.scratch.join(FAILED);
+        std::fs::create_dir_all(&folder)?;
+        let stem = invocation::artifact_stem(self.args);
+        unit.write(&folder.join(stem.with_extension("futurelens").file_name().unwrap_or_default()))
     }
 }
 
