@@ -50,6 +50,22 @@ impl Invocation {
         let (_, version) = self.env.iter().find(|(name, _)| name == "CARGO_PKG_RUST_VERSION")?;
         (!version.is_empty()).then_some(version)
     }
+
+    /// The arguments with another place for what the compiler makes.
+    pub(super) fn args_into(&self, out_dir: &str) -> Vec<String> {
+        let mut args = self.args.clone();
+        let mut is_value = false;
+        for arg in &mut args {
+            if std::mem::take(&mut is_value) {
+                *arg = out_dir.to_owned();
+            } else if arg == "--out-dir" {
+                is_value = true;
+            } else if arg.starts_with("--out-dir=") {
+                *arg = format!("--out-dir={out_dir}");
+            }
+        }
+        args
+    }
 }
 
 /// The flags that make the compiler print what we read.
@@ -153,6 +169,7 @@ mod tests {
         );
         assert_eq!(run.origin(), "a-1f");
         assert_eq!(artifact_stem(&run.args).with_extension("d"), Path::new("/t/deps/a-1f.d"));
+        assert_eq!(option(&run.args_into("/o"), "--out-dir").unwrap(), "/o");
         let measuring = measuring(&run.args, Path::new("/m"));
         assert!(measuring.contains(&"--emit=dep-info,metadata,obj".into()));
         assert!(measuring.contains(&"-Zdump-mir-dir=/m".into()));

@@ -7,12 +7,16 @@ mod cargo;
 mod dep_info;
 mod inner_wrapper;
 mod invocation;
+mod mirror;
+mod printed;
+mod shadow;
 mod toolchain;
 mod unit;
 pub mod wrapper;
 
 pub use cargo::{Cancel, Event, KeptUnit, Manifest, MeasuredUnit, Outcome, Project, Request, Selection};
 pub use invocation::Invocation;
+pub use shadow::{Compiled, Shadow};
 pub use toolchain::Toolchain;
 pub use unit::{Unit, UnitError};
 
@@ -82,6 +86,12 @@ pub enum BuildError {
         context: String,
         /// The operating system's reason.
         source: std::io::Error,
+    },
+    /// Changed text cannot be compiled in place of the files it is for.
+    #[error("cannot be compiled apart from the project: {reason}")]
+    NotShadowable {
+        /// What stands in the way.
+        reason: String,
     },
     /// Someone asked the build to stop.
     #[error("the size build was cancelled")]

@@ -1,0 +1,272 @@
+//! What an incremental compiler run printed, put over what a whole one did.
+//!
+//! An incremental run prints the layouts and dumps the bodies that it computed anew. Whatever it computed
+//! anew is there: the compiler prints while it computes, so that what is printed, places in the source
+//! included, is part of what it has to compute again when it changes. What it did *not* print is either as
+//! before, or gone. To tell these apart,
+//!
+//! * the compiler lists every instance of a function in every run (`-Zprint-mono-items`): a type that the
+//!   list mentioned before and does not mention now is gone, unless it is a body's own, which the compiler
+//!   lays out whether or not anything uses it;
+//! * a body in a changed file that was neither dumped nor is where it was is gone.
+
+use crate::dump::{CoroutineBody, Span, type_sizes};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// What the lines of the list of instances begin with.
+const INSTANCE: &str = "MONO_ITEM ";
+
+/// What one run printed, or several of them together.
+#[derive(Debug, Default)]
+pub(super) struct Printed {
+    /// The records of `-Zprint-type-sizes` by type; one name may be that of several types.
+    records: HashMap<String, Vec<Record>>,
+    /// Names of types that the list of instances mentions, as far as they were asked for.
+    mentioned: HashSet<String>,
+    /// By file name.
+    bodies: BTreeMap<String, Body>,
+    /// By path as the compiler prints it; no text if it was changed during the run.
+    pub sources: Vec<(String, Option<String>)>,
+}
+
+#[derive(Debug, Clone)]
+struct Body {
+    text: String,
+    /// Its type, with the body's own parameters if it has any; then there is no record of it.
+    ty: String,
+    span: Option<Span>,
+}
+
+impl Body {
+    fn new(text: String) -> Self {
+        let parsed = CoroutineBody::parse(&text);
+        let (ty, span) = parsed.map_or((String::new(), None), |parsed| {
+            (parsed.self_ty.to_owned(), parsed.span.map(|span| span.to_span(&mut HashSet::new())))
+        });
+        Body { text, ty, span }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Record {
+    size: u64,
+    lines: String,
+}
+
+impl Printed {
+    /// Reads a run. `before` is what its incremental compilation built on.
+    pub fn read(
+        stdout: &str,
+        bodies: Vec<(String, String)>,
+        sources: Vec<(String, Option<String>)>,
+        before: Option<&Printed>,
+    ) -> Printed {
+        let records = records(stdout);
+        let mut mentioned = HashSet::new();
+        for line in stdout.lines().filter_map(|line| line.strip_prefix(INSTANCE)) {
+            mentions(line, &mut |ty| {
+                let asked = match before {
+                    Some(before) => before.mentioned.contains(ty),
+                    None => records.contains_key(ty),
+                };
+                if asked && !mentioned.contains(ty) {
+                    mentioned.insert(ty.to_owned());
+                }
+            });
+        }
+        let bodies = bodies.into_iter().map(|(name, text)| (name, Body::new(text))).collect();
+        Printed { records, mentioned, bodies, sources }
+    }
+
+    /// All that holds now: this run's, and what is left of the one it built on.
+    pub fn over(mut self, before: &Printed) -> Printed {
+        for (name, old) in &before.bodies {
+            if !self.bodies.contains_key(name) && self.is_still_there(old, before) {
+                self.bodies.insert(name.clone(), old.clone());
+            }
+        }
+        let types = |bodies: &BTreeMap<String, Body>| -> HashSet<String> {
+            bodies.values().map(|body| body.ty.clone()).collect()
+        };
+        let (had, has) = (types(&before.bodies), types(&self.bodies));
+        for (name, records) in &before.records {
+            let is_mentioned = self.mentioned.contains(name) || !before.mentioned.contains(name);
+            // A body's type has another name when its captures are others.
+            let is_there = has.contains(name) || is_mentioned && !had.contains(name);
+            if is_there && !self.records.contains_key(name) {
+                self.records.insert(name.clone(), records.clone());
+            }
+        }
+        self
+    }
+
+    /// Is a body that was not dumped again one that did not change?
+    fn is_still_there(&self, body: &Body, before: &Printed) -> bool {
+        let Some(span) = &body.span else { return true };
+        // Of a file of another crate: the macro that made it is not what changed.
+        let Some(old) = before.text(&span.file) else { return true };
+        let Some(new) = self.text(&span.file) else { return false };
+        let (Some(old), Some(new)) = (old, new) else { return true };
+        old == new || self.mentioned.contains(&body.ty) || is_unmoved(span, old, new)
+    }
+
+    fn text(&self, file: &str) -> Option<Option<&str>> {
+        let (_, text) = self.sources.iter().find(|(name, _)| name == file)?;
+        Some(text.as_deref())
+    }
+
+    /// The dumped bodies: file name and text.
+    pub fn bodies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.bodies.iter().map(|(name, body)| (name.as_str(), body.text.as_str()))
+    }
+
+    /// All records as one run would have printed them: largest first.
+    pub fn sizes(&self) -> String {
+        let named = self.records.iter().flat_map(|(name, records)| records.iter().map(move |r| (name, r)));
+        let mut records: Vec<(&String, &Record)> = named.collect();
+        records.sort_by_key(|(name, record)| (Reverse(record.size), *name));
+        records.into_iter().map(|(_, record)| record.lines.as_str()).collect()
+    }
+}
+
+/// Is a place outside of the lines that differ, and on the same line in both texts?
+fn is_unmoved(span: &Span, old: &str, new: &str) -> bool {
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.split('\n').collect(), new.split('\n').collect());
+    let same_before = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let same_after = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
+    // Lines count from one.
+    span.end.line as usize <= same_before
+        || old.len() == new.len() && span.start.line as usize > old.len() - same_after
+}
+
+fn records(stdout: &str) -> HashMap<String, Vec<Record>> {
+    let mut records: HashMap<String, Vec<Record>> = HashMap::new();
+    let mut current: Option<(&str, Record)> = None;
+    let mut finish = |record: Option<(&str, Record)>| {
+        if let Some((name, record)) = record {
+            records.entry(name.to_owned()).or_default().push(record);
+        }
+    };
+    for line in stdout.lines() {
+        let Some(rest) = line.strip_prefix(type_sizes::PREFIX) else { continue };
+        if let Some((name, size)) = rest.strip_prefix("type: `").and_then(|rest| rest.rsplit_once("`: ")) {
+            let digits = size.bytes().take_while(u8::is_ascii_digit).count();
+            let size = size[..digits].parse().unwrap_or(0);
+            finish(current.replace((name, Record { size, lines: String::new() })));
+        }
+        if let Some((_, record)) = &mut current {
+            record.lines.push_str(line);
+            record.lines.push('\n');
+        }
+    }
+    finish(current);
+    records
+}
+
+/// Hands out what may be types in a line: what is between brackets and commas, at every depth.
+fn mentions<'a>(line: &'a str, is_type: &mut impl FnMut(&'a str)) {
+    // Where the bracket is, and where what is in it begins.
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    let bytes = line.as_bytes();
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'<' | b'(' | b'[' | b'{' => open.push((at, at + 1)),
+            b',' | b';' => {
+                if let Some((_, start)) = open.last_mut() {
+                    types(&line[*start..at], is_type);
+                    *start = at + 1;
+                }
+            }
+            b'>' if at > 0 && matches!(bytes[at - 1], b'-' | b'=') => {}
+            b'>' | b')' | b']' | b'}' => {
+                let Some((bracket, start)) = open.pop() else { continue };
+                types(&line[start..at], is_type);
+                if matches!(byte, b'}' | b')' | b']') {
+                    is_type(&line[bracket..=at]);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A type, the one it refers to, and the one in `TYPE as TRAIT`.
+fn types<'a>(text: &'a str, is_type: &mut impl FnMut(&'a str)) {
+    let text = text.trim();
+    is_type(text);
+    let mut inner = text;
+    while let Some(referred) = referred(inner) {
+        is_type(referred);
+        inner = referred;
+    }
+    if let Some((ty, _)) = text.rsplit_once(" as ") {
+        is_type(ty);
+    }
+}
+
+fn referred(ty: &str) -> Option<&str> {
+    let ty = ty.strip_prefix('&')?;
+    // `'{erased} `
+    let ty = match ty.strip_prefix('\'') {
+        Some(lifetime) => lifetime.split_once(' ')?.1,
+        None => ty,
+    };
+    Some(ty.strip_prefix("mut ").unwrap_or(ty))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dump::LineCol;
+
+    fn run(stdout: &str, before: Option<&Printed>) -> Printed {
+        Printed::read(stdout, Vec::new(), Vec::new(), before)
+    }
+
+    fn record(name: &str, size: u64) -> String {
+        format!("print-type-size type: `{name}`: {size} bytes, alignment: 1 bytes\n{}.\n", type_sizes::PREFIX)
+    }
+
+    #[test]
+    fn what_is_printed_replaces_and_what_is_not_mentioned_any_more_is_gone() {
+        let items = |tys: &[&str]| -> String {
+            tys.iter()
+                .map(|ty| format!("MONO_ITEM fn std::ptr::drop_glue::<{ty}> @@ a[Internal]\n"))
+                .collect()
+        };
+        let (kept, changed, gone, quiet) = ("{static k upvar_tys=()}", "a::B<u8>", "a::B<u16>", "a::Quiet");
+        let twice = record("same", 2) + &record("same", 1);
+        let first = [kept, changed, gone, quiet].map(|name| record(name, 9)).concat();
+        let first = run(&(first + &twice + &items(&[kept, changed, gone])), None);
+        assert_eq!(first.sizes().matches("`same`").count(), 2);
+        let now = record(changed, 3) + &items(&[&format!("std::pin::Pin<&'{{erased}} mut {kept}>"), changed]);
+        let sizes = run(&now, Some(&first)).over(&first).sizes();
+        assert!(sizes.contains(&record(kept, 9)) && sizes.contains(&record(quiet, 9)), "{sizes}");
+        assert!(sizes.contains(&record(changed, 3)) && !sizes.contains(&record(changed, 9)), "{sizes}");
+        assert!(!sizes.contains(gone), "{sizes}");
+        assert_eq!(sizes.matches("`same`").count(), 2);
+    }
+
+    #[test]
+    fn types_are_found_at_every_depth() {
+        let mut found = Vec::new();
+        let line = "fn <a::B<(u8, c::D)> as e::F<fn() -> u16>>::g::<&'{erased} mut {static h<i::J>}> @@";
+        mentions(line, &mut |ty| found.push(ty));
+        for ty in ["a::B<(u8, c::D)>", "(u8, c::D)", "c::D", "u8", "{static h<i::J>}", "i::J"] {
+            assert!(found.contains(&ty), "{ty} in {found:?}");
+        }
+    }
+
+    #[test]
+    fn places_beside_a_change_are_unmoved() {
+        let at = |start, end| Span {
+            file: "a.rs".into(),
+            start: LineCol { line: start, col: 1 },
+            end: LineCol { line: end, col: 2 },
+        };
+        let (old, same_length, longer) = ("a\nb\nc\nd", "a\nx\nc\nd", "a\nx\ny\nc\nd");
+        assert!(is_unmoved(&at(1, 1), old, longer) && !is_unmoved(&at(3, 4), old, longer));
+        assert!(is_unmoved(&at(3, 4), old, same_length) && !is_unmoved(&at(1, 2), old, same_length));
+    }
+}

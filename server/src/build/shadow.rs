@@ -1,0 +1,306 @@
+//! Compiling changed text, as if it were in the user's files.
+//!
+//! A shadow repeats one measured compiler run ([`Invocation`]) in a mirror of the directory it ran in. Neither
+//! cargo nor the project's files nor what was measured of them is touched.
+//!
+//! The first run of a unit is a whole one, and kept. Each later run builds on a copy of what that one left
+//! for incremental compilation, and prints what differs, see [`Printed`]. So the result depends on the first
+//! run and the changed text, and not on what was compiled, failed or killed in between.
+
+use super::printed::Printed;
+use super::unit::{self, Unit};
+use super::{BuildError, Cancel, Invocation, Project, dep_info, invocation, mirror, wrapper};
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Component, Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::SystemTime;
+use tempfile::TempDir;
+
+/// Every run lists the instances it found, see [`Printed`].
+const LIST_INSTANCES: &str = "-Zprint-mono-items=yes";
+
+/// A place to compile changed text in, unit by unit. Gone, with everything in it, when the value is dropped.
+#[derive(Debug)]
+pub struct Shadow {
+    folder: TempDir,
+    bootstrap: bool,
+    own_group: bool,
+    /// `nice`, if there is one: someone is waiting for other things more.
+    nice: Option<PathBuf>,
+    origins: HashMap<String, Origin>,
+    /// How many folders were made for origins.
+    made: usize,
+}
+
+/// One unit.
+#[derive(Debug)]
+struct Origin {
+    folder: PathBuf,
+    invocation: Invocation,
+    /// What the whole run printed, once one succeeded.
+    whole: Option<Printed>,
+}
+
+/// The end of a compiler run.
+#[derive(Debug)]
+pub enum Compiled {
+    /// It compiles; this is what [`Project::measure`] would keep of it.
+    Done(Unit),
+    /// It does not compile: the compiler's messages as JSON, one in each line.
+    Broken(String),
+}
+
+impl Origin {
+    /// What the whole run left for incremental compilation.
+    fn base(&self) -> PathBuf {
+        self.folder.join("base")
+    }
+
+    /// What the run that is going on makes of it.
+    fn work(&self) -> PathBuf {
+        self.folder.join("work")
+    }
+
+    fn mirror(&self) -> PathBuf {
+        self.folder.join("mirror")
+    }
+}
+
+impl Shadow {
+    /// Makes the folder, inside futurelens's own target directory. For `own_group` see
+    /// [`Request::own_group`](super::Request::own_group).
+    ///
+    /// # Errors
+    /// [`BuildError::TargetDir`] if the folder cannot be made.
+    pub fn new(project: &Project, own_group: bool) -> Result<Shadow, BuildError> {
+        let folder = project.prepare_target_dir()?;
+        Ok(Shadow {
+            folder,
+            bootstrap: project.toolchain.bootstrap,
+            own_group,
+            nice: on_path("nice").filter(|_| cfg!(unix)),
+            origins: HashMap::new(),
+            made: 0,
+        })
+    }
+
+    /// Compiles a unit (`origin` is its `CRATE-HASH`) as if these files, given by absolute path, had these
+    /// texts. All others are as they are on disk.
+    ///
+    /// # Errors
+    /// [`BuildError::NotShadowable`] if the result would not be that of the changed text,
+    /// [`BuildError::Cancelled`], or whatever else keeps the compiler from running.
+    pub fn compile(
+        &mut self,
+        origin: &str,
+        invocation: &Invocation,
+        changed: &[(&Path, &str)],
+        cancel: &Cancel,
+    ) -> Result<Compiled, BuildError> {
+        check(invocation)?;
+        let files: BTreeMap<PathBuf, &str> = changed
+            .iter()
+            .map(|(file, text)| Ok((relative(file, &invocation.dir)?, *text)))
+            .collect::<Result<_, BuildError>>()?;
+        let io = |source| BuildError::Io { context: "cannot prepare to compile changed text".into(), source };
+        let (mut command, own_group) = (self.command(invocation), self.own_group);
+        // Being written to also tells others that this folder is in use.
+        let run = tempfile::tempdir_in(self.folder.path()).map_err(io)?;
+        let origin = self.origin(origin, invocation).map_err(io)?;
+        let (folder, work) = (origin.mirror(), origin.work());
+        mirror::make(&folder, &invocation.dir, &files).map_err(io)?;
+        remove(&work).map_err(io)?;
+        match origin.whole {
+            Some(_) => copy(&origin.base(), &work).map_err(io)?,
+            None => std::fs::create_dir(&work).map_err(io)?,
+        }
+
+        let (sizes, bodies) = (run.path().join("sizes"), run.path().join("mir"));
+        let out = run.path().to_str().ok_or_else(|| not_shadowable("the target directory is not UTF-8"))?;
+        let args = invocation.args_into(out);
+        let started = SystemTime::now();
+        command.args(invocation::measuring(&args, &bodies)).arg(LIST_INSTANCES);
+        let mut incremental = OsString::from("incremental=");
+        incremental.push(&work);
+        command.arg("-C").arg(incremental).current_dir(&folder);
+        command.stdout(File::create(&sizes).map_err(io)?);
+        let (success, messages) = run_to_end(command, own_group, cancel)?;
+        if !success {
+            // Without a message it was not the compiler that failed, or not over the text.
+            return if messages.lines().any(|line| line.starts_with('{')) {
+                Ok(Compiled::Broken(messages))
+            } else {
+                let source = io::Error::other(messages.trim_end().to_owned());
+                Err(BuildError::Io { context: "the compiler gave up".into(), source })
+            };
+        }
+
+        let io = |source| BuildError::Io { context: "cannot read what the compiler printed".into(), source };
+        let dep_info = invocation::artifact_stem(&args).with_extension("d");
+        let dep_info_text = std::fs::read_to_string(&dep_info).map_err(io)?;
+        check_read(&dep_info_text, &folder, &invocation.dir, &files)?;
+        let stdout = String::from_utf8_lossy(&std::fs::read(&sizes).map_err(io)?).into_owned();
+        let bodies = unit::read_bodies(&bodies).map_err(io)?;
+        let mut sources = unit::read_sources(&dep_info, &folder, started);
+        for (name, text) in &mut sources {
+            // Written just before the run, which a coarse clock cannot tell from just after.
+            if let Some(known) = files.get(Path::new(name)) {
+                *text = Some((*known).to_owned());
+            }
+        }
+
+        let printed = Printed::read(&stdout, bodies, sources, origin.whole.as_ref());
+        Ok(Compiled::Done(match &origin.whole {
+            Some(whole) => unit_of(invocation, &printed.over(whole)),
+            None => {
+                std::fs::rename(&work, origin.base()).map_err(io)?;
+                unit_of(invocation, origin.whole.insert(printed))
+            }
+        }))
+    }
+
+    /// What is there for a unit; nothing of another invocation of it.
+    fn origin(&mut self, origin: &str, invocation: &Invocation) -> io::Result<&mut Origin> {
+        if let Some(known) = self.origins.get(origin)
+            && known.invocation != *invocation
+        {
+            remove(&known.folder)?;
+            self.origins.remove(origin);
+        }
+        Ok(match self.origins.entry(origin.to_owned()) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(place) => {
+                let folder = self.folder.path().join(self.made.to_string());
+                std::fs::create_dir(&folder)?;
+                self.made += 1;
+                place.insert(Origin { folder, invocation: invocation.clone(), whole: None })
+            }
+        })
+    }
+
+    /// The compiler without its arguments.
+    fn command(&self, invocation: &Invocation) -> Command {
+        let mut command = match &self.nice {
+            Some(nice) => {
+                let mut command = Command::new(nice);
+                command.args(["-n", "10"]).arg(&invocation.program);
+                command
+            }
+            None => Command::new(&invocation.program),
+        };
+        for name in wrapper::OF_THE_BUILD {
+            command.env_remove(name);
+        }
+        command.env_remove("RUSTC").envs(invocation.env.iter().map(|(name, value)| (name, value)));
+        if self.bootstrap {
+            command.env("RUSTC_BOOTSTRAP", "1");
+        }
+        command
+    }
+}
+
+fn unit_of(invocation: &Invocation, printed: &Printed) -> Unit {
+    let mut unit = Unit::new(wrapper::FLAGS, invocation.dir.clone());
+    unit.invocation = Some(invocation.clone());
+    unit.push_sizes(&printed.sizes());
+    printed.bodies().for_each(|(name, text)| unit.push_body(name.to_owned(), text));
+    printed.sources.iter().for_each(|(name, text)| unit.push_source(name.clone(), text.as_deref()));
+    unit
+}
+
+fn not_shadowable(reason: impl Into<String>) -> BuildError {
+    BuildError::NotShadowable { reason: reason.into() }
+}
+
+/// Can this run be repeated in a mirror of its directory?
+fn check(invocation: &Invocation) -> Result<(), BuildError> {
+    let root = invocation.root().ok_or_else(|| not_shadowable("the compiler was given no source file"))?;
+    let inside = Path::new(root).components().all(|part| matches!(part, Component::Normal(_)));
+    match inside {
+        true => Ok(()),
+        false => Err(not_shadowable(format!("`{root}` is outside of `{}`", invocation.dir.display()))),
+    }
+}
+
+fn relative(file: &Path, dir: &Path) -> Result<PathBuf, BuildError> {
+    let outside = || not_shadowable(format!("`{}` is outside of `{}`", file.display(), dir.display()));
+    // The compiler's directory has no links in it.
+    let real = || {
+        file.parent()?.canonicalize().ok()?.join(file.file_name()?).strip_prefix(dir).ok().map(Path::to_owned)
+    };
+    let relative = file.strip_prefix(dir).ok().map(Path::to_owned).or_else(real).ok_or_else(outside)?;
+    let inside = relative.components().all(|part| matches!(part, Component::Normal(_)));
+    (inside && !relative.as_os_str().is_empty()).then_some(relative).ok_or_else(outside)
+}
+
+/// Was each changed file read in the mirror only? An absolute path in the code, or one that leaves a folder
+/// through a link, leads to the user's file.
+fn check_read(
+    dep_info: &str,
+    mirror: &Path,
+    dir: &Path,
+    changed: &BTreeMap<PathBuf, &str>,
+) -> Result<(), BuildError> {
+    let originals: Vec<PathBuf> =
+        changed.keys().filter_map(|file| dir.join(file).canonicalize().ok()).collect();
+    let read =
+        dep_info::sources(dep_info).into_iter().filter_map(|file| mirror.join(file).canonicalize().ok());
+    for file in read {
+        if originals.contains(&file) {
+            return Err(not_shadowable(format!("`{}` is read by another path", file.display())));
+        }
+    }
+    Ok(())
+}
+
+/// Runs a command to its end: did it succeed, and what did it say on standard error?
+fn run_to_end(mut command: Command, own_group: bool, cancel: &Cancel) -> Result<(bool, String), BuildError> {
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    #[cfg(unix)]
+    if own_group {
+        use std::os::unix::process::CommandExt as _;
+        command.process_group(0);
+    }
+    let mut child = command.spawn().map_err(|source| BuildError::NoProgram { program: "rustc", source })?;
+    let stderr = child.stderr.take();
+    let running = cancel.begin(child, own_group)?;
+    let mut messages = Vec::new();
+    if let Some(mut stderr) = stderr {
+        // It ends with the process; the status says whether all is well.
+        let _ = stderr.read_to_end(&mut messages);
+    }
+    let success = running.wait()?;
+    Ok((success, String::from_utf8_lossy(&messages).into_owned()))
+}
+
+/// Copies a folder of what incremental compilation keeps. By links where possible: the compiler writes new
+/// files and removes old ones, it never changes one.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::create_dir(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &to)?;
+        } else if std::fs::hard_link(entry.path(), &to).is_err() {
+            std::fs::copy(entry.path(), &to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a folder if it is there.
+fn remove(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
