@@ -64,6 +64,8 @@ fn requests(criterion: &mut Criterion) {
         stamp: 1,
         krate: "requests",
         unit: "lib",
+        edition: "2021",
+        rust_version: None,
         dir: &unit.dir,
         sizes: unit.sizes(),
         bodies: unit.bodies().collect(),

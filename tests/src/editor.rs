@@ -108,6 +108,8 @@ pub struct Setup {
     pub env: Vec<(String, String)>,
     /// What the client offers as `textDocument.hover.contentFormat`; nothing leaves it out.
     pub hover_formats: Vec<&'static str>,
+    /// The client takes the edit of a code action later, and for one version of the document.
+    pub lazy_edits: bool,
 }
 
 impl Editor {
@@ -130,6 +132,11 @@ impl Editor {
         if !setup.hover_formats.is_empty() {
             hover = json!({ "contentFormat": setup.hover_formats });
         }
+        let mut action = json!({ "codeActionLiteralSupport": { "codeActionKind": { "valueSet": [] } } });
+        if setup.lazy_edits {
+            action["dataSupport"] = json!(true);
+            action["resolveSupport"] = json!({ "properties": ["edit"] });
+        }
         let answer = editor.request(
             "initialize",
             json!({
@@ -143,12 +150,14 @@ impl Editor {
                     "workspace": {
                         "inlayHint": { "refreshSupport": true },
                         "workspaceFolders": true,
+                        "workspaceEdit": { "documentChanges": setup.lazy_edits },
                         "configuration": true,
                         "didChangeWatchedFiles": { "dynamicRegistration": true },
                     },
                     "textDocument": {
                         "synchronization": { "didSave": true },
                         "hover": hover,
+                        "codeAction": action,
                         "publishDiagnostics": {
                             "relatedInformation": true, "codeDescriptionSupport": true,
                         },
@@ -517,6 +526,46 @@ impl Editor {
             text: contents["value"].as_str().expect("a hover has a text").to_owned(),
             range: range_of(&answer["range"]),
         })
+    }
+
+    // Code actions
+
+    /// What is offered at a zero-based place (line, character). `context` is the protocol's: diagnostics, and
+    /// which kinds are wanted.
+    #[track_caller]
+    pub fn code_actions(&mut self, path: &Path, at: (usize, usize), context: Value) -> Vec<Value> {
+        let at = json!({ "line": at.0, "character": at.1 });
+        let params = json!({
+            "textDocument": { "uri": uri(path) },
+            "range": { "start": at, "end": at },
+            "context": context,
+        });
+        let answer = self.request("textDocument/codeAction", params);
+        answer.as_array().cloned().unwrap_or_default()
+    }
+
+    /// As [`Editor::code_actions`], asked again until they are as wanted: trying them takes time.
+    ///
+    /// # Panics
+    ///
+    /// If they are not after [`PATIENCE`].
+    #[track_caller]
+    pub fn code_actions_when(
+        &mut self,
+        path: &Path,
+        at: (usize, usize),
+        what: &str,
+        wanted: impl Fn(&[Value]) -> bool,
+    ) -> Vec<Value> {
+        let begin = Instant::now();
+        loop {
+            let found = self.code_actions(path, at, json!({ "diagnostics": [] }));
+            if wanted(&found) {
+                return found;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{what} did not come; the actions are {found:#?}");
+            thread::sleep(std::time::Duration::from_millis(100));
+        }
     }
 
     // Diagnostics

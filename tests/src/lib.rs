@@ -12,8 +12,10 @@
 //! | [`layouts`] | what was reported against what was printed |
 //! | [`report`] | `report --format json`, as far as tests look at it |
 //! | [`project`] | small cargo projects in temporary directories |
+//! | [`actions`] | what `fix` offers, each tried alone |
 //! | [`editor`] | an editor: an LSP client over stdio |
 
+pub mod actions;
 pub mod binary;
 pub mod editor;
 pub mod layouts;

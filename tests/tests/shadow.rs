@@ -124,6 +124,8 @@ fn shown(unit: &Unit) -> Vec<String> {
         stamp: 0,
         krate: origin.rsplit_once('-').expect("CRATE-HASH").0,
         unit: "lib",
+        edition: "2021",
+        rust_version: None,
         dir: &unit.dir,
         sizes: unit.sizes(),
         bodies: unit.bodies().collect(),

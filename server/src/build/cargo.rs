@@ -86,7 +86,7 @@ pub enum Event {
 }
 
 /// One measured compiler run.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MeasuredUnit {
     /// The package's name.
     pub package: String,
@@ -98,6 +98,13 @@ pub struct MeasuredUnit {
     pub file: PathBuf,
     /// Whether its profile has debug assertions.
     pub debug_assertions: bool,
+}
+
+impl MeasuredUnit {
+    /// `CRATE-HASH`: names its compiler run.
+    pub fn origin(&self) -> String {
+        self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    }
 }
 
 /// A unit whose numbers hold.
@@ -201,6 +208,12 @@ impl Project {
     /// Is this the name of a package of the workspace?
     pub fn is_member(&self, name: &str) -> bool {
         self.members.values().any(|(member, _)| member == name)
+    }
+
+    /// Is this a file of one of the workspace's packages, and not one that a build made?
+    pub fn owns(&self, file: &Path) -> bool {
+        let generated = file.starts_with(&self.target_dir);
+        !generated && self.members.values().any(|(_, folder)| file.starts_with(folder))
     }
 
     /// Runs cargo until every selected unit has its numbers, or does not compile. `known` says whether the

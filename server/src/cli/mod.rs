@@ -1,6 +1,7 @@
 //! The commands for terminals and CI.
 
 mod explain;
+mod fix;
 mod hints;
 mod report;
 
@@ -25,6 +26,7 @@ use std::process::ExitCode;
   futurelens report --format json | jq '.futures[0]'
   futurelens explain Handler::run       what makes it large
   futurelens hints src/server.rs        the file with sizes beside each async fn
+  futurelens fix                        edits that make futures smaller, and what each saves
 
 Exit status: 0 fine, 1 a check failed, 2 could not measure (the reason is on standard error).")]
 struct Cli {
@@ -44,6 +46,10 @@ enum Command {
     Report(report::ReportArgs),
     /// Say what a future is made of: what is held across each await, where, how large, and why.
     Explain(explain::ExplainArgs),
+    /// List every edit that makes a future smaller, with the bytes it saves; or write them.
+    ///
+    /// Each one has been compiled: it works, and it saves what it says.
+    Fix(fix::FixArgs),
     /// Print a file as an editor would show it, with the sizes inserted.
     Hints(hints::HintsArgs),
 }
@@ -140,6 +146,7 @@ pub fn main() -> ExitCode {
         None | Some(Command::Lsp { .. }) => return serve(),
         Some(Command::Report(args)) => report::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Fix(args)) => fix::run(&args),
         Some(Command::Hints(args)) => hints::run(&args),
     };
     match result {
@@ -200,16 +207,11 @@ impl BuildArgs {
     /// Measures with a progress bar on a terminal. Crates that do not compile are an error here.
     fn measure(&self, dir: &Path) -> Result<Snapshot, CliError> {
         let request = self.request(dir);
-        let bar = progress_bar();
-        let mut on_event = |event: Event| {
-            let Event::Progress { done, total, crates } = event;
-            bar.set_length(total.into());
-            bar.set_position(done.into());
-            bar.set_message(crates);
-        };
+        let bar = progress_bar("Measuring");
+        let mut on_event = |event: Event| show(&bar, event);
         let measured = engine::measure(&request, &Snapshot::default(), &Cancel::default(), &mut on_event);
         bar.finish_and_clear();
-        let Measurement { snapshot, failure } = measured?;
+        let Measurement { snapshot, failure, .. } = measured?;
         match failure {
             Some(message) => Err(BuildError::Failed { message: message.trim_end().to_owned() }.into()),
             None => Ok(snapshot),
@@ -217,10 +219,18 @@ impl BuildArgs {
     }
 }
 
+fn show(bar: &indicatif::ProgressBar, event: Event) {
+    let Event::Progress { done, total, crates } = event;
+    bar.set_length(total.into());
+    bar.set_position(done.into());
+    bar.set_message(crates);
+}
+
 /// Drawn on a terminal's standard error, invisible elsewhere.
-fn progress_bar() -> indicatif::ProgressBar {
+fn progress_bar(what: &str) -> indicatif::ProgressBar {
     let bar = indicatif::ProgressBar::new(0);
-    let style = indicatif::ProgressStyle::with_template("   Measuring [{bar:25}] {pos}/{len}: {wide_msg}");
+    let template = format!("{what:>12} [{{bar:25}}] {{pos}}/{{len}}: {{wide_msg}}");
+    let style = indicatif::ProgressStyle::with_template(&template);
     if let Ok(style) = style {
         bar.set_style(style.progress_chars("=> "));
     }

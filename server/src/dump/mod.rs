@@ -4,6 +4,7 @@
 //! not know, because both formats are unstable by nature. Everything they return borrows from the text.
 
 pub mod coroutine;
+pub mod diagnostics;
 pub mod mir;
 pub mod names;
 pub mod span;

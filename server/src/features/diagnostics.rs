@@ -35,6 +35,9 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them.
+    pub const ALL: [Code; 3] = [Code::OverBudget, Code::StoredTwice, Code::BoxedByTokio];
+
     /// As shown beside the message.
     pub fn name(self) -> &'static str {
         match self {

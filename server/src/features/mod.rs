@@ -1,6 +1,7 @@
 //! What the user sees, computed from a [`Snapshot`] and a text. Pure: nothing here touches the disk, a
 //! compiler or an editor. One file each.
 
+pub mod actions;
 pub mod breakdown;
 pub mod budget;
 pub mod bytes;

@@ -1,6 +1,7 @@
 //! Everything measured, placed in the source it was measured on. Immutable; each build makes a new one
 //! that shares what did not change.
 
+use super::actions::box_recursion::Recursion;
 use crate::dump::{CoroutineBody, LineCol, Span, TypeSizes};
 use crate::layout::{self, Body, BodyIndex, Future, FutureKind};
 use crate::source::{self, Outline, PlacedKind};
@@ -25,6 +26,8 @@ pub struct Snapshot {
     pub versions: HashMap<String, String>,
     /// What the manifests allow.
     pub budgets: super::budget::Budgets,
+    /// What keeps crates from compiling: of the last build only.
+    pub recursions: Vec<Recursion>,
     /// By compiler run.
     units: BTreeMap<Arc<str>, Arc<Unit>>,
     /// Runs that would fail now.
@@ -37,10 +40,34 @@ pub struct Snapshot {
     files: HashMap<PathBuf, Vec<FileView>>,
 }
 
+/// What matters to someone who edits a crate.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dialect {
+    /// `2021`; empty if unknown.
+    pub edition: String,
+    /// The oldest compiler its package is for, as minor version: 75 for `1.75`.
+    pub oldest_compiler: Option<u32>,
+    /// Where `Box` is.
+    pub heap: Heap,
+}
+
+/// Where a crate has its `Box` from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Heap {
+    /// In scope everywhere.
+    #[default]
+    Std,
+    /// `#![no_std]` with `extern crate alloc`.
+    Alloc,
+    /// `#![no_std]` without.
+    None,
+}
+
 /// What one compiler run printed, read. See [`UnitText`].
 #[derive(Debug)]
 struct Unit {
     stamp: u64,
+    dialect: Dialect,
     /// Other crates can make use of its bodies.
     is_library: bool,
     /// Where relative paths start.
@@ -66,6 +93,10 @@ pub struct UnitText<'a> {
     pub krate: &'a str,
     /// `lib`, `bin NAME`, …
     pub unit: &'a str,
+    /// The edition of the language: `2021`.
+    pub edition: &'a str,
+    /// The oldest compiler its package is for, if it says so: `1.75`.
+    pub rust_version: Option<&'a str>,
     /// Where relative paths in the dumps start.
     pub dir: &'a Path,
     /// `-Zprint-type-sizes`.
@@ -201,6 +232,32 @@ impl Snapshot {
         self.futures.iter().filter(move |placed| all || placed.future.body.is_some())
     }
 
+    /// The futures of the workspace, for [`layout::whatif`].
+    pub fn shared_futures(&self) -> Vec<Arc<Future>> {
+        self.futures(false).map(|placed| placed.future.clone()).collect()
+    }
+
+    /// The files with futures in them, by absolute path, sorted.
+    pub fn paths(&self) -> Vec<&Path> {
+        let mut paths: Vec<&Path> = self.files.keys().map(PathBuf::as_path).collect();
+        paths.extend(self.recursions.iter().map(|recursion| recursion.file.as_path()));
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+
+    /// Does this compiler run make the future, given by its identity?
+    pub fn is_made_by(&self, id: &str, origin: &str) -> bool {
+        self.units.get(origin).is_some_and(|unit| unit.futures.iter().any(|future| *future.id == *id))
+    }
+
+    /// The compiler runs, those of libraries first.
+    pub fn origins_libraries_first(&self) -> Vec<Arc<str>> {
+        let mut origins: Vec<Arc<str>> = self.origins().collect();
+        origins.sort_by_key(|origin| self.units.get(origin).is_none_or(|unit| !unit.is_library));
+        origins
+    }
+
     /// A future by its identity, see [`Future::id`].
     pub fn future(&self, id: &str) -> Option<&Placed> {
         self.by_id.get(id).map(|&index| &self.futures[index])
@@ -209,6 +266,11 @@ impl Snapshot {
     /// Does tokio box this future when it is spawned, if it is above tokio's threshold?
     pub fn is_boxed_when_large(&self, id: &str) -> bool {
         self.units.values().any(|unit| unit.boxed_when_large.contains(id))
+    }
+
+    /// What matters to someone who edits the crate of a compiler run.
+    pub fn dialect(&self, origin: &str) -> Option<&Dialect> {
+        self.units.get(origin).map(|unit| &unit.dialect)
     }
 
     /// The package (`tokio 1.52.0`) that a future of another crate is from, by the future's identity.
@@ -292,6 +354,28 @@ fn view_of<'a>(
     &mut views[index]
 }
 
+impl Dialect {
+    /// Of the crate that was compiled.
+    pub fn of(text: &UnitText<'_>) -> Dialect {
+        let minor = |version: &str| version.split('.').nth(1)?.parse().ok();
+        Dialect {
+            edition: text.edition.to_owned(),
+            oldest_compiler: text.rust_version.and_then(minor),
+            heap: Heap::of(text.sources.iter().map(|(_, text)| *text)),
+        }
+    }
+}
+
+impl Heap {
+    /// Of a crate with these sources. The attribute stands in the crate's root and nowhere else.
+    fn of<'a>(sources: impl Iterator<Item = &'a str>) -> Heap {
+        let squeezed = |text: &str| text.split_whitespace().collect::<String>();
+        let mut roots = sources.filter(|text| text.contains("no_std"));
+        let Some(root) = roots.find(|text| squeezed(text).contains("#![no_std]")) else { return Heap::Std };
+        if squeezed(root).contains("externcratealloc") { Heap::Alloc } else { Heap::None }
+    }
+}
+
 impl Unit {
     /// Reads and places the bodies; the futures come when all bodies are known.
     fn read(text: &UnitText<'_>) -> Unit {
@@ -338,6 +422,7 @@ impl Unit {
         }
         Unit {
             stamp: text.stamp,
+            dialect: Dialect::of(text),
             is_library: text.unit.starts_with("lib"),
             dir: text.dir.into(),
             bodies: bodies.into_iter().map(Arc::new).collect(),

@@ -1,10 +1,12 @@
 //! The one place where our types become the protocol's; nothing else knows about UTF-16.
 
+use super::actions::Found;
 use super::config::Severity;
-use crate::features::diagnostics::Diagnostic;
+use crate::features::actions::ActionKind;
+use crate::features::diagnostics::{Code, Diagnostic};
 use crate::features::hints::Hint;
 use crate::features::hover::Hover;
-use crate::source::{Encoding, Outline, Pos, TextRange, TextSize};
+use crate::source::{Edit, Encoding, Outline, Pos, TextRange, TextSize};
 use lsp_types as lsp;
 use std::path::{Path, PathBuf};
 
@@ -118,4 +120,62 @@ pub fn diagnostic(
         related_information: Some(related.collect()),
         ..lsp::Diagnostic::default()
     })
+}
+
+/// A code action without its edit; none if the editor asked for other kinds. It is a quick fix for the
+/// diagnostics it was asked for that it does something about, and a rewrite otherwise.
+pub fn code_action(found: &Found, params: &lsp::CodeActionParams) -> Option<lsp::CodeAction> {
+    let helps = |diagnostic: &&lsp::Diagnostic| {
+        let Some(lsp::NumberOrString::String(code)) = &diagnostic.code else { return false };
+        match found.candidate.kind {
+            ActionKind::BoxRecursion => code == "E0733",
+            ActionKind::DesugarAsyncFn => Code::ALL.iter().any(|known| known.name() == code),
+            _ => [Code::OverBudget, Code::BoxedByTokio].iter().any(|known| known.name() == code),
+        }
+    };
+    let diagnostics: Vec<lsp::Diagnostic> =
+        params.context.diagnostics.iter().filter(helps).cloned().collect();
+    let is_fix = !diagnostics.is_empty() || found.candidate.kind == ActionKind::BoxRecursion;
+    let kind = if is_fix { lsp::CodeActionKind::QUICKFIX } else { lsp::CodeActionKind::REFACTOR_REWRITE };
+    // `refactor` asks for `refactor.rewrite` too.
+    let is_wanted = |only: &lsp::CodeActionKind| {
+        let rest = kind.as_str().strip_prefix(only.as_str());
+        rest.is_some_and(|rest| only.as_str().is_empty() || rest.is_empty() || rest.starts_with('.'))
+    };
+    if params.context.only.as_ref().is_some_and(|only| !only.iter().any(is_wanted)) {
+        return None;
+    }
+    Some(lsp::CodeAction {
+        title: found.candidate.title(found.saving.as_ref()),
+        kind: Some(kind),
+        diagnostics: (!diagnostics.is_empty()).then_some(diagnostics),
+        ..lsp::CodeAction::default()
+    })
+}
+
+/// Edits of one document, for this version of it if the editor can take that.
+pub fn workspace_edit(
+    uri: &lsp::Url,
+    version: Option<i32>,
+    edits: &[Edit],
+    outline: &Outline,
+    encoding: Encoding,
+) -> lsp::WorkspaceEdit {
+    let edits = edits.iter().map(|edit| lsp::TextEdit {
+        range: range(outline, edit.range, encoding),
+        new_text: edit.text.clone(),
+    });
+    match version {
+        None => lsp::WorkspaceEdit::new([(uri.clone(), edits.collect())].into()),
+        Some(version) => lsp::WorkspaceEdit {
+            document_changes: Some(lsp::DocumentChanges::Edits(vec![lsp::TextDocumentEdit {
+                text_document: lsp::OptionalVersionedTextDocumentIdentifier {
+                    uri: uri.clone(),
+                    version: Some(version),
+                },
+                edits: edits.map(lsp::OneOf::Left).collect(),
+            }])),
+            ..lsp::WorkspaceEdit::default()
+        },
+    }
 }

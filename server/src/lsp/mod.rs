@@ -1,5 +1,6 @@
 //! The language server: tower-lsp on the outside, one owner of all state ([`session`]) on the inside.
 
+mod actions;
 pub mod config;
 mod convert;
 mod outbox;

@@ -9,7 +9,7 @@ use lsp_types::*;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use tokio::sync::{mpsc, oneshot};
-use tower_lsp::jsonrpc::{Error, Result};
+use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::{Client, LanguageServer};
 
 /// The command that measures everything again.
@@ -90,6 +90,11 @@ impl LanguageServer for Server {
                 inlay_hint_provider: Some(OneOf::Right(InlayHintServerCapabilities::Options(
                     InlayHintOptions { resolve_provider: Some(true), ..InlayHintOptions::default() },
                 ))),
+                code_action_provider: Some(CodeActionProviderCapability::Options(CodeActionOptions {
+                    code_action_kinds: Some(vec![CodeActionKind::QUICKFIX, CodeActionKind::REFACTOR_REWRITE]),
+                    resolve_provider: Some(true),
+                    work_done_progress_options: WorkDoneProgressOptions::default(),
+                })),
                 hover_provider: Some(HoverProviderCapability::Simple(true)),
                 execute_command_provider: Some(ExecuteCommandOptions {
                     commands: vec![REBUILD.to_owned()],
@@ -163,6 +168,19 @@ impl LanguageServer for Server {
         self.ask(|reply| Message::Hover(place.text_document.uri, place.position, reply)).await
     }
 
+    async fn code_action(&self, params: CodeActionParams) -> Result<Option<CodeActionResponse>> {
+        self.ask(|reply| Message::CodeActions(Box::new(params), reply)).await
+    }
+
+    async fn code_action_resolve(&self, action: CodeAction) -> Result<CodeAction> {
+        let resolved = self.ask(|reply| Message::ResolveAction(Box::new(action), reply)).await?;
+        resolved.ok_or_else(|| Error {
+            code: ErrorCode::ContentModified,
+            message: "the text changed since this was offered: ask for the actions again".into(),
+            data: None,
+        })
+    }
+
     async fn inlay_hint_resolve(&self, hint: InlayHint) -> Result<InlayHint> {
         self.ask(|reply| Message::ResolveHint(Box::new(hint), reply)).await
     }
@@ -198,6 +216,10 @@ fn abilities(capabilities: &ClientCapabilities) -> Abilities {
             .is_some_and(|support| support.properties.iter().any(|property| property == "tooltip")),
         // An editor that does not say gets markdown, which is what most of them show.
         markdown_hover: hover.is_none_or(|formats| formats.contains(&MarkupKind::Markdown)),
+        resolve_edit: document
+            .and_then(|document| document.code_action.as_ref()?.resolve_support.as_ref())
+            .is_some_and(|support| support.properties.iter().any(|property| property == "edit")),
+        versioned_edits: workspace.and_then(|w| w.workspace_edit.as_ref()?.document_changes) == Some(true),
         watch: workspace.and_then(|w| w.did_change_watched_files.as_ref()?.dynamic_registration)
             == Some(true),
     }

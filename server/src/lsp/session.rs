@@ -3,11 +3,12 @@
 //! Handlers send it messages; it answers from memory in the order they came, and never waits. Builds run
 //! on threads of their own and report back with messages too.
 
+use super::actions::{Actions, Found, Ground, News};
 use super::config::Config;
 use super::convert;
 use super::outbox::Out;
 use crate::build::{BuildError, Cancel, Event, Project};
-use crate::engine::{self, Measurement};
+use crate::engine::{self, Measurement, Units};
 use crate::features::diagnostics;
 use crate::features::hints::{self, Hint};
 use crate::features::hover::{self, HoverSettings};
@@ -50,6 +51,10 @@ pub enum Message {
     ResolveHint(Box<lsp::InlayHint>, oneshot::Sender<lsp::InlayHint>),
     /// `textDocument/hover`.
     Hover(lsp::Url, lsp::Position, oneshot::Sender<Option<lsp::Hover>>),
+    /// `textDocument/codeAction`.
+    CodeActions(Box<lsp::CodeActionParams>, oneshot::Sender<Option<lsp::CodeActionResponse>>),
+    /// `codeAction/resolve`; no answer if the text is not what it was.
+    ResolveAction(Box<lsp::CodeAction>, oneshot::Sender<Option<lsp::CodeAction>>),
     /// `shutdown`: no build survives it.
     Shutdown(oneshot::Sender<()>),
     /// A project was looked for.
@@ -60,6 +65,8 @@ pub enum Message {
     Event(PathBuf, u64, Event),
     /// A build is over.
     Done(PathBuf, u64, Box<Result<Measurement, BuildError>>),
+    /// What is found out about actions.
+    Actions(PathBuf, u64, News),
 }
 
 /// What the editor can do.
@@ -77,6 +84,10 @@ pub struct Abilities {
     pub markdown_hover: bool,
     /// Files can be watched on request.
     pub watch: bool,
+    /// The edit of a code action may come later, by `codeAction/resolve`.
+    pub resolve_edit: bool,
+    /// Edits may name the version of the document they are for.
+    pub versioned_edits: bool,
 }
 
 /// A save is often followed by another (format on save, save all): wait this long for it.
@@ -100,6 +111,9 @@ struct Document {
 struct Workspace {
     project: Project,
     snapshot: Arc<Snapshot>,
+    /// How what was measured is compiled.
+    units: Units,
+    actions: Actions,
     /// Counts builds asked for; a build with an older number is out of date.
     wanted: u64,
     running: Option<Running>,
@@ -159,6 +173,14 @@ impl Package {
 struct HintData {
     uri: lsp::Url,
     at: u32,
+}
+
+/// What travels with a code action until its edit is asked for.
+#[derive(Serialize, Deserialize)]
+struct ActionData {
+    uri: lsp::Url,
+    version: i32,
+    id: String,
 }
 
 impl Session {
@@ -246,6 +268,12 @@ impl Session {
             Message::Hover(uri, at, reply) => {
                 let _ = reply.send(self.hover(&uri, at));
             }
+            Message::CodeActions(params, reply) => {
+                let _ = reply.send(self.code_actions(&params));
+            }
+            Message::ResolveAction(action, reply) => {
+                let _ = reply.send(self.resolve_action(*action));
+            }
             Message::Shutdown(reply) => {
                 self.cancel_all();
                 let _ = reply.send(());
@@ -258,6 +286,16 @@ impl Session {
             }
             Message::Event(root, number, event) => self.progress(&root, number, event),
             Message::Done(root, number, result) => self.done(&root, number, *result),
+            Message::Actions(root, number, news) => {
+                let is_over = matches!(news, News::Over(_));
+                if let Some(workspace) = self.workspaces.get_mut(&root) {
+                    workspace.actions.hear(number, news);
+                }
+                if is_over {
+                    // Documents may have been opened meanwhile.
+                    self.look_for_actions(&root);
+                }
+            }
         }
     }
 
@@ -278,6 +316,7 @@ impl Session {
 
     fn cancel_all(&mut self) {
         for workspace in self.workspaces.values_mut() {
+            workspace.actions.stop();
             workspace.again = false;
             workspace.wanted += 1;
             if let Some(running) = &workspace.running {
@@ -379,6 +418,8 @@ impl Session {
                 let workspace = Workspace {
                     project,
                     snapshot: Arc::default(),
+                    units: Units::default(),
+                    actions: Actions::default(),
                     wanted: 0,
                     running: None,
                     again: false,
@@ -469,6 +510,8 @@ impl Session {
     /// Has a build begin after a pause, unless it is asked for again until then.
     fn want_build(&mut self, root: &Path, pause: Duration) {
         let Some(workspace) = self.workspaces.get_mut(root) else { return };
+        // Whatever is being tried is of yesterday's text, and in the way.
+        workspace.actions.stop();
         workspace.wanted += 1;
         let due = Message::Due(root.to_owned(), workspace.wanted);
         let sender = self.sender.clone();
@@ -502,6 +545,7 @@ impl Session {
             return;
         }
         workspace.again = false;
+        workspace.actions.stop();
         workspace.wanted += 1;
         let number = workspace.wanted;
         let cancel = Cancel::default();
@@ -574,10 +618,12 @@ impl Session {
         let Some(running) = workspace.running.take_if(|running| running.number == number) else { return };
         let again = std::mem::take(&mut workspace.again) && !running.cancelled_by_user;
         let end = match result {
-            Ok(Measurement { snapshot, failure }) => {
+            Ok(Measurement { snapshot, failure, units }) => {
                 let empty = snapshot.has_no_bodies();
                 let skipped = snapshot.skipped();
                 workspace.snapshot = Arc::new(snapshot);
+                workspace.units = units;
+                workspace.actions.clear();
                 let compiler = workspace.snapshot.compiler.clone();
                 let budget_errors = workspace.snapshot.budgets.errors.clone();
                 self.refresh();
@@ -615,6 +661,27 @@ impl Session {
         self.end_progress(running.token, end);
         if again {
             self.build(root);
+        } else {
+            self.look_for_actions(root);
+        }
+    }
+
+    /// Begins to look for the actions of open documents, if that is yet to be done and nothing else is.
+    fn look_for_actions(&mut self, root: &Path) {
+        let Some(workspace) = self.workspaces.get_mut(root) else { return };
+        let is_due = workspace.running.is_none() && !workspace.again && !workspace.actions.is_busy();
+        let files = self.documents.values().filter_map(|document| document.file.clone());
+        let is_new = |file: &PathBuf| !workspace.actions.knows(file);
+        let measured = workspace.snapshot.paths();
+        let files: Vec<PathBuf> =
+            files.filter(|file| measured.binary_search(&file.as_path()).is_ok()).filter(is_new).collect();
+        if is_due && !files.is_empty() {
+            let ground = Ground {
+                project: workspace.project.clone(),
+                snapshot: workspace.snapshot.clone(),
+                units: workspace.units.clone(),
+            };
+            workspace.actions.start(root, ground, files, &self.sender);
         }
     }
 
@@ -640,6 +707,9 @@ impl Session {
             && file.extension().is_some_and(|extension| extension == "rs")
         {
             self.look_for_project_of(&file, false);
+            for root in self.roots() {
+                self.look_for_actions(&root);
+            }
         }
     }
 
@@ -701,6 +771,55 @@ impl Session {
         let at = convert::offset(outline, at, encoding);
         let hover = hover::hover(&workspace.snapshot, views, outline, at, &settings)?;
         Some(convert::hover(hover, outline, encoding, self.abilities.markdown_hover))
+    }
+
+    /// What can be offered in a range, best first.
+    fn code_actions(&self, params: &lsp::CodeActionParams) -> Option<lsp::CodeActionResponse> {
+        let uri = &params.text_document.uri;
+        let document = self.documents.get(uri)?;
+        let file = document.file.as_deref()?;
+        let (outline, encoding) = (&document.outline, self.abilities.encoding);
+        let start = convert::offset(outline, params.range.start, encoding);
+        let end = convert::offset(outline, params.range.end, encoding).max(start);
+        let range = source::TextRange::new(start, end);
+        let found: Vec<Found> = self
+            .workspaces
+            .values()
+            .flat_map(|workspace| workspace.actions.at(file, outline, range))
+            .collect();
+        let preferred = found.iter().position(|one| one.candidate.keeps_behaviour());
+        let actions = found.iter().enumerate().filter_map(|(index, one)| {
+            let mut action = convert::code_action(one, params)?;
+            action.is_preferred = Some(Some(index) == preferred);
+            if self.abilities.resolve_edit {
+                let data = ActionData {
+                    uri: uri.clone(),
+                    version: document.version,
+                    id: one.candidate.id.to_string(),
+                };
+                action.data = serde_json::to_value(data).ok();
+            } else {
+                action.edit = Some(self.workspace_edit(uri, document, one));
+            }
+            Some(action.into())
+        });
+        Some(actions.collect())
+    }
+
+    fn workspace_edit(&self, uri: &lsp::Url, document: &Document, found: &Found) -> lsp::WorkspaceEdit {
+        let version = self.abilities.versioned_edits.then_some(document.version);
+        convert::workspace_edit(uri, version, &found.edits, &document.outline, self.abilities.encoding)
+    }
+
+    /// The edit of an action; none if the document is not what it was when the action was offered.
+    fn resolve_action(&self, mut action: lsp::CodeAction) -> Option<lsp::CodeAction> {
+        let ActionData { uri, version, id } = ActionData::deserialize(action.data.clone()?).ok()?;
+        let document = self.documents.get(&uri).filter(|document| document.version == version)?;
+        let file = document.file.as_deref()?;
+        let mut found =
+            self.workspaces.values().filter_map(|w| w.actions.with_id(file, &document.outline, &id));
+        action.edit = Some(self.workspace_edit(&uri, document, &found.next()?));
+        Some(action)
     }
 
     /// Tells the editor about the diagnostics of documents that were touched.

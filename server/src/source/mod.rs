@@ -6,11 +6,13 @@
 //! - [`Outline`]: the places in one text where a future can be ([`Site`]).
 //! - [`place`]: which site a compiled body belongs to, macros included.
 //! - [`relocate`]: where the sites of the measured text are in the text of today.
+//! - [`with_tree`]: a look at the syntax tree of a text; [`edited`]: the text with [`Edit`]s made.
 //! - [`PositionMap`]: byte offsets, the compiler's positions and the editor's positions.
 
 mod attributes;
 mod carry;
 mod drafts;
+mod edit;
 mod nesting;
 mod outline;
 mod place;
@@ -18,14 +20,17 @@ mod position;
 mod relocate;
 mod spawns;
 mod tokens;
+mod tree;
 mod trees;
 
 pub use ra_ap_syntax::{TextRange, TextSize};
 
 pub use carry::carry;
 pub use drafts::SiteKind;
+pub use edit::{Edit, edited};
 pub use outline::{Outline, Site};
 pub use place::{Body, Place, PlacedKind, header_span, place};
 pub use position::{Encoding, Pos, PositionMap, apply_change};
 pub use relocate::{Match, relocate};
 pub use spawns::{Argument, Spawn, spawns};
+pub use tree::with_tree;

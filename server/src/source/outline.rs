@@ -1,18 +1,15 @@
 //! The places in a text where a future can be.
 
-use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use ra_ap_syntax::ast::{self, AstNode, HasName};
-use ra_ap_syntax::{
-    Edition, NodeOrToken, SourceFile, SyntaxKind, SyntaxNode, TextRange, TextSize, WalkEvent,
-};
+use ra_ap_syntax::{NodeOrToken, SyntaxKind, SyntaxNode, TextRange, TextSize, WalkEvent};
 
 use super::attributes::{self, Attribute};
 use super::drafts::{Context, Definition, Draft, Drafts, FnItem, SiteKind, join};
-use super::nesting;
 use super::position::PositionMap;
 use super::tokens::{Token, Tokens};
+use super::tree::with_tree;
 use super::trees;
 use crate::dump::{LineCol, Span};
 
@@ -146,50 +143,11 @@ impl Outline {
     }
 }
 
-/// Bytes of stack that one level of nesting takes in the parser, measured without optimization
-/// (under 4 KiB) and rounded up.
-const STACK_PER_LEVEL: usize = 5 << 10;
-/// Bytes of stack for everything else.
-const STACK: usize = 2 << 20;
-/// A text that nests up to here is parsed where we are.
-const SHALLOW: usize = 100;
-/// A text that may nest deeper than this is not parsed, and has no sites.
-const TOO_DEEP: usize = 20_000;
-/// A tree deeper than this is leaked: its release recurses, on a thread of the parser whose stack
-/// is not ours to choose.
-const LEAKED: usize = 2_000;
-
 fn find(text: &str) -> Found {
-    // The parser and what follows are written to take any text; should they fail on one, that
-    // text has no sites.
-    let parse = || catch_unwind(|| parse(text)).unwrap_or_default();
-    match nesting::bound(text) {
-        ..=SHALLOW => parse(),
-        bound @ ..=TOO_DEEP => std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().stack_size(STACK + bound * STACK_PER_LEVEL);
-            let running = thread.spawn_scoped(scope, parse);
-            running.ok().and_then(|it| it.join().ok()).unwrap_or_default()
-        }),
-        _ => Found::default(),
-    }
-}
-
-fn parse(text: &str) -> Found {
     // The parser wants no byte order mark.
     let shift = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-    let source = &text[shift..];
-    let tree = SourceFile::parse(source, edition(source));
-    let (found, depth) = Walk { shift: TextSize::new(shift as u32), text }.run(&tree.syntax_node());
-    if depth > LEAKED {
-        std::mem::forget(tree);
-    }
-    found
-}
-
-/// The edition to parse as. `gen` became a keyword in 2024 and is a common name of methods before,
-/// so it is only read as one where a `gen` block or fn is likely meant.
-fn edition(text: &str) -> Edition {
-    if text.contains("gen_blocks") { Edition::Edition2024 } else { Edition::Edition2021 }
+    with_tree(&text[shift..], |tree| Walk { shift: TextSize::new(shift as u32), text }.run(tree.syntax()))
+        .unwrap_or_default()
 }
 
 /// What is around the nodes within one.
@@ -206,22 +164,12 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// What is in the tree, and how deep it is.
-    fn run(&self, root: &SyntaxNode) -> (Found, usize) {
-        let (mut list, mut level, mut deepest) = (Vec::new(), 0usize, 0);
-        for event in root.preorder_with_tokens() {
-            match event {
-                WalkEvent::Enter(NodeOrToken::Token(token)) if !token.kind().is_trivia() => {
-                    list.push(Token { kind: token.kind(), range: token.text_range() + self.shift });
-                }
-                WalkEvent::Enter(NodeOrToken::Node(_)) => {
-                    level += 1;
-                    deepest = deepest.max(level);
-                }
-                WalkEvent::Leave(NodeOrToken::Node(_)) => level -= 1,
-                _ => (),
-            }
-        }
+    /// What is in the tree.
+    fn run(&self, root: &SyntaxNode) -> Found {
+        let tokens = root.descendants_with_tokens().filter_map(NodeOrToken::into_token);
+        let list = tokens.filter(|token| !token.kind().is_trivia());
+        let list =
+            list.map(|token| Token { kind: token.kind(), range: token.text_range() + self.shift }).collect();
         let tokens = Tokens::new(self.text, list);
         let mut drafts = Drafts::default();
         let outside = Context { path: "".into(), depth: 0, definition: None, async_trait: false };
@@ -246,7 +194,7 @@ impl Walk<'_> {
                 }
             }
         }
-        (finish(drafts, &tokens), deepest)
+        finish(drafts, &tokens)
     }
 
     /// Notes what is at the node, and tells what is within it.

@@ -67,6 +67,8 @@ pub fn read(folder: &Path) -> Snapshot {
             stamp: 0,
             krate: run.rsplit_once('-').map_or(run.as_str(), |(krate, _)| krate),
             unit: "lib",
+            edition: unit.invocation.as_ref().map_or("", |invocation| invocation.edition()),
+            rust_version: unit.invocation.as_ref().and_then(|invocation| invocation.rust_version()),
             dir: &unit.dir,
             sizes: unit.sizes(),
             bodies: unit.bodies().collect(),

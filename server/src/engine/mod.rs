@@ -1,9 +1,20 @@
-//! One measurement from request to snapshot: the only place that joins `build` and `features`.
+//! One measurement from request to snapshot, and actions tried on the compiler: the only place that joins
+//! `build` and `features`.
+
+mod apply;
+mod units;
+mod verify;
+
+pub use apply::{Applied, ApplyError, Changes, apply};
+pub use units::Units;
+pub use verify::{Refusal, Verdict, Verifier};
 
 use crate::build::{BuildError, Cancel, Event, MeasuredUnit, Outcome, Project, Request};
 use crate::features::Snapshot;
+use crate::features::actions::box_recursion::recursions;
+use crate::features::actions::{self, Candidate};
 use crate::features::budget::Budgets;
-use crate::features::snapshot::UnitText;
+use crate::features::snapshot::{Dialect, UnitText};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -14,6 +25,14 @@ pub struct Measurement {
     pub snapshot: Snapshot,
     /// The compiler's rendered errors if some crates did not compile; their old numbers are kept.
     pub failure: Option<String>,
+    /// How each unit is compiled.
+    pub units: Units,
+}
+
+/// The actions for all files of a project; of its own files, that is, not of what was generated.
+pub fn candidates(project: &Project, snapshot: &Snapshot) -> Vec<Candidate> {
+    let own = snapshot.paths().into_iter().filter(|file| project.owns(file));
+    own.flat_map(|file| actions::candidates(snapshot, file)).collect()
 }
 
 /// Measures a project. `previous` gives the numbers of what did not change or does not compile.
@@ -56,7 +75,7 @@ pub fn measure_project(
     let manifests = project.manifests.iter();
     base.budgets = Budgets::read(manifests.map(|m| (m.crates.as_deref(), &m.settings)));
 
-    let known = |unit: &MeasuredUnit, stamp: u64| base.stamp(&origin(unit)) == Some(stamp);
+    let known = |unit: &MeasuredUnit, stamp: u64| base.stamp(&unit.origin()) == Some(stamp);
     let outcome = project.measure(request, cancel, &known, on_event)?;
     if cancel.is_cancelled() {
         return Err(BuildError::Cancelled);
@@ -64,16 +83,23 @@ pub fn measure_project(
     // Of a project without a lock file the build has just made one.
     base.versions = project.versions();
     base.debug_assertions = outcome.units.iter().any(|unit| unit.measured.debug_assertions);
-    Ok(Measurement { snapshot: read(&base, &outcome), failure: outcome.failure })
-}
-
-/// `CRATE-HASH`: names a unit's compiler run.
-fn origin(unit: &MeasuredUnit) -> String {
-    unit.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    let mut units = Units::default();
+    for unit in &outcome.units {
+        units.insert(unit.measured.clone());
+    }
+    let mut snapshot = read(&base, &outcome);
+    for unit in &outcome.failed {
+        let Some(origin) = units.insert_failed(unit) else { continue };
+        let measured = MeasuredUnit::default();
+        let dialect = Dialect::of(&units::unit_text(&origin, 0, &measured, unit));
+        let read = |file: &std::path::Path| std::fs::read_to_string(file).ok();
+        snapshot.recursions.extend(recursions(unit.messages(), &origin, &dialect, &unit.dir, &read));
+    }
+    Ok(Measurement { snapshot, failure: outcome.failure, units })
 }
 
 fn read(base: &Snapshot, outcome: &Outcome) -> Snapshot {
-    let origins: Vec<String> = outcome.units.iter().map(|unit| origin(&unit.measured)).collect();
+    let origins: Vec<String> = outcome.units.iter().map(|unit| unit.measured.origin()).collect();
     let current: BTreeSet<Arc<str>> = origins.iter().map(|origin| origin.as_str().into()).collect();
     // A crate that does not compile is not among the units; its last good numbers stay, marked.
     let stale = match outcome.failure {
@@ -84,16 +110,8 @@ fn read(base: &Snapshot, outcome: &Outcome) -> Snapshot {
         .units
         .iter()
         .zip(&origins)
-        .filter_map(|(unit, origin)| Some((unit, origin, unit.content.as_ref()?)))
-        .map(|(unit, origin, content)| UnitText {
-            origin,
-            stamp: unit.stamp,
-            krate: &unit.measured.krate,
-            unit: &unit.measured.unit,
-            dir: &content.dir,
-            sizes: content.sizes(),
-            bodies: content.bodies().collect(),
-            sources: content.sources().collect(),
+        .filter_map(|(unit, origin)| {
+            Some(units::unit_text(origin, unit.stamp, &unit.measured, unit.content.as_ref()?))
         })
         .collect();
     base.updated(&texts, &current, stale)

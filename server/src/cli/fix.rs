@@ -1,0 +1,200 @@
+//! `futurelens fix`: every edit that makes a future smaller, with what it saves; and writing them.
+
+use super::{BuildArgs, CliError, OutputArgs, progress_bar};
+use crate::build::{BuildError, Cancel, Project};
+use crate::engine::{self, Changes, Measurement, Verdict, Verifier};
+use crate::features::actions::list::List;
+use crate::features::actions::{ActionKind, Candidate};
+use clap::{Args, ValueEnum};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+#[derive(Debug, Args)]
+pub(super) struct FixArgs {
+    /// A folder in the project: its root stands for the whole workspace.
+    #[arg(value_name = "PATH", default_value = ".")]
+    path: PathBuf,
+    /// Write the edits into the files. Those that would drop a value earlier are left out.
+    #[arg(long)]
+    apply: bool,
+    /// Write even if the files have changes that are not committed.
+    #[arg(long, requires = "apply")]
+    allow_dirty: bool,
+    /// Only actions that save at least this. An allocation is seldom worth less than 256.
+    #[arg(long, value_name = "BYTES", default_value_t = 1)]
+    min_saving: u64,
+    /// Only actions of this kind (may be repeated).
+    #[arg(long = "kind", value_name = "KIND", value_parser = kind)]
+    kinds: Vec<ActionKind>,
+    /// Form of the list.
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+    #[command(flatten)]
+    build: BuildArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+fn kind(text: &str) -> Result<ActionKind, String> {
+    ActionKind::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
+        let names: Vec<String> = ActionKind::ALL.iter().map(|kind| format!("`{}`", kind.name())).collect();
+        format!("there is {}", names.join(", "))
+    })
+}
+
+pub(super) fn run(args: &FixArgs) -> Result<(), CliError> {
+    let request = args.build.request(&args.path);
+    let project = Project::open(&request)?;
+    if args.apply && !args.allow_dirty {
+        refuse_if_dirty(&project)?;
+    }
+    let bar = progress_bar("Measuring");
+    let measured =
+        engine::measure_project(&project, &request, &Default::default(), &Cancel::default(), &mut |event| {
+            super::show(&bar, event);
+        });
+    bar.finish_and_clear();
+    let mut measurement = measured?;
+    if let Some(failure) = measurement.failure.take_if(|_| measurement.snapshot.recursions.is_empty()) {
+        return Err(BuildError::Failed { message: failure.trim_end().to_owned() }.into());
+    }
+    let wanted = |one: &Candidate| args.kinds.is_empty() || args.kinds.contains(&one.kind);
+    let list = match args.apply {
+        false => offered(args, &project, measurement, &wanted, request.own_group)?,
+        true => {
+            let wanted = |one: &Candidate| wanted(one) && one.keeps_behaviour();
+            let bar = progress_bar("Trying");
+            let mut on_progress = |krate: &str| bar.set_message(krate.to_owned());
+            let changes = engine::apply(
+                &project,
+                &request,
+                measurement,
+                &wanted,
+                args.min_saving,
+                &Cancel::default(),
+                &mut on_progress,
+            );
+            bar.finish_and_clear();
+            written(&project, changes.map_err(|error| CliError::Other(error.to_string()))?)?
+        }
+    };
+    let text = match args.format {
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&list);
+            json.map_err(|error| CliError::Other(format!("cannot write JSON: {error}")))? + "\n"
+        }
+        Format::Table => {
+            if list.actions.is_empty() {
+                eprintln!("no edit is known that makes a future of this project smaller");
+            }
+            list.table()
+        }
+    };
+    args.output.write(&text)
+}
+
+/// Every action that compiles and saves enough.
+fn offered(
+    args: &FixArgs,
+    project: &Project,
+    measurement: Measurement,
+    wanted: &dyn Fn(&Candidate) -> bool,
+    own_group: bool,
+) -> Result<List, CliError> {
+    if let Some(failure) = &measurement.failure {
+        eprintln!("{}", failure.trim_end());
+    }
+    let snapshot = Arc::new(measurement.snapshot);
+    let candidates = engine::candidates(project, &snapshot);
+    let candidates: Vec<&Candidate> = candidates.iter().filter(|one| wanted(one)).collect();
+    let mut verifier = Verifier::new(project, snapshot, measurement.units, own_group)?;
+    let mut list = List::default();
+    let bar = progress_bar("Trying");
+    bar.set_length(candidates.len() as u64);
+    let verified = verifier.verify(&candidates, &Cancel::default(), &mut |index, verdict| {
+        let candidate = candidates[index];
+        bar.inc(1);
+        bar.set_message(candidate.name.to_string());
+        match verdict {
+            Verdict::Saves { saving, way } if saving.bytes() >= args.min_saving => {
+                list.push(&project.root, candidate, way, Some(&saving));
+            }
+            Verdict::Compiles { way } => list.push(&project.root, candidate, way, None),
+            other => tracing::debug!("{}: {other:?}", candidate.id),
+        }
+    });
+    bar.finish_and_clear();
+    verified?;
+    list.sort();
+    Ok(list)
+}
+
+/// What was written, and what could not be.
+fn written(project: &Project, changes: Changes) -> Result<List, CliError> {
+    let mut list = List::default();
+    for one in &changes.applied {
+        list.push(&project.root, &one.candidate, one.way, one.saving.as_ref());
+    }
+    for failure in &changes.undone {
+        eprintln!("warning: some edits were taken back, the project did not compile with them:\n{failure}");
+    }
+    if let Some(failure) = changes.measurement.failure {
+        return Err(BuildError::Failed { message: failure.trim_end().to_owned() }.into());
+    }
+    Ok(list)
+}
+
+/// Like `cargo fix`: what is not committed could not be told from what is written here.
+fn refuse_if_dirty(project: &Project) -> Result<(), CliError> {
+    if !project.root.ancestors().any(|folder| folder.join(".git").exists()) {
+        return Ok(());
+    }
+    let mut git = Command::new("git");
+    git.current_dir(&project.root).args(["status", "--porcelain=v1", "--untracked-files=normal", "--", "."]);
+    let output = git.output().map_err(|error| {
+        CliError::Other(format!(
+            "cannot run `git` to see what is not committed: {error}\n  with `--allow-dirty` nobody looks"
+        ))
+    })?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(CliError::Other(format!(
+            "git cannot say what is not committed: {}\n  with `--allow-dirty` nobody looks",
+            said.trim_end()
+        )));
+    }
+    let said = String::from_utf8_lossy(&output.stdout);
+    let dirty: Vec<&str> =
+        said.lines().filter(|line| !is_ours(project, line.get(3..).unwrap_or_default())).collect();
+    if dirty.is_empty() {
+        return Ok(());
+    }
+    let mut files: Vec<String> = dirty.iter().take(10).map(|line| format!("  {line}")).collect();
+    if dirty.len() > files.len() {
+        files.push(format!("  … and {} more", dirty.len() - files.len()));
+    }
+    Err(CliError::Other(format!(
+        "the project has changes that are not committed, and edits would mix with them:\n{}\n\
+         commit or stash them, or add `--allow-dirty`",
+        files.join("\n")
+    )))
+}
+
+/// A target directory that nobody told git to ignore.
+fn is_ours(project: &Project, path: &str) -> bool {
+    let top = git_top(&project.root);
+    let path = top.join(path.trim_matches('"'));
+    project.target_dir.starts_with(&path) || path.starts_with(&project.target_dir)
+}
+
+/// Where the paths that git prints start.
+fn git_top(root: &Path) -> PathBuf {
+    root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(root).to_owned()
+}

@@ -1,0 +1,331 @@
+//! Actions written into the files of a project, with a compiler that has seen them all together.
+//!
+//! One crate after the other, libraries first. In a shadow, round by round, the actions that do most and
+//! have nothing to do with each other are made; what does not compile or saves too little is taken back, and
+//! the next round looks at the text as it is then. What is left is written, and the project is measured again:
+//! if that fails, the files are as they were.
+
+use super::verify::{Around, Built, Texts, Verifier, blamed, overlap, saving, texts_with};
+use super::{Measurement, measure_project};
+use crate::build::{BuildError, Cancel, Project, Request};
+use crate::features::Snapshot;
+use crate::features::actions::{ActionKind, Candidate, Saving, gains};
+use crate::source::Edit;
+use std::collections::HashSet;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// An action that was written.
+#[derive(Debug, Clone)]
+pub struct Applied {
+    /// The action, with ranges of the text as it was just before.
+    pub candidate: Candidate,
+    /// Which of its ways.
+    pub way: usize,
+    /// What it saved; none for one that made the crate compile.
+    pub saving: Option<Saving>,
+}
+
+/// What was done to the files.
+#[derive(Debug)]
+pub struct Changes {
+    /// In the order they were made.
+    pub applied: Vec<Applied>,
+    /// The project as it is now.
+    pub measurement: Measurement,
+    /// What was taken back, and the compiler's words about it.
+    pub undone: Vec<String>,
+}
+
+/// Why nothing, or no more, was written. All files are whole, and as they were if the text does not say
+/// otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// Measuring failed.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// A file cannot be written.
+    #[error("cannot write `{}`: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// A file is not what was measured.
+    #[error("`{}` changed while it was measured: nothing was written to it; run the command again", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Applies every action that is `wanted` and saves at least `min_saving` bytes of its own future.
+///
+/// # Errors
+/// See [`ApplyError`].
+pub fn apply(
+    project: &Project,
+    request: &Request,
+    measurement: Measurement,
+    wanted: &dyn Fn(&Candidate) -> bool,
+    min_saving: u64,
+    cancel: &Cancel,
+    on_progress: &mut dyn FnMut(&str),
+) -> Result<Changes, ApplyError> {
+    let mut changes = Changes { applied: Vec::new(), measurement, undone: Vec::new() };
+    let measure = |changes: &Changes| {
+        measure_project(project, request, &changes.measurement.snapshot, cancel, &mut |_| {})
+    };
+    let recursive = first_of_each(super::candidates(project, &changes.measurement.snapshot), wanted);
+    if !recursive.is_empty() {
+        let edits: Vec<(&Candidate, &[Edit])> =
+            recursive.iter().map(|candidate| (candidate, &candidate.ways[0][..])).collect();
+        let written = Written::write(&texts_with(&Texts::new(), &edits), &originals(&recursive))?;
+        let new = measure(&changes)?;
+        // That the crate has other errors too is no reason to take it back; that it has this one is.
+        if new.snapshot.recursions.is_empty() {
+            changes.applied =
+                recursive.into_iter().map(|candidate| Applied { candidate, way: 0, saving: None }).collect();
+            changes.measurement = new;
+        } else {
+            written.undo()?;
+            changes.undone.push(new.failure.unwrap_or_default());
+        }
+    }
+    if changes.measurement.failure.is_some() {
+        return Ok(changes);
+    }
+    for origin in changes.measurement.snapshot.origins_libraries_first() {
+        on_progress(origin.rsplit_once('-').map_or(&origin, |(krate, _)| krate));
+        let snapshot = Arc::new(changes.measurement.snapshot.clone());
+        let units = changes.measurement.units.clone();
+        let mut rounds = Rounds {
+            verifier: Verifier::new(project, snapshot.clone(), units, request.own_group)?,
+            project,
+            origin,
+            wanted,
+            min_saving,
+            refused: HashSet::new(),
+            texts: Texts::new(),
+        };
+        let applied = rounds.run(snapshot, cancel)?;
+        if applied.is_empty() {
+            continue;
+        }
+        // The first to touch a file tells what it was.
+        let first: Vec<Candidate> = applied.iter().map(|one| one.candidate.clone()).collect();
+        let written = Written::write(&rounds.texts, &originals(&first))?;
+        let new = measure(&changes)?;
+        match new.failure {
+            None => {
+                changes.applied.extend(applied);
+                changes.measurement = new;
+            }
+            Some(failure) => {
+                written.undo()?;
+                changes.undone.push(failure);
+                changes.measurement = measure(&changes)?;
+            }
+        }
+    }
+    Ok(changes)
+}
+
+/// Of each fn one recursive call: that breaks the circle.
+fn first_of_each(candidates: Vec<Candidate>, wanted: &dyn Fn(&Candidate) -> bool) -> Vec<Candidate> {
+    let mut first: Vec<Candidate> = Vec::new();
+    for candidate in candidates {
+        let is_new = first.iter().all(|known| known.future != candidate.future);
+        if candidate.kind == ActionKind::BoxRecursion && is_new && wanted(&candidate) {
+            first.push(candidate);
+        }
+    }
+    first
+}
+
+fn originals(candidates: &[Candidate]) -> Texts {
+    let mut texts = Texts::new();
+    for candidate in candidates {
+        texts.entry(candidate.file.clone()).or_insert_with(|| candidate.text.text().to_string());
+    }
+    texts
+}
+
+/// One crate.
+struct Rounds<'a> {
+    verifier: Verifier,
+    project: &'a Project,
+    origin: Arc<str>,
+    wanted: &'a dyn Fn(&Candidate) -> bool,
+    min_saving: u64,
+    refused: HashSet<String>,
+    /// The files as they have become.
+    texts: Texts,
+}
+
+/// One that is being tried.
+struct Chosen {
+    candidate: Candidate,
+    way: usize,
+}
+
+impl Rounds<'_> {
+    fn run(&mut self, mut snapshot: Arc<Snapshot>, cancel: &Cancel) -> Result<Vec<Applied>, BuildError> {
+        let mut applied = Vec::new();
+        loop {
+            let around = Around::new(&snapshot);
+            let mut chosen = self.choose(&snapshot, &around);
+            let mut done = None;
+            while !chosen.is_empty() {
+                let edits: Vec<(&Candidate, &[Edit])> =
+                    chosen.iter().map(|one| (&one.candidate, &one.candidate.ways[one.way][..])).collect();
+                let texts = texts_with(&self.texts, &edits);
+                match self.verifier.compile(&self.origin, &texts, cancel)? {
+                    Built::Broken(messages) => {
+                        let dir = self.verifier.dir(&self.origin);
+                        let blamed = match chosen.len() {
+                            1 => HashSet::from([0]),
+                            _ => blamed(&messages, &dir, &texts, &edits),
+                        };
+                        // The errors point nowhere: half of them may be told apart in the next round.
+                        if blamed.is_empty() {
+                            chosen.truncate(chosen.len() / 2);
+                        }
+                        let mut index = 0;
+                        chosen.retain_mut(|one| {
+                            let is_blamed = blamed.contains(&index);
+                            index += 1;
+                            if is_blamed && one.way + 1 < one.candidate.ways.len() {
+                                one.way += 1;
+                                return true;
+                            }
+                            if is_blamed {
+                                self.refused.insert(key(&one.candidate));
+                            }
+                            !is_blamed
+                        });
+                    }
+                    Built::Done(new) => {
+                        let savings: Vec<Option<Saving>> =
+                            chosen.iter().map(|one| saving(&one.candidate, &new)).collect();
+                        let enough = |saving: &Option<Saving>| {
+                            saving.as_ref().is_some_and(|saving| saving.bytes() >= self.min_saving.max(1))
+                        };
+                        if savings.iter().all(enough) {
+                            self.texts = texts;
+                            done = Some((new, savings));
+                            break;
+                        }
+                        let mut index = 0;
+                        chosen.retain(|one| {
+                            let keep = enough(&savings[index]);
+                            index += 1;
+                            if !keep {
+                                self.refused.insert(key(&one.candidate));
+                            }
+                            keep
+                        });
+                    }
+                }
+            }
+            let Some((new, savings)) = done else {
+                // Refused ones make room for others; without any there is nothing left.
+                match self.choose(&snapshot, &around).is_empty() {
+                    true => return Ok(applied),
+                    false => continue,
+                }
+            };
+            let all = chosen.into_iter().zip(savings);
+            applied.extend(all.map(|(Chosen { candidate, way }, saving)| Applied { candidate, way, saving }));
+            snapshot = Arc::from(new);
+        }
+    }
+
+    /// The candidates that do most, none of which changes another's future.
+    fn choose(&self, snapshot: &Snapshot, around: &Around) -> Vec<Chosen> {
+        let candidates = super::candidates(self.project, snapshot);
+        let futures = snapshot.shared_futures();
+        let mut open: Vec<(u64, Candidate)> = candidates
+            .into_iter()
+            .filter(|one| one.origin == self.origin && one.kind != ActionKind::BoxRecursion)
+            .filter(|one| (self.wanted)(one) && !self.refused.contains(&key(one)))
+            .filter(|one| snapshot.is_made_by(&one.future, &self.origin))
+            .filter_map(|one| {
+                let prediction = one.predicted?;
+                let saving = one.before?.saturating_sub(prediction.size);
+                let is_enough = saving >= self.min_saving.max(1) || !prediction.exact;
+                let all =
+                    gains(&futures, &one.future, prediction).iter().map(|(_, bytes)| bytes).sum::<u64>();
+                is_enough.then_some((saving + all, one))
+            })
+            .collect();
+        open.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.id.cmp(&b.1.id)));
+        let mut chosen: Vec<Chosen> = Vec::new();
+        for (_, candidate) in open {
+            let fits = |known: &Chosen| {
+                let other = &known.candidate;
+                !around.are_related(&candidate.future, &other.future)
+                    && !overlap(&candidate, &candidate.ways[0], other, &other.ways[known.way])
+            };
+            if chosen.iter().all(fits) {
+                chosen.push(Chosen { candidate, way: 0 });
+            }
+        }
+        chosen
+    }
+}
+
+/// Tells candidates apart across rounds: numbers and offsets change, what would stand there does not.
+fn key(candidate: &Candidate) -> String {
+    let site = candidate.site().range;
+    let way: Vec<(u32, &str)> = candidate.ways[0]
+        .iter()
+        .map(|edit| (u32::from(edit.range.start()).wrapping_sub(site.start().into()), edit.text.as_str()))
+        .collect();
+    format!("{} {} {way:?} {}", candidate.kind.name(), candidate.future, candidate.site().hash)
+}
+
+/// Files that were replaced, and what they were.
+struct Written(Vec<(PathBuf, String)>);
+
+impl Written {
+    /// Replaces files whose text still is what it was; none if one is not.
+    fn write(texts: &Texts, originals: &Texts) -> Result<Self, ApplyError> {
+        for file in texts.keys() {
+            let now = std::fs::read_to_string(file).ok();
+            if now.is_none() || now.as_ref() != originals.get(file) {
+                return Err(ApplyError::Changed { path: file.clone() });
+            }
+        }
+        let mut written = Written(Vec::new());
+        for (file, text) in texts {
+            let result = replace(file, text);
+            written.0.push((file.clone(), originals.get(file).cloned().unwrap_or_default()));
+            if let Err(source) = result {
+                written.undo()?;
+                return Err(ApplyError::Write { path: file.clone(), source });
+            }
+        }
+        Ok(written)
+    }
+
+    fn undo(self) -> Result<(), ApplyError> {
+        for (path, text) in self.0 {
+            replace(&path, &text).map_err(|source| ApplyError::Write { path, source })?;
+        }
+        Ok(())
+    }
+}
+
+/// Replaces a file in one step; a symbolic link stays one, and so do its permissions.
+fn replace(file: &Path, text: &str) -> std::io::Result<()> {
+    let file = file.canonicalize()?;
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let mut new = tempfile::Builder::new().prefix(".futurelens-").tempfile_in(folder)?;
+    new.write_all(text.as_bytes())?;
+    new.as_file().set_permissions(std::fs::metadata(&file)?.permissions())?;
+    new.persist(&file).map_err(|error| error.error)?;
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! The compiler runs that were measured: what each compiles, and how.
+
+use crate::build::{BuildError, Invocation, MeasuredUnit, Unit};
+use crate::features::Snapshot;
+use crate::features::snapshot::UnitText;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+/// By `CRATE-HASH`.
+#[derive(Debug, Clone, Default)]
+pub struct Units(BTreeMap<Arc<str>, Arc<Known>>);
+
+#[derive(Debug)]
+struct Known {
+    measured: MeasuredUnit,
+    /// Read from the kept file when first needed; none if that is not possible.
+    compiled: OnceLock<Option<HowCompiled>>,
+}
+
+#[derive(Debug)]
+struct HowCompiled {
+    /// Where relative paths start.
+    dir: PathBuf,
+    invocation: Invocation,
+    /// Absolute paths.
+    sources: BTreeSet<PathBuf>,
+}
+
+impl HowCompiled {
+    fn of(unit: &Unit) -> Option<Self> {
+        let sources = unit.sources().map(|(file, _)| unit.dir.join(file)).collect();
+        Some(HowCompiled { dir: unit.dir.clone(), invocation: unit.invocation.clone()?, sources })
+    }
+}
+
+impl Units {
+    /// Adds one that was measured.
+    pub(super) fn insert(&mut self, measured: MeasuredUnit) {
+        let known = Known { measured, compiled: OnceLock::new() };
+        self.0.insert(known.measured.origin().into(), Arc::new(known));
+    }
+
+    /// Adds one that does not compile, and gives its name.
+    pub(super) fn insert_failed(&mut self, unit: &Unit) -> Option<Arc<str>> {
+        let compiled = HowCompiled::of(unit)?;
+        let origin: Arc<str> = compiled.invocation.origin().into();
+        let krate = origin.rsplit_once('-').map_or(&*origin, |(krate, _)| krate).to_owned();
+        let file = format!("{origin}.futurelens").into();
+        let measured = MeasuredUnit { krate, file, ..MeasuredUnit::default() };
+        self.0.insert(origin.clone(), Arc::new(Known { measured, compiled: OnceLock::from(Some(compiled)) }));
+        Some(origin)
+    }
+
+    fn compiled(&self, origin: &str) -> Option<&HowCompiled> {
+        let known = self.0.get(origin)?;
+        known.compiled.get_or_init(|| HowCompiled::of(&Unit::read(&known.measured.file).ok()?)).as_ref()
+    }
+
+    /// How a unit is compiled.
+    pub(super) fn invocation(&self, origin: &str) -> Result<&Invocation, BuildError> {
+        let compiled = self.compiled(origin).map(|compiled| &compiled.invocation);
+        compiled.ok_or_else(|| BuildError::NotShadowable {
+            reason: format!("how `{origin}` is compiled is not known"),
+        })
+    }
+
+    /// Where relative paths of a unit start.
+    pub(super) fn dir(&self, origin: &str) -> PathBuf {
+        self.compiled(origin).map(|compiled| compiled.dir.clone()).unwrap_or_default()
+    }
+
+    /// The unit, and all others that one of the files is part of.
+    pub(super) fn with_files<'a>(
+        &self,
+        origin: &Arc<str>,
+        files: impl Iterator<Item = &'a PathBuf> + Clone,
+    ) -> Vec<Arc<str>> {
+        let others = self.0.keys().filter(|other| *other != origin).filter(|other| {
+            let compiled = self.compiled(other);
+            compiled.is_some_and(|compiled| files.clone().any(|file| compiled.sources.contains(file)))
+        });
+        std::iter::once(origin).chain(others).cloned().collect()
+    }
+
+    /// The snapshot with one unit as it came out of a compile.
+    pub(super) fn updated(&self, base: &Snapshot, origin: &Arc<str>, content: &Unit) -> Snapshot {
+        let Some(known) = self.0.get(origin) else { return base.clone() };
+        let all = base.origins().chain([origin.clone()]).collect();
+        base.updated(&[unit_text(origin, 0, &known.measured, content)], &all, BTreeSet::new())
+    }
+}
+
+/// What a snapshot is made of.
+pub(super) fn unit_text<'a>(
+    origin: &'a str,
+    stamp: u64,
+    measured: &'a MeasuredUnit,
+    content: &'a Unit,
+) -> UnitText<'a> {
+    let invocation = content.invocation.as_ref();
+    UnitText {
+        origin,
+        stamp,
+        krate: &measured.krate,
+        unit: &measured.unit,
+        edition: invocation.map_or("", |invocation| invocation.edition()),
+        rust_version: invocation.and_then(|invocation| invocation.rust_version()),
+        dir: &content.dir,
+        sizes: content.sizes(),
+        bodies: content.bodies().collect(),
+        sources: content.sources().collect(),
+    }
+}

@@ -1,0 +1,138 @@
+//! Puts an awaited future on the heap, so that only a pointer to it is stored.
+//!
+//! ```text
+//! large(x).await?;                    Box::pin(large(x)).await?;
+//! ```
+//!
+//! And all awaits of one callee at once, since one that stays keeps the future as large as it is.
+
+use super::{ActionKind, Candidate, Context};
+use crate::features::snapshot::Heap;
+use crate::layout::whatif::Change;
+use crate::layout::{Held, HeldKind};
+use crate::render::types::short_type;
+use crate::source::{Edit, TextRange, TextSize};
+use ra_ap_parser::{Edition, LexedStr};
+use ra_ap_syntax::SourceFile;
+use ra_ap_syntax::ast::{self, AstNode};
+
+/// One `.await` whose awaitee could be boxed.
+struct Await<'a> {
+    held: &'a Held,
+    /// Index among the body's stored locals.
+    saved: u32,
+    /// The awaited expression, without `.await`.
+    operand: TextRange,
+    /// `operand.await`
+    whole: TextRange,
+}
+
+pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
+    let Some(pin) = pin_path(context.dialect.heap, context.text()) else { return Vec::new() };
+    let mut awaits: Vec<Await<'_>> = Vec::new();
+    for (_, state) in context.suspended() {
+        let Some(found) = state.held.iter().find_map(|held| awaited(context, held)) else { continue };
+        // Two states of one await: a macro's.
+        if awaits.iter().all(|known| known.whole != found.whole) {
+            awaits.push(found);
+        }
+    }
+    let mut found: Vec<Candidate> = awaits.iter().map(|one| boxed(context, &pin, &[one])).collect();
+    let mut done: Vec<&str> = Vec::new();
+    for one in &awaits {
+        let Some(callee) = one.held.future.as_deref() else { continue };
+        if done.contains(&callee) {
+            continue;
+        }
+        done.push(callee);
+        let same: Vec<&Await<'_>> =
+            awaits.iter().filter(|other| other.held.future.as_deref() == Some(callee)).collect();
+        if same.len() > 1 {
+            let all = boxed(context, &pin, &same);
+            // Worth a word only if one alone does less.
+            let best = found.iter().filter_map(|candidate| candidate.predicted).map(|p| p.size).min();
+            if best.is_none_or(|best| all.predicted.is_none_or(|all| all.size < best)) {
+                found.push(all);
+            }
+        }
+    }
+    found
+}
+
+/// The path of `Box::pin` in a text; none without a heap.
+pub(super) fn pin_path(heap: Heap, text: &str) -> Option<String> {
+    match heap {
+        Heap::Std => Some("Box::pin".to_owned()),
+        Heap::None => None,
+        Heap::Alloc if imports_box(text) => Some("Box::pin".to_owned()),
+        Heap::Alloc => Some("alloc::boxed::Box::pin".to_owned()),
+    }
+}
+
+/// Is there a `use alloc::boxed::Box`, in whatever form?
+fn imports_box(text: &str) -> bool {
+    let words: String = text.split_whitespace().collect();
+    words.contains("alloc::boxed::Box;") || words.contains("boxed::Box") || words.contains("alloc::prelude")
+}
+
+fn awaited<'a>(context: &Context<'_>, held: &'a Held) -> Option<Await<'a>> {
+    if held.kind != HeldKind::Awaitee {
+        return None;
+    }
+    let whole = context.range(held.declared.as_ref()?)?;
+    let operand = operand(context.text(), whole)?;
+    // Boxed already, or pinned by a reference.
+    let is_pointer = |ty: &str| ty.starts_with("std::pin::Pin<") || ty.starts_with('&');
+    if held.ty.as_deref().is_some_and(is_pointer) {
+        return None;
+    }
+    Some(Await { held, saved: held.saved?, operand, whole })
+}
+
+/// `OPERAND` of `OPERAND.await`, if that is what stands there: an await that a macro makes does not.
+pub(super) fn operand(text: &str, whole: TextRange) -> Option<TextRange> {
+    let expression = text.get(std::ops::Range::<usize>::from(whole))?;
+    let lexed = LexedStr::new(Edition::CURRENT, expression);
+    let mut tokens = (0..lexed.len()).rev().filter(|&i| !lexed.kind(i).is_trivia());
+    let (word, dot, last) = (tokens.next()?, tokens.next()?, tokens.next()?);
+    if lexed.text(word) != "await" || lexed.text(dot) != "." || !is_await(expression) {
+        return None;
+    }
+    let end = TextSize::try_from(lexed.text_range(last).end).ok()?;
+    Some(TextRange::at(whole.start(), end))
+}
+
+/// Is the text one expression that ends in `.await`? Not so `a + b.await`.
+fn is_await(expression: &str) -> bool {
+    let tree = SourceFile::parse(&format!("fn f() {{ _ = {expression}; }}"), Edition::CURRENT).tree();
+    let value = tree.syntax().descendants().find_map(ast::BinExpr::cast).and_then(|set| set.rhs());
+    matches!(value, Some(ast::Expr::AwaitExpr(it)) if it.syntax().text() == expression)
+}
+
+fn boxed(context: &Context<'_>, pin: &str, awaits: &[&Await<'_>]) -> Candidate {
+    let label = match awaits {
+        [_] => "Box this future with Box::pin".to_owned(),
+        all => {
+            let callee = all[0].held.ty.as_deref().map(|ty| short_type(ty, 40)).unwrap_or_default();
+            format!("Box all {} awaits of `{callee}` with Box::pin", all.len())
+        }
+    };
+    let anchors = awaits.iter().map(|one| one.whole).collect();
+    let changes: Vec<Change> = awaits.iter().map(|one| Change::Box { saved: one.saved }).collect();
+    let mut candidate = context.candidate(ActionKind::BoxAwaitee, label, anchors);
+    candidate.predicted = context.predict(&changes);
+    let way = |into| awaits.iter().flat_map(|one| pinned(pin, one.operand, into)).collect();
+    candidate.ways = INTO.map(way).into();
+    candidate
+}
+
+/// An awaited value need not be a future, only something that becomes one, by a trait that older editions do
+/// not have in scope: what stands around it then.
+const INTO: [(&str, &str); 3] =
+    [("", ""), ("", ".into_future()"), ("core::future::IntoFuture::into_future(", ")")];
+
+/// `large(x)` becomes `Box::pin(large(x))`.
+pub(super) fn pinned(pin: &str, operand: TextRange, (before, behind): (&str, &str)) -> [Edit; 2] {
+    let before = format!("{pin}({before}");
+    [Edit::insert(operand.start(), before), Edit::insert(operand.end(), format!("{behind})"))]
+}

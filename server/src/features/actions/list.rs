@@ -1,0 +1,165 @@
+//! The actions of a project as a list: what `futurelens fix` prints.
+
+use super::{ActionKind, Candidate, Saving};
+use crate::features::bytes::exact;
+use crate::features::report::relative;
+use crate::source::{Edit, TextRange};
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Changes whenever a field changes its meaning or goes.
+const SCHEMA: u32 = 1;
+
+/// `futurelens fix --format json`.
+#[derive(Debug, Serialize)]
+pub struct List {
+    schema: u32,
+    /// Largest saving first.
+    pub actions: Vec<Entry>,
+}
+
+/// One action.
+#[derive(Debug, Serialize)]
+pub struct Entry {
+    /// Stable across line moves.
+    id: String,
+    kind: ActionKind,
+    title: String,
+    /// The name of the future that gets smaller.
+    future: String,
+    /// Relative to the workspace.
+    file: String,
+    /// Bytes of the future; `null` for one that does not compile.
+    before: Option<u64>,
+    /// Bytes after the edits; `null` if `before` is.
+    after: Option<u64>,
+    edits: Vec<EditEntry>,
+    #[serde(skip)]
+    place: String,
+}
+
+/// `text` comes in the place of the bytes from `start` to `end`.
+#[derive(Debug, Serialize)]
+struct EditEntry {
+    file: String,
+    start: u32,
+    end: u32,
+    text: String,
+}
+
+impl Default for List {
+    fn default() -> Self {
+        List { schema: SCHEMA, actions: Vec::new() }
+    }
+}
+
+impl List {
+    /// Adds an action the way it compiles.
+    pub fn push(&mut self, root: &Path, candidate: &Candidate, way: usize, saving: Option<&Saving>) {
+        let file = relative(root, &candidate.file);
+        let text = candidate.text.text();
+        let edits = joined(text, candidate.ways.get(way).map_or(&[][..], Vec::as_slice));
+        let at = edits.first().map_or(candidate.site().token.start(), |edit| edit.range.start());
+        let at = candidate.text.line_col(at);
+        let edits = edits.into_iter().map(|edit| EditEntry {
+            file: file.clone(),
+            start: edit.range.start().into(),
+            end: edit.range.end().into(),
+            text: edit.text,
+        });
+        self.actions.push(Entry {
+            id: candidate.id.to_string(),
+            kind: candidate.kind,
+            title: candidate.title(saving),
+            future: candidate.name.to_string(),
+            before: candidate.before,
+            after: saving.map(|saving| saving.after),
+            edits: edits.collect(),
+            place: format!("{file}:{}:{}", at.line, at.col),
+            file,
+        });
+    }
+
+    /// Largest saving first; what makes a crate compile before all others.
+    pub fn sort(&mut self) {
+        self.actions.sort_by(|a, b| {
+            let saving =
+                |one: &Entry| one.before.map_or(u64::MAX, |before| before - one.after.unwrap_or(before));
+            saving(b).cmp(&saving(a)).then_with(|| a.id.cmp(&b.id))
+        });
+    }
+
+    /// For people.
+    ///
+    /// ```text
+    ///   saves   before    after  where            kind          action
+    ///   4,083    4,100       17  src/lib.rs:9:5   box-awaitee   Box this future with Box::pin (saves 4083 B)
+    /// ```
+    pub fn table(&self) -> String {
+        let mut out = String::new();
+        if self.actions.is_empty() {
+            return out;
+        }
+        let width = self.actions.iter().map(|one| one.place.chars().count()).max().unwrap_or(0).max(5);
+        let _ = writeln!(
+            out,
+            "{:>9}  {:>9}  {:>9}  {:<width$}  {:<16}  action",
+            "saves", "before", "after", "where", "kind"
+        );
+        for one in &self.actions {
+            let number = |value: Option<u64>| value.map_or("-".to_owned(), exact);
+            let saves = one.before.zip(one.after).map(|(before, after)| before.saturating_sub(after));
+            let _ = writeln!(
+                out,
+                "{:>9}  {:>9}  {:>9}  {:<width$}  {:<16}  {} in `{}`",
+                number(saves),
+                number(one.before),
+                number(one.after),
+                one.place,
+                one.kind.name(),
+                one.title,
+                one.future
+            );
+        }
+        out
+    }
+}
+
+/// Edits of one line made one: an expression that gets something around it is given whole.
+fn joined(text: &str, edits: &[Edit]) -> Vec<Edit> {
+    let mut edits = edits.to_vec();
+    edits.sort_by_key(|edit| (edit.range.start(), edit.range.end()));
+    let mut joined: Vec<Edit> = Vec::new();
+    for edit in edits {
+        if let Some(last) = joined.last_mut()
+            && last.range.end() <= edit.range.start()
+            && let Some(between) = text.get(usize::from(last.range.end())..usize::from(edit.range.start()))
+            && !between.contains('\n')
+        {
+            last.range = TextRange::new(last.range.start(), edit.range.end());
+            last.text = format!("{}{between}{}", last.text, edit.text);
+        } else {
+            joined.push(edit);
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::edited;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn joined_edits_do_the_same(text in "[aé\\n]{0,20}", edits in prop::collection::vec((0u32..24, 0u32..6, "[xü\\n]{0,2}"), 0..4)) {
+            let range = |at: u32, len: u32| TextRange::at(at.into(), len.into());
+            let edits: Vec<Edit> = edits.into_iter().map(|(at, len, new)| Edit::replace(range(at, len), new)).collect();
+            if let Some(new) = edited(&text, &edits) {
+                prop_assert_eq!(edited(&text, &joined(&text, &edits)), Some(new));
+            }
+        }
+    }
+}

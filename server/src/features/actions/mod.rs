@@ -1,0 +1,310 @@
+//! Code actions: edits that may make a future smaller. One file each.
+//!
+//! They are found on the text that was measured, by its syntax and by what the compiler said is held and
+//! why. What one saves is predicted here, and measured by who compiles it ([`crate::engine`]).
+
+pub mod box_awaitee;
+pub mod box_local;
+pub mod box_recursion;
+mod captured;
+pub mod desugar_async_fn;
+pub mod list;
+mod local;
+pub mod scope_block;
+
+use super::snapshot::{Dialect, FileView, Snapshot};
+
+use crate::dump::Span;
+use crate::layout::whatif::{self, Change, Prediction};
+use crate::layout::{Future, State};
+use crate::source::{Edit, Outline, Site, TextRange, with_tree};
+use ra_ap_syntax::SourceFile;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Which action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActionKind {
+    /// See [`box_awaitee`].
+    BoxAwaitee,
+    /// See [`scope_block`].
+    ScopeBlock,
+    /// See [`box_recursion`].
+    BoxRecursion,
+    /// See [`desugar_async_fn`].
+    DesugarAsyncFn,
+    /// See [`box_local`].
+    BoxLocal,
+}
+
+impl ActionKind {
+    /// All of them.
+    pub const ALL: [ActionKind; 5] = [
+        ActionKind::BoxAwaitee,
+        ActionKind::ScopeBlock,
+        ActionKind::BoxRecursion,
+        ActionKind::DesugarAsyncFn,
+        ActionKind::BoxLocal,
+    ];
+
+    /// As it is written in JSON and on the command line: `box-awaitee`.
+    pub fn name(self) -> &'static str {
+        match self {
+            ActionKind::BoxAwaitee => "box-awaitee",
+            ActionKind::ScopeBlock => "scope-block",
+            ActionKind::BoxRecursion => "box-recursion",
+            ActionKind::DesugarAsyncFn => "desugar-async-fn",
+            ActionKind::BoxLocal => "box-local",
+        }
+    }
+}
+
+/// An edit of a measured text that may make a future smaller.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Which action.
+    pub kind: ActionKind,
+    /// Names it among all candidates of a project. Stable across line moves.
+    pub id: Arc<str>,
+    /// What it does, for a title: `Box this future with Box::pin`.
+    pub label: String,
+    /// The future that gets smaller, see [`Future::id`]; of one that does not compile, its path.
+    pub future: Arc<str>,
+    /// That future's name.
+    pub name: Arc<str>,
+    /// The compiler run that compiles the text: `CRATE-HASH`.
+    pub origin: Arc<str>,
+    /// Absolute path.
+    pub file: PathBuf,
+    /// The text all ranges are of.
+    pub text: Outline,
+    /// Index among the text's sites: everything edited is in it, attributes and docs excepted.
+    pub site: usize,
+    /// Where it is offered, besides at the site's name.
+    pub anchors: Vec<TextRange>,
+    /// The ways to write it, likeliest first: each is tried until one compiles. Never empty.
+    pub ways: Vec<Vec<Edit>>,
+    /// Bytes of the future as it is; none if it does not compile.
+    pub before: Option<u64>,
+    /// What it would be; none if nobody can tell without compiling.
+    pub predicted: Option<Prediction>,
+    /// Variables whose destructors would run earlier.
+    pub drops_earlier: Vec<Arc<str>>,
+}
+
+/// What an action has been found to do, or is thought to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saving {
+    /// Bytes of the future as it is.
+    pub before: u64,
+    /// Bytes after the edit.
+    pub after: u64,
+    /// The compiler said so; otherwise it is a prediction.
+    pub measured: bool,
+    /// The largest of the futures around it that would get smaller too: name and bytes saved. A prediction.
+    pub outermost: Option<(Arc<str>, u64)>,
+}
+
+impl Saving {
+    /// Bytes.
+    pub fn bytes(&self) -> u64 {
+        self.before.saturating_sub(self.after)
+    }
+}
+
+impl Candidate {
+    /// `Box this future with Box::pin (saves 4083 B)`
+    pub fn title(&self, saving: Option<&Saving>) -> String {
+        let mut notes = Vec::new();
+        if let Some(saving) = saving {
+            let about = if saving.measured { "" } else { "≈ " };
+            notes.push(format!("saves {about}{} B", saving.bytes()));
+            if let Some((name, bytes)) = &saving.outermost
+                && *bytes != saving.bytes()
+            {
+                notes.push(format!("≈ {bytes} B in `{name}`"));
+            }
+        }
+        if !self.drops_earlier.is_empty() {
+            let names: Vec<String> = self.drops_earlier.iter().map(|name| format!("`{name}`")).collect();
+            notes.push(format!("drops {} earlier", names.join(", ")));
+        }
+        match notes.is_empty() {
+            true => self.label.clone(),
+            false => format!("{} ({})", self.label, notes.join(", ")),
+        }
+    }
+
+    /// Does the program do the same as before, at the same time?
+    pub fn keeps_behaviour(&self) -> bool {
+        self.drops_earlier.is_empty()
+    }
+
+    /// The site in its text.
+    pub fn site(&self) -> &Site {
+        &self.text.sites()[self.site]
+    }
+
+    /// What is predicted, if that is a saving.
+    pub fn predicted_saving(&self) -> Option<Saving> {
+        let (before, after) = (self.before?, self.predicted?.size);
+        (after < before).then_some(Saving { before, after, measured: false, outermost: None })
+    }
+}
+
+/// Everything that may be worth doing in a file. What is certain to save nothing is left out.
+pub fn candidates(snapshot: &Snapshot, file: &Path) -> Vec<Candidate> {
+    let views = snapshot.file(file).iter().filter(|view| !view.stale);
+    let mut found: Vec<Candidate> = views.flat_map(|view| in_view(snapshot, file, view)).collect();
+    // Of what does not compile there is no view, or an old one.
+    let mut recursions = box_recursion::candidates(&snapshot.recursions, file);
+    number(&mut recursions);
+    found.extend(recursions);
+    found
+}
+
+/// What the futures around one save if it becomes `new`: name and bytes, the largest future first.
+pub fn gains(futures: &[Arc<Future>], changed: &str, new: Prediction) -> Vec<(Arc<str>, u64)> {
+    let around = whatif::propagate(futures, changed, new);
+    let name = |id: &str| futures.iter().find(|future| *future.id == *id).map(|future| future.name.clone());
+    around.into_iter().filter_map(|one| Some((name(&one.id)?, one.old.checked_sub(one.new.size)?))).collect()
+}
+
+fn in_view(snapshot: &Snapshot, file: &Path, view: &FileView) -> Vec<Candidate> {
+    // All offsets would be shifted by a byte order mark.
+    if view.outline.text().starts_with('\u{feff}') {
+        return Vec::new();
+    }
+    let look = |tree: &SourceFile| {
+        let mut found: Vec<Candidate> = Vec::new();
+        for context in contexts(snapshot, file, view, tree) {
+            found.extend(box_awaitee::candidates(&context));
+            found.extend(desugar_async_fn::candidates(&context));
+            found.extend(scope_block::candidates(&context));
+            found.extend(box_local::candidates(&context));
+        }
+        found
+    };
+    let mut found = with_tree(view.outline.text(), look).unwrap_or_default();
+    found.retain(|candidate| {
+        let useless = |prediction: Prediction| {
+            prediction.exact && candidate.before.is_some_and(|before| prediction.size >= before)
+        };
+        !candidate.ways.is_empty() && !candidate.predicted.is_some_and(useless)
+    });
+    number(&mut found);
+    found
+}
+
+/// Tells candidates of one kind in one future apart.
+fn number(found: &mut [Candidate]) {
+    let mut counts = std::collections::HashMap::<String, usize>::new();
+    for candidate in found {
+        let id = format!("{}/{}", candidate.kind.name(), candidate.future);
+        let count = counts.entry(id.clone()).or_default();
+        *count += 1;
+        candidate.id = format!("{id}#{count}").into();
+    }
+}
+
+fn contexts<'a>(
+    snapshot: &'a Snapshot,
+    file: &'a Path,
+    view: &'a FileView,
+    tree: &'a SourceFile,
+) -> Vec<Context<'a>> {
+    let mut contexts = Vec::new();
+    for (&site, found) in &view.sites {
+        let is_inside = |inner: &Future, outer: &Future| {
+            let paths = (&inner.body, &outer.body);
+            let (Some(inner), Some(outer)) = paths else { return false };
+            inner.def_path.strip_prefix(&*outer.def_path).is_some_and(|rest| rest.starts_with("::"))
+        };
+        // Of each body its largest instance.
+        let mut largest: Vec<&Arc<Future>> = Vec::new();
+        for future in &found.futures {
+            let body = |future: &Future| future.body.as_ref().map(|body| body.def_path.clone());
+            if !largest.iter().any(|known| body(known) == body(future)) {
+                largest.push(future);
+            }
+        }
+        for &future in &largest {
+            let Some(body) = &future.body else { continue };
+            let Some(dialect) = snapshot.dialect(&body.origin) else { continue };
+            // The one whose size is shown at this place.
+            let shown = largest.iter().find(|outer| is_inside(future, outer)).unwrap_or(&future);
+            contexts.push(Context { file, view, tree, site, future, shown, dialect });
+        }
+    }
+    contexts
+}
+
+/// One future whose body an action looks at.
+pub(super) struct Context<'a> {
+    file: &'a Path,
+    view: &'a FileView,
+    /// Of the measured text.
+    pub tree: &'a SourceFile,
+    site: usize,
+    /// The largest instance.
+    pub future: &'a Arc<Future>,
+    /// The one at this site that holds it: `#[instrument]` puts a block into a fn's own future.
+    pub shown: &'a Arc<Future>,
+    pub dialect: &'a Dialect,
+}
+
+impl<'a> Context<'a> {
+    pub fn text(&self) -> &'a str {
+        self.view.outline.text()
+    }
+
+    pub fn site(&self) -> &'a Site {
+        &self.view.outline.sites()[self.site]
+    }
+
+    /// The range of a span the compiler gave, if it is within this site's text.
+    pub fn range(&self, span: &Span) -> Option<TextRange> {
+        let range = self.view.outline.range(span).filter(|_| span.file == self.view.path)?;
+        self.site().range.contains_range(range).then_some(range)
+    }
+
+    /// The states in which the future waits, with their indices.
+    pub fn suspended(&self) -> impl Iterator<Item = (u32, &'a State)> {
+        let states = self.future.states.iter().enumerate();
+        states.filter(|(_, state)| state.is_suspended()).map(|(index, state)| (index as u32, state))
+    }
+
+    /// What becomes of the future that is shown if the one looked at changes.
+    pub fn predict(&self, changes: &[Change]) -> Option<Prediction> {
+        let new = whatif::predict(self.future, changes)?;
+        if self.shown.id == self.future.id {
+            return Some(new);
+        }
+        let around = [self.shown.clone()];
+        let propagated = whatif::propagate(&around, &self.future.id, new);
+        let unchanged = Prediction { size: self.shown.size, align: self.shown.align, exact: new.exact };
+        Some(propagated.first().map_or(unchanged, |propagated| propagated.new))
+    }
+
+    /// A candidate for this future. `anchors` are where it is offered, besides at the future's name.
+    pub fn candidate(&self, kind: ActionKind, label: String, anchors: Vec<TextRange>) -> Candidate {
+        Candidate {
+            kind,
+            id: "".into(),
+            label,
+            future: self.shown.id.clone(),
+            name: self.shown.name.clone(),
+            origin: self.future.body.as_ref().map_or("".into(), |body| body.origin.clone()),
+            file: self.file.to_owned(),
+            text: self.view.outline.clone(),
+            site: self.site,
+            anchors,
+            ways: Vec::new(),
+            before: Some(self.shown.size),
+            predicted: None,
+            drops_earlier: Vec::new(),
+        }
+    }
+}

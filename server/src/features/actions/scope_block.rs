@@ -1,0 +1,1350 @@
+//! Ends a local before an await: from its `let` to its last use everything goes into a block.
+//!
+//! ```text
+//! let mut buf = [0; 1024];            let n = {
+//! let n = fill(&mut buf);                 let mut buf = [0; 1024];
+//! send(n).await;                          fill(&mut buf)
+//!                                     };
+//!                                     send(n).await;
+//! ```
+//!
+//! The compiler keeps a local until its scope ends if it has a destructor or was ever borrowed, although it is
+//! not used again. What else is declared in between and used later leaves the block as its value.
+
+use super::local::{self, Declared};
+use super::{ActionKind, Candidate, Context};
+use crate::layout::whatif::{Change, Prediction};
+use crate::layout::{Held, HeldKind, State, Why};
+use crate::source::{Edit, TextRange, TextSize};
+use ra_ap_syntax::ast::{self, AstNode, HasArgList, HasAttrs, HasName};
+use ra_ap_syntax::{NodeOrToken, SourceFile, SyntaxKind, SyntaxNode, SyntaxToken};
+use std::sync::Arc;
+
+/// Why no block can be put around a local.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It is no variable of a `let` directly in a block: an argument, a match arm's, a macro's.
+    NotALet,
+    /// Nothing follows its last use.
+    UsedToTheEnd,
+    /// It is only declared, so it is there for its destructor.
+    NeverUsed,
+    /// An item is declared in between.
+    Item,
+    /// A variable that is used later may have no value at the end.
+    Deferred,
+    /// A variable that is used later is bound by `ref`.
+    ByReference,
+    /// A variable that is used later is not always there.
+    Conditional,
+}
+
+/// A variable declared in the block.
+#[derive(Debug)]
+pub(super) struct Introduced {
+    name: String,
+    /// Its pattern.
+    declared: TextRange,
+    /// Its `let`.
+    statement: TextRange,
+    leaves: bool,
+    /// What it is made of shows that it borrows from nothing else in the block.
+    is_alone: bool,
+}
+
+/// A block that ends a local.
+#[derive(Debug)]
+pub(super) struct Scoped {
+    /// The statements in it.
+    range: TextRange,
+    /// The statements around it, itself among them.
+    list: TextRange,
+    introduced: Vec<Introduced>,
+    /// A macro in it may declare something nobody sees.
+    is_opaque: bool,
+    ways: Vec<Vec<Edit>>,
+}
+
+pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
+    let mut found: Vec<Candidate> = Vec::new();
+    let mut done: Vec<u32> = Vec::new();
+    for held in context.suspended().flat_map(|(_, state)| &state.held) {
+        let Some(saved) = held.saved.filter(|_| held.kind == HeldKind::Local && is_idle(held)) else {
+            continue;
+        };
+        if done.contains(&saved) {
+            continue;
+        }
+        done.push(saved);
+        if let Some(candidate) = ended(context, held)
+            && found.iter().all(|known| known.ways != candidate.ways)
+        {
+            found.push(candidate);
+        }
+    }
+    found
+}
+
+/// Is it held although it is not used again?
+fn is_idle(held: &Held) -> bool {
+    matches!(held.why, Some(Why::Borrowed { .. } | Why::Dropped { overwritten: false, .. }))
+}
+
+fn is_used(why: Option<&Why>) -> bool {
+    match why {
+        Some(Why::UsedLater { .. }) => true,
+        Some(Why::Temporary { then, .. }) => is_used(then.as_deref()),
+        _ => false,
+    }
+}
+
+fn is_dropped(why: Option<&Why>) -> bool {
+    match why {
+        Some(Why::Dropped { .. }) => true,
+        Some(Why::Temporary { then, .. }) => is_dropped(then.as_deref()),
+        _ => false,
+    }
+}
+
+fn ended(context: &Context<'_>, local: &Held) -> Option<Candidate> {
+    let declared = context.range(local.declared.as_ref()?)?;
+    // Temporaries of a block's last expression are dropped after its variables, but not since 2024.
+    let edition = context.dialect.edition.parse::<u32>().unwrap_or(2021);
+    let scoped = scoped(context.tree, context.text(), declared, edition >= 2024).ok()?;
+    let later = later(context, &scoped);
+    if !later.iter().any(|(_, state, _)| state.held.iter().any(|held| held.saved == local.saved)) {
+        return None;
+    }
+
+    let mut exact = true;
+    let beside: Vec<u32> = match &leaving(&scoped)[..] {
+        // Several are taken out of a tuple behind the block.
+        [one] => saved_at(context, one.declared).into_iter().collect(),
+        _ => Vec::new(),
+    };
+    let mut removed: Vec<(&Held, Vec<u32>)> = Vec::new();
+    for &(index, state, _) in &later {
+        for held in &state.held {
+            let Some(saved) = held.saved.filter(|_| is_inside(context, &scoped, held)) else { continue };
+            if is_used(held.why.as_ref()) {
+                return None;
+            }
+            exact &= held.kind != HeldKind::Flag;
+            match removed.iter_mut().find(|(known, _)| known.saved == Some(saved)) {
+                Some((_, states)) => states.push(index),
+                None => removed.push((held, vec![index])),
+            }
+        }
+    }
+    for (index, state) in context.suspended() {
+        let is_later = later.iter().any(|(later, ..)| *later == index);
+        // Where it waits nobody knows, or a variable that leaves is stored inside the block already.
+        exact &= is_later
+            || state.held.iter().all(|held| match state.awaiting.as_ref().and_then(|at| context.range(at)) {
+                None => !is_inside(context, &scoped, held),
+                Some(_) => leaving(&scoped).iter().all(|one| range_of(context, held) != Some(one.declared)),
+            });
+    }
+    let changes: Vec<Change> = removed
+        .iter()
+        .filter_map(|(held, states)| {
+            Some(Change::Remove { saved: held.saved?, states: states.clone(), beside: beside.clone() })
+        })
+        .collect();
+
+    let is_owned = leaving(&scoped).iter().all(|one| {
+        one.is_alone
+            || saved_at(context, one.declared)
+                .and_then(|saved| context.future.body.as_ref()?.saved.get(saved as usize)?.ty.as_deref())
+                .is_some_and(is_owned)
+    });
+    let awaits = later.iter().filter(|(_, state, _)| state.held.iter().any(|held| held.saved == local.saved));
+    let mut anchors = vec![declared];
+    for (_, _, at) in awaits {
+        if !anchors.contains(at) {
+            anchors.push(*at);
+        }
+    }
+    let label = format!("End `{}` before the await with a block", local.name);
+    let mut candidate = context.candidate(ActionKind::ScopeBlock, label, anchors);
+    if is_owned && !scoped.is_opaque {
+        let predicted = context.predict(&changes);
+        candidate.predicted = predicted.map(|new| Prediction { exact: new.exact && exact, ..new });
+    }
+    candidate.drops_earlier = drops_earlier(context, &scoped, &removed);
+    candidate.ways = scoped.ways;
+    Some(candidate)
+}
+
+/// The states that wait behind the block, but before the end of what is around it.
+fn later<'a>(context: &Context<'a>, scoped: &Scoped) -> Vec<(u32, &'a State, TextRange)> {
+    let behind = context.suspended().filter_map(|(index, state)| {
+        let at = context.range(state.awaiting.as_ref()?)?;
+        let is_behind = scoped.list.contains_range(at) && at.start() >= scoped.range.end();
+        is_behind.then_some((index, state, at))
+    });
+    behind.collect()
+}
+
+fn leaving(scoped: &Scoped) -> Vec<&Introduced> {
+    scoped.introduced.iter().filter(|one| one.leaves).collect()
+}
+
+fn range_of(context: &Context<'_>, held: &Held) -> Option<TextRange> {
+    context.range(held.declared.as_ref()?)
+}
+
+/// The stored local declared at a place.
+fn saved_at(context: &Context<'_>, declared: TextRange) -> Option<u32> {
+    let mut held = context.suspended().flat_map(|(_, state)| &state.held);
+    held.find(|held| held.kind == HeldKind::Local && range_of(context, held) == Some(declared))?.saved
+}
+
+/// Is a thing declared in the block, and does it stay there?
+fn is_inside(context: &Context<'_>, scoped: &Scoped, held: &Held) -> bool {
+    if let Some(Why::DropFlag { of: Some(of), .. }) = &held.why {
+        return scoped.introduced.iter().any(|one| one.name == **of && !one.leaves);
+    }
+    range_of(context, held).is_some_and(|range| {
+        let leaves = leaving(scoped).iter().any(|one| one.declared == range);
+        held.kind != HeldKind::Upvar && scoped.range.contains_range(range) && !leaves
+    })
+}
+
+/// Variables in the block whose destructors run at its end.
+fn drops_earlier(context: &Context<'_>, scoped: &Scoped, removed: &[(&Held, Vec<u32>)]) -> Vec<Arc<str>> {
+    let has_destructor = |one: &Introduced| {
+        let mut held = removed.iter().filter(|(held, _)| {
+            range_of(context, held).is_some_and(|range| {
+                // A value without a name goes with the variable that keeps it.
+                let is_kept = held.kind == HeldKind::Temporary && one.statement.contains_range(range);
+                range == one.declared || is_kept
+            })
+        });
+        held.any(|(held, states)| {
+            let in_all = states.iter().filter_map(|state| context.future.states.get(*state as usize));
+            let mut whys = in_all.flat_map(|state| &state.held).filter(|other| other.saved == held.saved);
+            whys.any(|held| is_dropped(held.why.as_ref())) || held.ty.as_deref().is_some_and(is_guard)
+        })
+    };
+    let staying = scoped.introduced.iter().filter(|one| !one.leaves);
+    let mut names: Vec<Arc<str>> = Vec::new();
+    for one in staying.filter(|one| one.name.starts_with('_') || has_destructor(one)) {
+        if names.iter().all(|known| **known != one.name) {
+            names.push(one.name.as_str().into());
+        }
+    }
+    names
+}
+
+/// `lock::MutexGuard<T>`
+fn is_guard(ty: &str) -> bool {
+    let path = ty.split('<').next().unwrap_or_default();
+    path.rsplit("::").next().is_some_and(|last| last.trim().ends_with("Guard"))
+}
+
+/// Can a value of this type not borrow from a variable? The type is verbose: it shows all lifetimes.
+fn is_owned(ty: &str) -> bool {
+    !["&", "'", "*const", "*mut", "dyn ", "impl ", "opaque", "Alias", "{"]
+        .iter()
+        .any(|sign| ty.contains(sign))
+}
+
+/// The block that ends the local whose pattern is at a range. `early`: temporaries of a block's last expression
+/// are dropped before its variables.
+pub(super) fn scoped(tree: &SourceFile, text: &str, at: TextRange, early: bool) -> Result<Scoped, Refusal> {
+    let Declared { binding, statement, list } = local::declared(tree, at).ok_or(Refusal::NotALet)?;
+    let named = local::name(&binding);
+    let all: Vec<ast::Stmt> = list.statements().collect();
+    let own = all.iter().position(|it| it.syntax() == statement.syntax()).ok_or(Refusal::NotALet)?;
+
+    let mut last = own;
+    let mut is_shadowed = false;
+    for (index, statement) in all.iter().enumerate().skip(own + 1) {
+        if local::mentions(statement.syntax(), &named) {
+            last = index;
+        }
+        is_shadowed = local::binds(statement, &named);
+        if is_shadowed {
+            break;
+        }
+    }
+    let tail = list.tail_expr();
+    let in_tail = |name: &str| tail.as_ref().is_some_and(|tail| local::mentions(tail.syntax(), name));
+    if last > own {
+        last = with_borrowers(&all, own, last, at, &in_tail);
+    }
+    if (!is_shadowed && in_tail(&named)) || (last + 1 == all.len() && tail.is_none()) {
+        return Err(Refusal::UsedToTheEnd);
+    }
+    if last == own {
+        return Err(Refusal::NeverUsed);
+    }
+    let (inside, behind) = (&all[own..=last], &all[last + 1..]);
+    if inside.iter().any(is_item) {
+        return Err(Refusal::Item);
+    }
+
+    let bindings = bindings(inside);
+    let is_used_behind = |name: &str| last_use(behind, name, &in_tail) != LastUse::None;
+    // Only the last variable of a name can be meant behind the block.
+    let names: Vec<String> = bindings.iter().map(|(_, binding)| local::name(binding)).collect();
+    let mut introduced = Vec::new();
+    let mut leaving = Vec::new();
+    for (index, (statement, binding)) in bindings.iter().enumerate() {
+        let name = &names[index];
+        let is_last = names[index + 1..].iter().all(|other| other != name);
+        let is_own = binding.syntax().text_range() == at;
+        let leaves = is_last && !is_own && is_used_behind(name);
+        if leaves {
+            if statement.initializer().is_none() {
+                return Err(Refusal::Deferred);
+            }
+            if binding.ref_token().is_some() {
+                return Err(Refusal::ByReference);
+            }
+            if statement.attrs().any(|attr| attr.syntax().text().to_string().contains("cfg")) {
+                return Err(Refusal::Conditional);
+            }
+            leaving.push((statement.clone(), binding.clone()));
+        }
+        introduced.push(Introduced {
+            is_alone: leaves && is_alone(inside, statement, name, &names),
+            name: name.clone(),
+            declared: binding.syntax().text_range(),
+            statement: statement.syntax().text_range(),
+            leaves,
+        });
+    }
+    let is_opaque = inside.iter().any(|it| is_unknown_macro(it.syntax()));
+    let behind: Vec<&SyntaxNode> =
+        behind.iter().map(AstNode::syntax).chain(tail.as_ref().map(AstNode::syntax)).collect();
+    let block = Block::new(text, inside, &behind, &leaving).ok_or(Refusal::NotALet)?;
+    Ok(Scoped {
+        range: block.range,
+        list: list.syntax().text_range(),
+        introduced,
+        is_opaque,
+        ways: block.ways(early),
+    })
+}
+
+fn is_item(statement: &ast::Stmt) -> bool {
+    matches!(statement, ast::Stmt::Item(item) if !matches!(item, ast::Item::MacroCall(_)))
+}
+
+/// The variables that statements declare for those behind them.
+fn bindings(inside: &[ast::Stmt]) -> Vec<(ast::LetStmt, ast::IdentPat)> {
+    let mut found = Vec::new();
+    for statement in inside {
+        let ast::Stmt::LetStmt(statement) = statement else { continue };
+        let own = statement.pat().map(|pattern| local::bindings(&pattern)).unwrap_or_default();
+        found.extend(own.into_iter().map(|binding| (statement.clone(), binding)));
+    }
+    found
+}
+
+/// Where a variable is used for the last time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LastUse {
+    None,
+    /// In this statement.
+    At(usize),
+    /// In the value of what is around the statements.
+    Tail,
+}
+
+fn last_use(behind: &[ast::Stmt], name: &str, in_tail: &dyn Fn(&str) -> bool) -> LastUse {
+    let mut last = LastUse::None;
+    for (index, statement) in behind.iter().enumerate() {
+        if local::mentions(statement.syntax(), name) {
+            last = LastUse::At(index);
+        }
+        if local::binds(statement, name) {
+            return last;
+        }
+    }
+    if in_tail(name) { LastUse::Tail } else { last }
+}
+
+/// The last statement of the block if what may borrow from the local, but is done with before the next await,
+/// goes into it too.
+fn with_borrowers(
+    all: &[ast::Stmt],
+    own: usize,
+    mut last: usize,
+    at: TextRange,
+    in_tail: &dyn Fn(&str) -> bool,
+) -> usize {
+    let waits = |statement: &ast::Stmt| {
+        let mut tokens = statement.syntax().descendants_with_tokens().filter_map(NodeOrToken::into_token);
+        tokens.any(|token| token.kind() == SyntaxKind::AWAIT_KW || token.text() == "await")
+    };
+    loop {
+        let (inside, behind) = (&all[own..=last], &all[last + 1..]);
+        let bindings = bindings(inside);
+        let names: Vec<String> = bindings.iter().map(|(_, binding)| local::name(binding)).collect();
+        let ends = bindings.iter().enumerate().filter_map(|(index, (statement, binding))| {
+            let name = &names[index];
+            let is_last = names[index + 1..].iter().all(|other| other != name);
+            if !is_last || binding.syntax().text_range() == at {
+                return None;
+            }
+            let LastUse::At(end) = last_use(behind, name, in_tail) else { return None };
+            let is_free = !behind[..=end].iter().any(|it| waits(it) || is_item(it));
+            (is_free && !is_alone(inside, statement, name, &names)).then_some(end)
+        });
+        match ends.max() {
+            Some(end) => last += end + 1,
+            None => return last,
+        }
+    }
+}
+
+/// Does its own statement, or another one, show that a variable borrows from no other of these names?
+fn is_alone(inside: &[ast::Stmt], own: &ast::LetStmt, name: &str, names: &[String]) -> bool {
+    let others = |node: &SyntaxNode| names.iter().any(|other| other != name && local::mentions(node, other));
+    let pattern = own.pat().map(|pattern| local::bindings(&pattern)).unwrap_or_default();
+    let is_plain = pattern.len() == 1 && matches!(own.pat(), Some(ast::Pat::IdentPat(_)));
+    if is_plain
+        && (own.initializer().is_some_and(|it| is_number(&it))
+            || own.ty().is_some_and(|ty| is_plain_type(&ty)))
+    {
+        return true;
+    }
+    if own.initializer().is_some_and(|it| keeps_temporary(it.syntax())) {
+        return false;
+    }
+    let uses = |it: &&ast::Stmt| it.syntax() == own.syntax() || local::mentions(it.syntax(), name);
+    pattern.len() == 1 && !inside.iter().filter(uses).any(|it| others(it.syntax()))
+}
+
+/// May a `let` with this value keep one without a name for as long as its own variable lives?
+fn keeps_temporary(value: &SyntaxNode) -> bool {
+    value.descendants().any(|node| match node.kind() {
+        SyntaxKind::REF_EXPR => {
+            let of = ast::RefExpr::cast(node).and_then(|it| it.expr());
+            !of.is_some_and(|of| is_place(&of) || matches!(of, ast::Expr::Literal(_)))
+        }
+        SyntaxKind::MACRO_CALL => {
+            let name = ast::MacroCall::cast(node).and_then(|call| call.path()?.segment()?.name_ref());
+            !name.is_some_and(|name| ["format", "vec"].contains(&name.text()))
+        }
+        _ => false,
+    })
+}
+
+/// Does an expression give a value that cannot borrow, whatever it is made of?
+fn is_number(value: &ast::Expr) -> bool {
+    match value {
+        ast::Expr::Literal(_) => true,
+        ast::Expr::ParenExpr(it) => it.expr().is_some_and(|it| is_number(&it)),
+        ast::Expr::PrefixExpr(it) => {
+            !matches!(it.op_kind(), Some(ast::UnaryOp::Deref)) && it.expr().is_some_and(|it| is_number(&it))
+        }
+        ast::Expr::BinExpr(it) => match it.op_kind() {
+            Some(ast::BinaryOp::CmpOp(_) | ast::BinaryOp::LogicOp(_)) => true,
+            _ => [it.lhs(), it.rhs()].into_iter().all(|side| side.is_some_and(|side| is_number(&side))),
+        },
+        ast::Expr::CastExpr(it) => it.ty().is_some_and(|ty| is_plain_type(&ty)),
+        ast::Expr::MethodCallExpr(it) => it.name_ref().is_some_and(|name| OWNING.contains(&name.text())),
+        _ => false,
+    }
+}
+
+/// Methods whose value borrows from nothing.
+const OWNING: [&str; 10] =
+    ["len", "is_empty", "capacity", "count", "to_string", "to_vec", "is_some", "is_none", "is_ok", "is_err"];
+
+fn is_plain_type(ty: &ast::Type) -> bool {
+    const PLAIN: [&str; 17] = [
+        "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64",
+        "bool", "char", "String",
+    ];
+    let text = ty.syntax().text().to_string();
+    PLAIN.contains(&text.as_str()) || PLAIN.iter().any(|plain| text == format!("Vec<{plain}>"))
+}
+
+/// Is a statement a macro's that may declare variables?
+fn is_unknown_macro(statement: &SyntaxNode) -> bool {
+    const KNOWN: [&str; 25] = [
+        "print",
+        "println",
+        "eprint",
+        "eprintln",
+        "write",
+        "writeln",
+        "assert",
+        "assert_eq",
+        "assert_ne",
+        "debug_assert",
+        "debug_assert_eq",
+        "debug_assert_ne",
+        "panic",
+        "todo",
+        "unimplemented",
+        "unreachable",
+        "dbg",
+        "trace",
+        "debug",
+        "info",
+        "warn",
+        "error",
+        "event",
+        "format",
+        "vec",
+    ];
+    let call = match ast::ExprStmt::cast(statement.clone()).and_then(|it| it.expr()) {
+        Some(ast::Expr::MacroExpr(it)) => it.macro_call(),
+        _ => ast::MacroCall::cast(statement.clone()),
+    };
+    call.is_some_and(|call| {
+        let name = call.path().and_then(|path| path.segment()).and_then(|segment| segment.name_ref());
+        name.is_none_or(|name| !KNOWN.contains(&name.text()))
+    })
+}
+
+/// Whether statements change a variable in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Changes {
+    No,
+    Maybe,
+    Yes,
+}
+
+fn changes<'n>(nodes: impl IntoIterator<Item = &'n SyntaxNode>, name: &str) -> Changes {
+    let tokens = nodes.into_iter().flat_map(|node| local::mentioning(node, name));
+    tokens.map(|token| changes_at(&token)).max().unwrap_or(Changes::No)
+}
+
+fn changes_at(token: &SyntaxToken) -> Changes {
+    if local::is_in_macro(token) {
+        return if token.kind() == SyntaxKind::IDENT { Changes::Maybe } else { Changes::No };
+    }
+    // From `x` out to all of the place `x.a[0]`.
+    let Some(mut place) = token.parent_ancestors().find_map(ast::PathExpr::cast).map(ast::Expr::PathExpr)
+    else {
+        return Changes::Maybe;
+    };
+    while let Some(parent) = place.syntax().parent().and_then(ast::Expr::cast) {
+        place = match parent {
+            ast::Expr::FieldExpr(_) | ast::Expr::ParenExpr(_) => parent,
+            ast::Expr::IndexExpr(it) if it.base().is_some_and(|base| base.syntax() == place.syntax()) => {
+                ast::Expr::IndexExpr(it)
+            }
+            ast::Expr::RefExpr(it) => {
+                return if it.mut_token().is_some() { Changes::Yes } else { Changes::No };
+            }
+            ast::Expr::BinExpr(it) => {
+                let is_set = matches!(it.op_kind(), Some(ast::BinaryOp::Assignment { .. }));
+                let is_target = it.lhs().is_some_and(|target| target.syntax() == place.syntax());
+                return if is_set && is_target { Changes::Yes } else { Changes::No };
+            }
+            ast::Expr::MethodCallExpr(it)
+                if it.receiver().is_some_and(|receiver| receiver.syntax() == place.syntax()) =>
+            {
+                let name = it.name_ref().map(|name| name.text().to_string()).unwrap_or_default();
+                return match name.as_str() {
+                    "len" | "is_empty" | "iter" | "as_slice" | "as_ref" | "as_str" | "clone" | "to_vec"
+                    | "to_string" | "to_owned" | "contains" | "first" | "last" | "capacity" => Changes::No,
+                    "push" | "push_str" | "insert" | "extend" | "clear" | "iter_mut" | "as_mut"
+                    | "truncate" | "extend_from_slice" | "resize" | "append" | "drain" => Changes::Yes,
+                    _ => Changes::Maybe,
+                };
+            }
+            ast::Expr::PrefixExpr(_) | ast::Expr::MatchExpr(_) => return Changes::Maybe,
+            _ => return Changes::No,
+        };
+    }
+    Changes::No
+}
+
+/// One variable that leaves.
+struct Leaving {
+    /// As it is written.
+    name: String,
+    /// `mut` and the white space behind it.
+    mutable: Option<TextRange>,
+    /// Whether it is changed in the block, and behind it.
+    changes: [Changes; 2],
+}
+
+/// What the edits are made of.
+struct Block<'t> {
+    text: &'t str,
+    range: TextRange,
+    /// The white space all its lines begin with.
+    indent: &'t str,
+    unit: &'static str,
+    newline: &'static str,
+    /// Where lines begin in it.
+    lines: Vec<TextSize>,
+    leaving: Vec<Leaving>,
+    last: ast::Stmt,
+}
+
+impl<'t> Block<'t> {
+    fn new(
+        text: &'t str,
+        inside: &[ast::Stmt],
+        behind: &[&SyntaxNode],
+        leaving: &[(ast::LetStmt, ast::IdentPat)],
+    ) -> Option<Self> {
+        let (first, last) = (inside.first()?, inside.last()?);
+        let start = first.syntax().text_range().start();
+        let mut end = last.syntax().text_range().end();
+        // A comment at the end of the last line speaks of that line.
+        let mut next = last.syntax().next_sibling_or_token();
+        while let Some(NodeOrToken::Token(token)) = next {
+            let is_comment = token.kind() == SyntaxKind::COMMENT && token.text().starts_with("//");
+            if is_comment {
+                end = token.text_range().end();
+            }
+            if is_comment || token.kind() != SyntaxKind::WHITESPACE || token.text().contains('\n') {
+                break;
+            }
+            next = token.next_sibling_or_token();
+        }
+        let tokens = inside.iter().flat_map(|it| it.syntax().descendants_with_tokens());
+        let between = inside.iter().filter_map(|it| it.syntax().next_sibling_or_token());
+        let between = between.flat_map(|it| {
+            std::iter::successors(Some(it), |it| match it {
+                NodeOrToken::Token(_) => it.next_sibling_or_token(),
+                NodeOrToken::Node(_) => None,
+            })
+        });
+        let range = TextRange::new(start, end);
+        let lines = tokens.chain(between).filter_map(NodeOrToken::into_token).filter_map(|token| {
+            let newline = token.text().rfind('\n')? as u32 + 1;
+            let at = token.text_range().start() + TextSize::from(newline);
+            let is_line = token.kind() == SyntaxKind::WHITESPACE && range.contains(at);
+            is_line.then_some(at)
+        });
+        let mut lines: Vec<TextSize> = lines.collect();
+        lines.sort();
+        lines.dedup();
+        let indent = local::indentation(text, start);
+        let leaving = leaving.iter().map(|(own, binding)| {
+            let name = local::name(binding);
+            let mutable = binding.mut_token().map(|token| {
+                let space = token.next_token().filter(|next| next.kind() == SyntaxKind::WHITESPACE);
+                let end = space.map_or(token.text_range().end(), |space| space.text_range().end());
+                TextRange::new(token.text_range().start(), end)
+            });
+            let from = inside.iter().position(|it| it.syntax() == own.syntax()).map_or(0, |at| at + 1);
+            let inner = changes(inside[from..].iter().map(AstNode::syntax), &name);
+            let outer = changes(behind.iter().copied(), &name);
+            let text = binding.name().map(|name| name.text().to_string()).unwrap_or_default();
+            Leaving { name: text, mutable, changes: [inner, outer] }
+        });
+        Some(Block {
+            text,
+            range,
+            indent,
+            unit: if indent.contains('\t') { "\t" } else { "    " },
+            newline: if text.contains("\r\n") { "\r\n" } else { "\n" },
+            lines,
+            leaving: leaving.collect(),
+            last: last.clone(),
+        })
+    }
+
+    /// The least `mut` first, because one that is not needed is warned of.
+    fn ways(&self, early: bool) -> Vec<Vec<Edit>> {
+        let mut ways: Vec<Vec<Edit>> = Vec::new();
+        let values = match self.value(early) {
+            Some(value) => vec![Some(value), None],
+            None => vec![None],
+        };
+        for value in values {
+            for maybe in [[false, false], [false, true], [true, false], [true, true]] {
+                let way = self.way(value.as_ref(), maybe);
+                if let Some(way) = way.filter(|way| !ways.contains(way)) {
+                    ways.push(way);
+                }
+            }
+        }
+        // The last expression of a block keeps its temporaries longer than a statement does.
+        let is_statement = matches!(&self.last, ast::Stmt::ExprStmt(it) if it.semicolon_token().is_none());
+        if self.leaving.is_empty() && is_statement {
+            let mut way = ways.first().cloned().unwrap_or_default();
+            // Before what closes the block, wherever it is among the edits.
+            way.insert(0, Edit::insert(self.last.syntax().text_range().end(), ";"));
+            ways.push(way);
+        }
+        ways
+    }
+
+    /// One way: are variables, of which it is not clear, changed inside and behind the block?
+    fn way(&self, value: Option<&Value>, maybe: [bool; 2]) -> Option<Vec<Edit>> {
+        let mut edits = Vec::new();
+        let mut patterns = Vec::new();
+        for one in &self.leaving {
+            let is = |which: usize| match one.changes[which] {
+                Changes::No => false,
+                Changes::Maybe => maybe[which],
+                Changes::Yes => true,
+            };
+            let (mut inner, mut outer) = (is(0), is(1));
+            if let Some(range) = one.mutable {
+                // It is there for a reason.
+                if !inner && !outer {
+                    match one.changes {
+                        [Changes::Maybe, Changes::No] => inner = true,
+                        [Changes::Maybe, Changes::Maybe] if maybe == [false, false] => return None,
+                        _ => outer = true,
+                    }
+                }
+                if !inner && value.is_none() {
+                    edits.push(Edit::delete(range));
+                }
+            } else {
+                outer = false;
+            }
+            patterns.push(format!("{}{}", if outer { "mut " } else { "" }, one.name));
+        }
+        let names: Vec<&str> = self.leaving.iter().map(|one| one.name.as_str()).collect();
+        let (head, tail) = match &patterns[..] {
+            [] => ("{".to_owned(), None),
+            [one] => (format!("let {one} = {{"), Some(names[0].to_owned())),
+            all => (format!("let ({}) = {{", all.join(", ")), Some(format!("({})", names.join(", ")))),
+        };
+        let Block { indent, unit, newline, .. } = self;
+        edits.push(Edit::insert(self.range.start(), format!("{head}{newline}{indent}{unit}")));
+        let goes = |at: TextSize| {
+            let in_range = |range: TextRange| range.start() < at && at <= range.end();
+            value.is_some_and(|value| in_range(value.before) || in_range(value.behind))
+        };
+        edits.extend(self.lines.iter().filter(|at| !goes(**at)).map(|at| Edit::insert(*at, *unit)));
+        let end = match (tail, value) {
+            (None, _) => format!("{newline}{indent}}}"),
+            (Some(_), Some(value)) => {
+                edits.push(Edit::delete(value.before));
+                edits.push(Edit::delete(value.behind));
+                format!("{newline}{indent}}};")
+            }
+            (Some(tail), None) => format!("{newline}{indent}{unit}{tail}{newline}{indent}}};"),
+        };
+        edits.push(Edit::insert(self.range.end(), end));
+        Some(edits)
+    }
+
+    /// The value of the last statement, if that can be the block's.
+    fn value(&self, early: bool) -> Option<Value> {
+        let ([_], ast::Stmt::LetStmt(last)) = (&self.leaving[..], &self.last) else { return None };
+        let Some(ast::Pat::IdentPat(binding)) = last.pat() else { return None };
+        let is_simple = last.ty().is_none() && last.let_else().is_none() && last.attrs().next().is_none();
+        let is_it = binding.name().is_some_and(|name| name.text() == self.leaving[0].name);
+        let value = last.initializer()?;
+        if !is_simple || !is_it || !(early || makes_no_temporaries(&value)) {
+            return None;
+        }
+        let (all, value) = (last.syntax().text_range(), value.syntax().text_range());
+        let is_clean = |range: TextRange| {
+            let text = self.text.get(std::ops::Range::<usize>::from(range));
+            text.is_some_and(|text| !text.contains('\n') && !text.contains("/*"))
+        };
+        let before = TextRange::new(all.start(), value.start());
+        let behind = TextRange::new(value.end(), all.end());
+        (is_clean(before) && is_clean(behind)).then_some(Value { before, behind })
+    }
+}
+
+/// `let n = ` and `;` around a value.
+struct Value {
+    before: TextRange,
+    behind: TextRange,
+}
+
+/// Does an expression leave no value without a name that could still need its variables when they are gone?
+fn makes_no_temporaries(value: &ast::Expr) -> bool {
+    let one = |it: Option<ast::Expr>| it.is_some_and(|it| makes_no_temporaries(&it));
+    let place = |it: Option<ast::Expr>| it.is_some_and(|it| is_place(&it));
+    let all = |list: Option<ast::ArgList>| list.is_some_and(|list| list.args().all(|it| one(Some(it))));
+    match value {
+        ast::Expr::Literal(_) | ast::Expr::PathExpr(_) => true,
+        ast::Expr::ParenExpr(it) => one(it.expr()),
+        ast::Expr::CastExpr(it) => one(it.expr()),
+        ast::Expr::PrefixExpr(it) => one(it.expr()),
+        ast::Expr::BinExpr(it) => one(it.lhs()) && one(it.rhs()),
+        ast::Expr::TupleExpr(it) => it.fields().all(|it| one(Some(it))),
+        ast::Expr::FieldExpr(it) => place(it.expr()),
+        ast::Expr::IndexExpr(it) => place(it.base()) && one(it.index()),
+        ast::Expr::RefExpr(it) => place(it.expr()),
+        ast::Expr::CallExpr(it) => one(it.expr()) && all(it.arg_list()),
+        ast::Expr::MethodCallExpr(it) => place(it.receiver()) && all(it.arg_list()),
+        _ => false,
+    }
+}
+
+/// `x.a[0]`
+fn is_place(value: &ast::Expr) -> bool {
+    match value {
+        ast::Expr::PathExpr(_) => true,
+        ast::Expr::FieldExpr(it) => it.expr().is_some_and(|it| is_place(&it)),
+        ast::Expr::IndexExpr(it) => {
+            it.base().is_some_and(|it| is_place(&it))
+                && it.index().is_some_and(|it| makes_no_temporaries(&it))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{edited, with_tree};
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+
+    /// All texts that ending the first variable of this name makes.
+    fn ways(text: &str, name: &str) -> Result<Vec<String>, Refusal> {
+        let look = |tree: &SourceFile| {
+            let mut bindings = tree.syntax().descendants().filter_map(ast::IdentPat::cast);
+            let found = bindings.find(|it| local::name(it) == name).ok_or(Refusal::NotALet)?;
+            let scoped = scoped(tree, text, found.syntax().text_range(), false)?;
+            Ok(scoped.ways.iter().map(|edits| edited(text, edits).unwrap()).collect())
+        };
+        with_tree(text, look).unwrap()
+    }
+
+    fn check(body: &str, after: Expect) {
+        let all = ways(&format!("async fn f() {{{body}}}\n"), "buf").unwrap();
+        after.assert_eq(&all.join("--\n"));
+    }
+
+    #[test]
+    fn the_last_value_is_the_blocks() {
+        check(
+            "
+    // Room for one.
+    let mut buf = [0; 1024];
+
+    let n = fill(&mut buf); // all of it
+    send(n).await;
+",
+            expect![[r#"
+                async fn f() {
+                    // Room for one.
+                    let n = {
+                        let mut buf = [0; 1024];
+
+                        fill(&mut buf) // all of it
+                    };
+                    send(n).await;
+                }
+                --
+                async fn f() {
+                    // Room for one.
+                    let n = {
+                        let mut buf = [0; 1024];
+
+                        let n = fill(&mut buf); // all of it
+                        n
+                    };
+                    send(n).await;
+                }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn nothing_needs_to_leave() {
+        check(
+            "
+    let buf = page();
+    for byte in &buf {
+        look(byte);
+    }
+    tick().await;
+",
+            expect![[r#"
+                async fn f() {
+                    {
+                        let buf = page();
+                        for byte in &buf {
+                            look(byte);
+                        }
+                    }
+                    tick().await;
+                }
+                --
+                async fn f() {
+                    {
+                        let buf = page();
+                        for byte in &buf {
+                            look(byte);
+                        };
+                    }
+                    tick().await;
+                }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_borrows_from_it_goes_along() {
+        check(
+            "
+    let mut buf = page();
+    let part = &mut buf[..3];
+    let first = part.iter();
+    tick().now();
+    let n = first.count();
+    let m = other(n);
+    tick().await;
+    show(m);
+",
+            expect![[r#"
+                async fn f() {
+                    let n = {
+                        let mut buf = page();
+                        let part = &mut buf[..3];
+                        let first = part.iter();
+                        tick().now();
+                        first.count()
+                    };
+                    let m = other(n);
+                    tick().await;
+                    show(m);
+                }
+                --
+                async fn f() {
+                    let n = {
+                        let mut buf = page();
+                        let part = &mut buf[..3];
+                        let first = part.iter();
+                        tick().now();
+                        let n = first.count();
+                        n
+                    };
+                    let m = other(n);
+                    tick().await;
+                    show(m);
+                }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn several_leave_as_a_tuple() {
+        check(
+            "
+    let mut buf = vec![];
+    let (a, b) = read(&mut buf);
+    let c: u8 = buf[0];
+    show(a).await;
+    show(c).await;
+",
+            expect![[r#"
+                async fn f() {
+                    let (a, c) = {
+                        let mut buf = vec![];
+                        let (a, b) = read(&mut buf);
+                        let c: u8 = buf[0];
+                        (a, c)
+                    };
+                    show(a).await;
+                    show(c).await;
+                }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn mut_goes_where_it_is_needed() {
+        check(
+            "
+    let buf = page();
+    let mut inside = buf.len();
+    inside += 1;
+    let mut behind = Vec::new();
+    let mut both = String::new();
+    both.push('a');
+    let mut unknown = other(&buf);
+    unknown.mix();
+    look(&buf);
+    tick().await;
+    behind.push(inside);
+    both.push('b');
+    unknown.mix();
+",
+            expect![[r#"
+                async fn f() {
+                    let (inside, mut behind, mut both, mut unknown) = {
+                        let buf = page();
+                        let mut inside = buf.len();
+                        inside += 1;
+                        let behind = Vec::new();
+                        let mut both = String::new();
+                        both.push('a');
+                        let unknown = other(&buf);
+                        unknown.mix();
+                        look(&buf);
+                        (inside, behind, both, unknown)
+                    };
+                    tick().await;
+                    behind.push(inside);
+                    both.push('b');
+                    unknown.mix();
+                }
+                --
+                async fn f() {
+                    let (inside, mut behind, mut both, unknown) = {
+                        let buf = page();
+                        let mut inside = buf.len();
+                        inside += 1;
+                        let behind = Vec::new();
+                        let mut both = String::new();
+                        both.push('a');
+                        let mut unknown = other(&buf);
+                        unknown.mix();
+                        look(&buf);
+                        (inside, behind, both, unknown)
+                    };
+                    tick().await;
+                    behind.push(inside);
+                    both.push('b');
+                    unknown.mix();
+                }
+                --
+                async fn f() {
+                    let (inside, mut behind, mut both, mut unknown) = {
+                        let buf = page();
+                        let mut inside = buf.len();
+                        inside += 1;
+                        let behind = Vec::new();
+                        let mut both = String::new();
+                        both.push('a');
+                        let mut unknown = other(&buf);
+                        unknown.mix();
+                        look(&buf);
+                        (inside, behind, both, unknown)
+                    };
+                    tick().await;
+                    behind.push(inside);
+                    both.push('b');
+                    unknown.mix();
+                }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn strings_and_comments_stay_as_they_are() {
+        check(
+            "
+\tlet buf = page();
+\t/* two
+\tlines */
+\tshow(\"one
+\ttwo {buf}\");
+\tprintln!(
+\t\t\"{}\",
+\t\tbuf,
+\t);
+\t// behind
+\ttick().await;
+",
+            expect![[r#"
+                async fn f() {
+                	{
+                		let buf = page();
+                		/* two
+                	lines */
+                		show("one
+                	two {buf}");
+                		println!(
+                			"{}",
+                			buf,
+                		);
+                	}
+                	// behind
+                	tick().await;
+                }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn lines_keep_their_ends() {
+        let all =
+            ways("async fn f() {\r\n  let buf = a();\r\n  b(&buf);\r\n  c().await;\r\n}\r\n", "buf").unwrap();
+        assert_eq!(
+            all,
+            [
+                "async fn f() {\r\n  {\r\n      let buf = a();\r\n      b(&buf);\r\n  }\r\n  c().await;\r\n}\r\n"
+            ]
+        );
+    }
+
+    #[test]
+    fn formatted_names_are_uses() {
+        check(
+            "let buf = a(); println!(\"{buf:?}\"); log!(x = buf); c().await;",
+            expect![[r#"
+                async fn f() {{
+                    let buf = a(); println!("{buf:?}"); log!(x = buf);
+                } c().await;}
+            "#]],
+        );
+    }
+
+    #[test]
+    fn another_variable_of_that_name_is_not_meant() {
+        check(
+            "
+    let buf = a();
+    let buf = b(&buf);
+    c(buf).await;
+",
+            expect![[r#"
+                async fn f() {
+                    let buf = {
+                        let buf = a();
+                        b(&buf)
+                    };
+                    c(buf).await;
+                }
+                --
+                async fn f() {
+                    let buf = {
+                        let buf = a();
+                        let buf = b(&buf);
+                        buf
+                    };
+                    c(buf).await;
+                }
+            "#]],
+        );
+        check(
+            "
+    let buf = a();
+    let n = b(&buf);
+    let n = { n + 1 };
+    let buf = 1;
+    c(buf, n).await;
+",
+            expect![[r#"
+                async fn f() {
+                    let n = {
+                        let buf = a();
+                        let n = b(&buf);
+                        let n = { n + 1 };
+                        n
+                    };
+                    let buf = 1;
+                    c(buf, n).await;
+                }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn temporaries_are_dropped_before_their_variables() {
+        check(
+            "
+    let buf = a();
+    let n = buf.lock().len();
+    c(n).await;
+",
+            expect![[r#"
+                async fn f() {
+                    let n = {
+                        let buf = a();
+                        let n = buf.lock().len();
+                        n
+                    };
+                    c(n).await;
+                }
+            "#]],
+        );
+        check(
+            "
+    let mut buf = a();
+    let n =
+        fill(
+            &mut buf,
+        );
+    c(n).await;
+",
+            expect![[r#"
+                async fn f() {
+                    let n = {
+                        let mut buf = a();
+                        let n =
+                            fill(
+                                &mut buf,
+                            );
+                        n
+                    };
+                    c(n).await;
+                }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_no_local_of_a_block_is_refused() {
+        let refused = |text: &str| ways(text, "x").unwrap_err();
+        assert_eq!(refused("async fn f(x: u8) { g(&x); a().await; b(); }"), Refusal::NotALet);
+        assert_eq!(refused("async fn f() { if let Some(x) = y { g(&x); a().await; } }"), Refusal::NotALet);
+        assert_eq!(refused("async fn f() { match y { x => { g(&x); a().await } } }"), Refusal::NotALet);
+        assert_eq!(refused("async fn f() { let c = |x: u8| g(&x); a().await; b(); }"), Refusal::NotALet);
+        assert_eq!(refused("async fn f() { m! { let x = 1; } a().await; b(); }"), Refusal::NotALet);
+    }
+
+    fn refused(body: &str) -> Refusal {
+        ways(&format!("async fn f() {{ {body} }}"), "x").unwrap_err()
+    }
+
+    #[test]
+    fn what_is_used_to_the_end_is_refused() {
+        assert_eq!(refused("let x = a(); b(&x).await; c(&x);"), Refusal::UsedToTheEnd);
+        assert_eq!(refused("let x = a(); b(&x); c().await; x"), Refusal::UsedToTheEnd);
+        assert_eq!(refused("let x = a(); b(&x); c().await; m!(x)"), Refusal::UsedToTheEnd);
+    }
+
+    #[test]
+    fn what_is_there_for_its_destructor_is_refused() {
+        assert_eq!(refused("let x = lock(); c().await;"), Refusal::NeverUsed);
+        assert_eq!(refused("let x = lock(); c().await; let x = 1; d(x);"), Refusal::NeverUsed);
+    }
+
+    #[test]
+    fn items_are_refused() {
+        for item in ["fn g() {}", "use a::b;", "struct S;", "const C: u8 = 1;", "macro_rules! m { () => {} }"]
+        {
+            assert_eq!(refused(&format!("let x = a(); {item} b(&x); c().await;")), Refusal::Item, "{item}");
+        }
+    }
+
+    #[test]
+    fn what_may_have_no_value_is_refused() {
+        assert_eq!(refused("let x = a(); let y; if b(&x) { y = 1 } c().await; d(y);"), Refusal::Deferred);
+    }
+
+    #[test]
+    fn references_by_pattern_are_refused() {
+        assert_eq!(refused("let x = a(); let S { ref y } = x.b; c().await; d(y);"), Refusal::ByReference);
+    }
+
+    #[test]
+    fn what_is_not_always_there_is_refused() {
+        let body = "let x = a(); #[cfg(unix)] let y = b(&x); c().await; #[cfg(unix)] d(y);";
+        assert_eq!(refused(body), Refusal::Conditional);
+    }
+
+    #[test]
+    fn what_may_borrow_is_told_apart() {
+        let alone = |body: &str| {
+            let text = format!("async fn f() {{ {body} }}");
+            let look = |tree: &SourceFile| {
+                let mut bindings = tree.syntax().descendants().filter_map(ast::IdentPat::cast);
+                let found = bindings.find(|it| local::name(it) == "x").unwrap();
+                let scoped = scoped(tree, &text, found.syntax().text_range(), false).unwrap();
+                leaving(&scoped).iter().all(|one| one.is_alone)
+            };
+            with_tree(&text, look).unwrap()
+        };
+        assert!(alone("let x = a(); let y = b(); c(&x); d().await; e(y);"));
+        assert!(alone("let x = a(); let y = x.len() + 1; d().await; e(y);"));
+        assert!(alone("let x = a(); let y: usize = b(&x); d().await; e(y);"));
+        assert!(!alone("let x = a(); let y = b(&x); d().await; e(y);"));
+        assert!(!alone("let x = a(); let mut y = Vec::new(); y.push(&x); d().await; e(y);"));
+        assert!(!alone("let (x, y) = a(); c(&x); d().await; e(y);"));
+        assert!(!alone("let x = a(); let y = &b(); c(&x); d().await; e(y);"));
+        assert!(!alone("let x = a(); let y = pin!(b()); c(&x); d().await; e(y);"));
+        assert!(is_owned("std::vec::Vec<u8>") && is_owned("[u32; 3]"));
+        assert!(!is_owned("&'{erased} u8") && !is_owned("m::Ref<'{erased}, u8>"));
+        assert!(
+            is_guard("std::sync::MutexGuard<u8>") && !is_guard("m::Guards") && !is_guard("Vec<m::Guard>")
+        );
+    }
+
+    #[test]
+    fn macros_that_may_declare_something_are_known() {
+        let is_opaque = |statement: &str| {
+            let text = format!("fn f() {{ {statement} }}");
+            let look = |tree: &SourceFile| {
+                let list = tree.syntax().descendants().find_map(ast::StmtList::cast).unwrap();
+                list.statements().any(|it| is_unknown_macro(it.syntax()))
+            };
+            with_tree(&text, look).unwrap()
+        };
+        assert!(is_opaque("tokio::pin!(x);") && is_opaque("m! { x } f();"));
+        assert!(!is_opaque("println!(\"{x}\");") && !is_opaque("tracing::info!(x);") && !is_opaque("x;"));
+    }
+
+    /// Statements that make sense, or do not.
+    fn statements() -> impl Strategy<Value = String> {
+        const PIECES: [&str; 24] = [
+            "let x = a();",
+            "let mut x: [u8; 3] = [0; 3];",
+            "let (x, mut y) = b(&x);",
+            "let y = x.len();",
+            "let mut y = c(&mut x)",
+            "let z;",
+            "g(x, y);",
+            "h(&mut y);",
+            "y += 1;",
+            "t().await;",
+            "println!(\"{x} {y}\");",
+            "if x { y } else { z }",
+            "for x in y { z }",
+            "{ let x = 1; }",
+            "x",
+            "fn y() {}",
+            "// x",
+            "/* x\n */",
+            "\"x\n\"",
+            "let Some(x) = y else { return };",
+            "#[cfg(x)]",
+            "m! { x }",
+            ";",
+            "é",
+        ];
+        let piece = (
+            proptest::sample::select(&PIECES[..]),
+            proptest::sample::select(&[" ", "\n    ", "\r\n\t", ""][..]),
+        );
+        prop::collection::vec(piece, 0..9)
+            .prop_map(|pieces| pieces.into_iter().map(|(piece, space)| format!("{piece}{space}")).collect())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+        #[test]
+        fn what_parsed_still_does(body in statements(), early: bool) {
+            let text = format!("async fn f() {{{body}}}\n");
+            let errors = |text: &str| {
+                ra_ap_syntax::SourceFile::parse(text, ra_ap_syntax::Edition::Edition2021).errors().len()
+            };
+            let had = errors(&text);
+            let look = |tree: &SourceFile| {
+                for found in tree.syntax().descendants().filter_map(ast::IdentPat::cast) {
+                    let Ok(scoped) = scoped(tree, &text, found.syntax().text_range(), early) else { continue };
+                    assert!(!scoped.ways.is_empty());
+                    for way in scoped.ways {
+                        let new = edited(&text, &way).expect("edits fit");
+                        assert!(had > 0 || errors(&new) == 0, "{text}\nbecame\n{new}");
+                    }
+                }
+            };
+            prop_assert!(with_tree(&text, look).is_some());
+        }
+
+        #[test]
+        fn never_panics(text in "(let|mut|x|=|;|\\{|\\}|\\(|\\)| |\n|&|\"|!|#|fn|async|await|é|//|\\[|\\]|,|:){0,40}", start in 0u32..40, len in 0u32..9) {
+            let look = |tree: &SourceFile| {
+                let _ = scoped(tree, &text, TextRange::at(start.into(), len.into()), true);
+                for found in tree.syntax().descendants().filter_map(ast::IdentPat::cast) {
+                    if let Ok(scoped) = scoped(tree, &text, found.syntax().text_range(), false) {
+                        assert!(scoped.ways.iter().all(|way| edited(&text, way).is_some()));
+                    }
+                }
+            };
+            prop_assert!(with_tree(&text, look).is_some());
+        }
+    }
+}

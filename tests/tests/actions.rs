@@ -1,0 +1,194 @@
+//! Code actions in an editor: offered where the user looks, measured before they are sure, and refused where
+//! they would not fit.
+
+use futurelens_tests::editor::{Editor, Setup, place_of, uri};
+use futurelens_tests::project::{PENDING_ONCE, Project, future_of};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// `outer` awaits a future of 4098 bytes.
+fn source() -> String {
+    format!(
+        "{}\npub async fn outer() {{\n    // Comments stay.\n    large().await;\n}}\n{PENDING_ONCE}",
+        future_of("large", 4096)
+    )
+}
+
+fn project(source: &str) -> (Project, PathBuf) {
+    let project = Project::lib("demo", source);
+    let file = project.root().join("src/lib.rs");
+    (project, file)
+}
+
+fn titles(actions: &[Value]) -> Vec<&str> {
+    actions.iter().filter_map(|action| action["title"].as_str()).collect()
+}
+
+const SURE: &str = "Box this future with Box::pin (saves 4083 B)";
+
+/// The text with the edits of a `WorkspaceEdit` made.
+fn edited(text: &str, edits: &Value) -> String {
+    let offset = |at: &Value| {
+        let line = at["line"].as_u64().expect("a line") as usize;
+        let before: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+        before + at["character"].as_u64().expect("a character") as usize
+    };
+    let mut edits: Vec<(usize, usize, &str)> = edits
+        .as_array()
+        .expect("edits are a list")
+        .iter()
+        .map(|edit| {
+            let range = &edit["range"];
+            (offset(&range["start"]), offset(&range["end"]), edit["newText"].as_str().expect("a text"))
+        })
+        .collect();
+    edits.sort();
+    let mut text = text.to_owned();
+    for (start, end, new) in edits.into_iter().rev() {
+        text.replace_range(start..end, new);
+    }
+    text
+}
+
+#[test]
+fn an_awaited_future_is_boxed_and_the_hint_says_what_was_promised() {
+    let (project, file) = project(&source());
+    let mut editor = Editor::open(project.root(), Setup { lazy_edits: true, ..Setup::default() });
+    editor.did_open(&file);
+    let at = place_of(&source(), "large().await");
+    let actions =
+        editor.code_actions_when(&file, at, "a measured saving", |found| titles(found).contains(&SURE));
+    let action = actions.iter().find(|action| action["title"] == SURE).expect("it is there");
+    assert_eq!(action["kind"], "refactor.rewrite");
+    assert_eq!(action["isPreferred"], true);
+    assert!(action["edit"].is_null(), "it comes when asked for");
+    // At the name too.
+    let at_name = editor.code_actions(&file, place_of(&source(), "outer"), json!({ "diagnostics": [] }));
+    assert!(titles(&at_name).contains(&SURE), "{at_name:?}");
+    // Nowhere else.
+    let elsewhere =
+        editor.code_actions(&file, place_of(&source(), "PendingOnce(false)"), json!({ "diagnostics": [] }));
+    assert_eq!(titles(&elsewhere), Vec::<&str>::new());
+
+    let resolved = editor.request("codeAction/resolve", action.clone());
+    let changes = &resolved["edit"]["documentChanges"][0];
+    assert_eq!(changes["textDocument"]["uri"], uri(&file));
+    assert_eq!(changes["textDocument"]["version"], 1);
+    let text = edited(&source(), &changes["edits"]);
+    assert_eq!(text, source().replace("large().await", "Box::pin(large()).await"));
+    editor.did_change_all(&file, &text);
+    editor.save_as(&file, &text);
+    let outer = place_of(&text, "outer").0;
+    let hints = editor.hints_when(&file, "the new size", |hints| {
+        hints.iter().any(|hint| hint.line == outer && hint.label.starts_with("16 B") && !hint.is_stale())
+    });
+    assert!(!hints.is_empty());
+    let done = editor.code_actions_when(&file, at, "nothing more", |found| found.is_empty());
+    assert_eq!(done.len(), 0);
+}
+
+#[test]
+fn an_offer_for_a_text_that_moved_on_is_refused() {
+    let (project, file) = project(&source());
+    let mut editor = Editor::open(project.root(), Setup { lazy_edits: true, ..Setup::default() });
+    editor.did_open(&file);
+    let at = place_of(&source(), "large().await");
+    let actions =
+        editor.code_actions_when(&file, at, "a measured saving", |found| titles(found).contains(&SURE));
+    let action = actions.into_iter().find(|action| action["title"] == SURE).expect("it is there");
+    // A line above: the offer as it was does not fit, a new one does.
+    editor.did_change(&file, (0, 0), (0, 0), "// A comment.\n");
+    let error = editor.try_request("codeAction/resolve", action).expect_err("the text moved on");
+    assert_eq!(error["code"], -32801, "{error}");
+    let moved = editor.code_actions(&file, (at.0 + 1, at.1), json!({ "diagnostics": [] }));
+    let again = moved.iter().find(|action| action["title"] == SURE).expect("it moved along");
+    let resolved = editor.request("codeAction/resolve", again.clone());
+    let text = format!("// A comment.\n{}", source());
+    let new = edited(&text, &resolved["edit"]["documentChanges"][0]["edits"]);
+    assert_eq!(new, text.replace("large().await", "Box::pin(large()).await"));
+    // In the fn itself: what was measured is not what stands there.
+    editor.did_change(&file, (at.0 + 1, at.1), (at.0 + 1, at.1), "drop(()); ");
+    let stale = editor.code_actions(&file, (at.0 + 1, at.1 + 10), json!({ "diagnostics": [] }));
+    assert_eq!(titles(&stale), Vec::<&str>::new());
+}
+
+#[test]
+fn a_diagnostic_has_its_quick_fix() {
+    let (project, file) = project(&source());
+    let options = json!({ "budget": { "bytes": 1000, "severity": "warning" } });
+    let mut editor = Editor::open(project.root(), Setup { options, ..Setup::default() });
+    editor.did_open(&file);
+    let at = place_of(&source(), "outer");
+    editor.code_actions_when(&file, at, "a measured saving", |found| titles(found).contains(&SURE));
+    let diagnostic = json!({
+        "range": { "start": { "line": at.0, "character": at.1 }, "end": { "line": at.0, "character": at.1 + 5 } },
+        "code": "over-budget", "source": "futurelens", "message": "",
+    });
+    let quick = json!({ "diagnostics": [diagnostic], "only": ["quickfix"] });
+    let actions = editor.code_actions(&file, at, quick);
+    let action = actions.iter().find(|action| action["title"] == SURE).expect("the fix is offered");
+    assert_eq!(action["kind"], "quickfix");
+    assert_eq!(action["diagnostics"][0]["code"], "over-budget");
+    // This editor did not say that it would ask for the edit, nor that it knows versions.
+    let edits = &action["edit"]["changes"][uri(&file)];
+    assert_eq!(edited(&source(), edits), source().replace("large().await", "Box::pin(large()).await"));
+    // Without the diagnostic it is no quick fix, and other kinds are not wanted.
+    for only in ["quickfix", "source.organizeImports"] {
+        let none = editor.code_actions(&file, at, json!({ "diagnostics": [], "only": [only] }));
+        assert_eq!(titles(&none), Vec::<&str>::new());
+    }
+    let rewrite = editor.code_actions(&file, at, json!({ "diagnostics": [], "only": ["refactor"] }));
+    assert!(titles(&rewrite).contains(&SURE), "{rewrite:?}");
+}
+
+#[test]
+fn recursion_without_a_box_has_its_quick_fix() {
+    let source = "pub async fn down(n: u32) -> u32 {\n    if n == 0 {\n        return 0;\n    }\n    \
+                  down(n - 1).await + 1\n}\n";
+    let (project, file) = project(source);
+    let mut editor = Editor::open(project.root(), Setup::default());
+    editor.did_open(&file);
+    let at = place_of(source, "down(n - 1)");
+    let title = "Box the recursive call with Box::pin";
+    let actions = editor.code_actions_when(&file, at, "the fix", |found| titles(found).contains(&title));
+    let action = actions.iter().find(|action| action["title"] == title).expect("it is there");
+    assert_eq!(action["kind"], "quickfix");
+    assert_eq!(action["isPreferred"], true);
+    let text = edited(source, &action["edit"]["changes"][uri(&file)]);
+    assert_eq!(text, source.replace("down(n - 1).await", "Box::pin(down(n - 1)).await"));
+    editor.did_change_all(&file, &text);
+    editor.save_as(&file, &text);
+    editor.hints_when(&file, "a size", |hints| hints.iter().any(|hint| hint.line == 0 && !hint.is_stale()));
+}
+
+#[test]
+fn trying_stops_when_a_save_comes() {
+    // Many candidates, so that trying them takes a while.
+    let mut text = future_of("large", 4096);
+    for n in 0..40 {
+        text +=
+            &format!("pub async fn outer_{n}() {{\n    large().await;\n    PendingOnce(false).await;\n}}\n");
+    }
+    text += PENDING_ONCE;
+    let (project, file) = project(&text);
+    let mut editor = Editor::open(project.root(), Setup::default());
+    editor.did_open(&file);
+    let size = |editor: &mut Editor, bytes: &str| {
+        editor.hints_when(&file, bytes, |hints| {
+            hints.iter().any(|hint| hint.line == 0 && hint.label.starts_with(bytes) && !hint.is_stale())
+        });
+    };
+    size(&mut editor, "4.0 KiB");
+    for bytes in [500, 600, 700] {
+        let new = text.replace("4096", &bytes.to_string());
+        editor.did_change_all(&file, &new);
+        editor.save_as(&file, &new);
+        size(&mut editor, &format!("{} B", bytes + 2));
+    }
+    let at = place_of(&text, "outer_7");
+    editor.code_actions_when(&file, at, "a measured saving", |found| {
+        titles(found).iter().any(|title| title.contains("(saves 687 B)"))
+    });
+    editor.exit();
+    editor.expect_no_children();
+}

@@ -1,0 +1,222 @@
+//! `fix` offers what compiles and saves what it says, and writes no more than that.
+
+use futurelens_tests::actions::{Action, offered, own_tests, read, try_all};
+use futurelens_tests::binary::{clean_command, fixture, futurelens, run, say};
+use futurelens_tests::project::{PENDING_ONCE, Project, files, future_of};
+use futurelens_tests::registry::checkout;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn the_article_s_large_future_is_boxed() {
+    let project = Project::copy_of(&fixture("article"));
+    let actions = offered(project.root(), &[]);
+    let action = actions
+        .iter()
+        .find(|action| action.future == "boxes::caller_inline")
+        .unwrap_or_else(|| panic!("{actions:#?}"));
+    assert_eq!((action.kind.as_str(), action.before, action.after), ("box-awaitee", Some(4100), Some(16)));
+    assert_eq!(action.title, "Box this future with Box::pin (saves 4084 B)");
+    let text = project.read("src/boxes.rs");
+    let [(file, start, end, new)] = &action.edits[..] else { panic!("one edit: {action:?}") };
+    assert_eq!((file.as_str(), &text[*start..*end]), ("src/boxes.rs", "large_future()"));
+    assert_eq!(new, "Box::pin(large_future())");
+    let twice =
+        actions.iter().find(|action| action.kind == "desugar-async-fn").expect("arguments are stored twice");
+    assert_eq!((twice.future.as_str(), twice.before), ("arguments::stores_argument", Some(16_387)));
+    assert_eq!(twice.after, Some(8_195));
+}
+
+#[test]
+fn every_action_of_the_article_holds() {
+    let outcome = try_all(&fixture("article"));
+    say(&format!("fix, article:\n{}", outcome.table()));
+    let all = outcome.total();
+    assert!(all.offered >= 8, "{}", outcome.table());
+    assert!(outcome.broken.is_empty(), "{}", outcome.broken.join("\n"));
+    assert_eq!((all.compiled, all.shrank, all.as_promised), (all.offered, all.offered, all.offered));
+}
+
+#[test]
+fn every_action_of_mini_redis_holds() {
+    let outcome = try_all(&checkout("mini-redis", "0.4.1"));
+    say(&format!("fix, mini-redis:\n{}", outcome.table()));
+    let all = outcome.total();
+    assert!(all.offered >= 40, "{}", outcome.table());
+    assert!(outcome.broken.is_empty(), "{}", outcome.broken.join("\n"));
+    assert_eq!((all.compiled, all.shrank, all.as_promised), (all.offered, all.offered, all.offered));
+}
+
+/// rustfmt of every file of a project.
+fn formatted(root: &Path) {
+    let sources = files(&root.join("src"));
+    run(clean_command("rustfmt").args(["--edition", "2021"]).args(&sources)).expect_success();
+}
+
+#[test]
+fn an_edit_and_rustfmt_change_nothing_else() {
+    let original = Project::copy_of(&fixture("article"));
+    formatted(original.root());
+    let mut checked = 0;
+    for action in offered(original.root(), &[]) {
+        let copy = Project::copy_of(original.root());
+        action.apply(copy.root());
+        formatted(copy.root());
+        for (file, first, last) in touched(&action, original.root()) {
+            let (old, new) = (original.read(&file), copy.read(&file));
+            let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+            let kept = old.len() - last - 1;
+            assert_eq!(old[..first], new[..first], "before the statement: {}", action.title);
+            assert_eq!(old[last + 1..], new[new.len() - kept..], "behind the statement: {}", action.title);
+            checked += 1;
+        }
+    }
+    assert!(checked >= 8, "{checked} files");
+}
+
+/// The lines of each file that an action's edits touch: file, first and last, from zero.
+fn touched(action: &Action, root: &Path) -> Vec<(String, usize, usize)> {
+    let mut touched: Vec<(String, usize, usize)> = Vec::new();
+    for (file, start, end, _) in &action.edits {
+        let text = fs::read_to_string(root.join(file)).expect("the file is there");
+        let line = |at: usize| text[..at].matches('\n').count();
+        let (first, last) = (line(*start), line(*end));
+        match touched.iter_mut().find(|(known, ..)| known == file) {
+            Some((_, low, high)) => (*low, *high) = ((*low).min(first), (*high).max(last)),
+            None => touched.push((file.clone(), first, last)),
+        }
+    }
+    touched
+}
+
+#[test]
+fn mini_redis_works_as_before_when_all_is_applied() {
+    let project = Project::copy_of(&checkout("mini-redis", "0.4.1"));
+    let largest = |root: &Path| {
+        let report = run(futurelens().arg("report").arg(root).args(["--format", "json"])).expect_success();
+        let report: serde_json::Value = serde_json::from_str(&report.stdout).expect("report prints JSON");
+        report["futures"][0]["size"].as_u64().expect("a size")
+    };
+    let before = largest(project.root());
+    let mut fix = futurelens();
+    fix.arg("fix").arg(project.root()).args(["--apply", "--min-saving", "256", "--format", "json"]);
+    let applied = read(&run(&mut fix).expect_success());
+    let after = largest(project.root());
+    say(&format!(
+        "fix --apply --min-saving 256, mini-redis: {} edits, {before} to {after} bytes",
+        applied.len()
+    ));
+    assert!(!applied.is_empty());
+    assert!(applied.iter().all(|action| action.saving() >= 256), "{applied:#?}");
+    assert!(after < before);
+    let tests = own_tests(project.root(), &project.beside("tests"), &["--lib", "--tests"]);
+    assert_eq!(tests.code, Some(0), "{}{}", tests.stdout, tests.stderr);
+    assert!(tests.stdout.contains("passed"), "{}", tests.stdout);
+}
+
+fn git(root: &Path, arguments: &[&str]) {
+    let who = ["-c", "user.name=t", "-c", "user.email=t@example.org"];
+    let status =
+        Command::new("git").args(who).args(arguments).current_dir(root).output().expect("git runs").status;
+    assert!(status.success(), "git {arguments:?}");
+}
+
+/// `outer` awaits a future of 4098 bytes.
+fn large_and_outer() -> String {
+    format!(
+        "{}\npub async fn outer() {{\n    // Comments stay.\n    large().await;\n}}\n{PENDING_ONCE}",
+        future_of("large", 4096)
+    )
+}
+
+#[test]
+fn what_is_not_committed_is_not_mixed_with_edits() {
+    let project = Project::lib("dirty", &large_and_outer());
+    // The target directory is not ignored: what this program makes there is no change of the user's.
+    project.write(".gitignore", "Cargo.lock\n");
+    git(project.root(), &["init", "-q"]);
+    git(project.root(), &["add", "src", "Cargo.toml", ".gitignore"]);
+    git(project.root(), &["commit", "-qm", "all"]);
+    project.write("src/lib.rs", &format!("// Mine.\n{}", large_and_outer()));
+    let fix = || {
+        let mut fix = futurelens();
+        fix.arg("fix").arg(project.root()).arg("--apply");
+        fix
+    };
+    let refused = run(&mut fix());
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""));
+    assert!(
+        refused.stderr.contains("src/lib.rs") && refused.stderr.contains("--allow-dirty"),
+        "{}",
+        refused.stderr
+    );
+    assert!(!project.read("src/lib.rs").contains("Box::pin"));
+    run(fix().arg("--allow-dirty")).expect_success();
+    let text = project.read("src/lib.rs");
+    assert!(text.contains("    // Comments stay.\n    Box::pin(large()).await;\n"), "{text}");
+
+    git(project.root(), &["add", "src", "Cargo.toml"]);
+    git(project.root(), &["commit", "-qm", "boxed"]);
+    let nothing = run(&mut fix()).expect_success();
+    assert_eq!(nothing.stdout, "", "{}", nothing.stderr);
+}
+
+#[test]
+fn a_crate_without_a_heap_is_offered_no_box() {
+    let with = |header: &str| {
+        let body = large_and_outer().replace("std::", "core::");
+        let project = Project::lib("bare", &format!("#![no_std]\n{header}\n{body}"));
+        offered(project.root(), &["--kind", "box-awaitee"])
+    };
+    assert_eq!(with("").len(), 0);
+    let actions = with("extern crate alloc;");
+    assert_eq!(actions.len(), 1, "{actions:?}");
+    assert_eq!(actions[0].edits[0].3, "alloc::boxed::Box::pin(large())");
+}
+
+#[test]
+fn only_what_was_asked_for_is_listed() {
+    let project = Project::lib("asked", &large_and_outer());
+    assert_eq!(offered(project.root(), &["--min-saving", "4083"]).len(), 1);
+    assert_eq!(offered(project.root(), &["--min-saving", "5000"]).len(), 0);
+    assert_eq!(offered(project.root(), &["--kind", "scope-block"]).len(), 0);
+    let wrong = run(futurelens().arg("fix").arg(project.root()).args(["--kind", "boxes"]));
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.stderr.contains("`box-awaitee`"), "{}", wrong.stderr);
+}
+
+#[test]
+fn a_recursive_async_fn_gets_its_box() {
+    let source = "pub async fn down(n: u32) -> u32 {\n    if n == 0 {\n        return 0;\n    }\n    \
+                  down(n - 1).await + 1\n}\n";
+    let project = Project::lib("recursive", source);
+    let fix = |more: &[&str]| {
+        run(futurelens().arg("fix").arg(project.root()).args(["--format", "json"]).args(more))
+    };
+    let listed = fix(&[]);
+    assert!(listed.stderr.contains("E0733"), "{}", listed.stderr);
+    let actions = read(&listed.expect_success());
+    assert_eq!(actions.len(), 1, "{actions:?}");
+    assert_eq!(
+        (actions[0].kind.as_str(), actions[0].before, actions[0].after),
+        ("box-recursion", None, None)
+    );
+    assert_eq!(actions[0].edits[0].3, "Box::pin(down(n - 1))");
+    fix(&["--apply"]).expect_success();
+    assert!(project.read("src/lib.rs").contains("    Box::pin(down(n - 1)).await + 1\n"));
+    let report = run(futurelens().arg("report").arg(project.root())).expect_success();
+    assert!(report.stdout.contains("down"), "{}", report.stdout);
+}
+
+#[test]
+fn what_does_not_compile_for_another_reason_is_said() {
+    let source = "pub async fn wrong() -> u32 {\n    \"no number\"\n}\n";
+    let project = Project::lib("wrong", source);
+    for more in [&[][..], &["--apply"]] {
+        let run = run(futurelens().arg("fix").arg(project.root()).args(more));
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert!(run.stderr.contains("E0308"), "{}", run.stderr);
+    }
+    assert_eq!(project.read("src/lib.rs"), source);
+}
