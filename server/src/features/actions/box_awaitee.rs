@@ -4,9 +4,10 @@
 //! large(x).await?;                    Box::pin(large(x)).await?;
 //! ```
 //!
-//! And all awaits of one callee at once, since one that stays keeps the future as large as it is.
+//! And all awaits of one callee at once, since one that stays keeps the future as large as it is. The arguments
+//! of `join!` and `select!` are awaited too; what boxing one of them saves, only the compiler can tell.
 
-use super::{ActionKind, Candidate, Context};
+use super::{ActionKind, Candidate, Context, macro_arguments};
 use crate::features::snapshot::Heap;
 use crate::layout::whatif::Change;
 use crate::layout::{Held, HeldKind};
@@ -56,8 +57,32 @@ pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
             }
         }
     }
+    found.extend(arguments(context, &pin));
     found
 }
+
+/// The arguments of macros that wait for several futures, where this future holds what such a macro made of
+/// them: something declared in the macro's own file.
+fn arguments(context: &Context<'_>, pin: &str) -> Vec<Candidate> {
+    let is_macro_s = |held: &Held| {
+        let elsewhere = held.declared.as_ref().is_some_and(|span| context.range(span).is_none());
+        held.kind == HeldKind::Local && elsewhere && held.size >= SMALLEST_ARGUMENTS
+    };
+    if !context.suspended().any(|(_, state)| state.held.iter().any(is_macro_s)) {
+        return Vec::new();
+    }
+    let candidate = |operand: TextRange| {
+        let label = "Box this future with Box::pin".to_owned();
+        let mut candidate = context.candidate(ActionKind::BoxAwaitee, label, vec![operand]);
+        candidate.ways = INTO.map(|into| pinned(pin, operand, into).into()).into();
+        candidate
+    };
+    let futures = macro_arguments::futures(context.tree.syntax()).into_iter();
+    futures.filter(|operand| context.is_innermost(operand.start())).map(candidate).collect()
+}
+
+/// Bytes: what the futures of a macro take together, for one of them to be worth a try.
+const SMALLEST_ARGUMENTS: u64 = 64;
 
 /// The path of `Box::pin` in a text; none without a heap.
 pub(super) fn pin_path(heap: Heap, text: &str) -> Option<String> {
@@ -113,8 +138,11 @@ fn boxed(context: &Context<'_>, pin: &str, awaits: &[&Await<'_>]) -> Candidate {
     let label = match awaits {
         [_] => "Box this future with Box::pin".to_owned(),
         all => {
-            let callee = all[0].held.ty.as_deref().map(|ty| short_type(ty, 40)).unwrap_or_default();
-            format!("Box all {} awaits of `{callee}` with Box::pin", all.len())
+            let count = if all.len() == 2 { "both".to_owned() } else { format!("all {}", all.len()) };
+            let ty = short_type(all[0].held.ty.as_deref().unwrap_or("it"), 80);
+            let callee =
+                ty.strip_prefix("{async fn ").and_then(|rest| rest.strip_suffix("()}")).unwrap_or(&ty);
+            format!("Box {count} awaits of `{callee}` with Box::pin")
         }
     };
     let anchors = awaits.iter().map(|one| one.whole).collect();

@@ -10,6 +10,7 @@ mod captured;
 pub mod desugar_async_fn;
 pub mod list;
 mod local;
+mod macro_arguments;
 pub mod scope_block;
 
 use super::snapshot::{Dialect, FileView, Snapshot};
@@ -17,7 +18,7 @@ use super::snapshot::{Dialect, FileView, Snapshot};
 use crate::dump::Span;
 use crate::layout::whatif::{self, Change, Prediction};
 use crate::layout::{Future, State};
-use crate::source::{Edit, Outline, Site, TextRange, with_tree};
+use crate::source::{Edit, Outline, Site, SiteKind, TextRange, TextSize, with_tree};
 use ra_ap_syntax::SourceFile;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -268,6 +269,12 @@ impl<'a> Context<'a> {
     pub fn range(&self, span: &Span) -> Option<TextRange> {
         let range = self.view.outline.range(span).filter(|_| span.file == self.view.path)?;
         self.site().range.contains_range(range).then_some(range)
+    }
+
+    /// Is this the innermost future that the offset is in? A macro call is none of its own.
+    pub fn is_innermost(&self, at: TextSize) -> bool {
+        let innermost = self.view.outline.innermost(at, |site| site.kind != SiteKind::MacroCall);
+        innermost == Some(self.site)
     }
 
     /// The states in which the future waits, with their indices.
