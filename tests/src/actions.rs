@@ -7,6 +7,7 @@ use crate::project::{Project, copy};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// One action of `fix --format json`.
@@ -77,6 +78,15 @@ impl Action {
             }
             fs::write(&path, content).expect("the file is writable");
         }
+    }
+
+    /// The file edited, and its lines from the first edit to two behind the last.
+    fn lines(&self, root: &Path) -> (String, RangeInclusive<usize>) {
+        let (file, first, ..) = self.edits.iter().min_by_key(|edit| edit.1).expect("there are edits");
+        let last = self.edits.iter().map(|edit| edit.2).max().unwrap_or(*first);
+        let text = fs::read_to_string(root.join(file)).expect("the file is there");
+        let line = |at: usize| text[..at].matches('\n').count() + 1;
+        (file.clone(), line(*first)..=line(last) + 2)
     }
 
     /// Bytes, as promised.
@@ -156,7 +166,17 @@ pub fn try_all(original: &Path) -> Outcome {
         // `KIND/FUTURE#N`
         let future = action.id.split_once('/').and_then(|(_, rest)| Some(rest.rsplit_once('#')?.0));
         let ty = future.and_then(|future| types.get(future)).expect("the future was reported");
+        // An `async fn` becomes a fn with a block in it, which is named by its place.
+        let in_place = (action.kind == "desugar-async-fn").then(|| action.lines(original));
         let with_name = |sizes: &BTreeMap<String, Vec<u64>>| {
+            if let Some((file, lines)) = &in_place {
+                let is_there = |(ty, _): &(&String, &Vec<u64>)| {
+                    let line = ty.strip_prefix("{async block@").and_then(|ty| ty.strip_prefix(file.as_str()));
+                    let line = line.and_then(|rest| rest.strip_prefix(':')?.split(':').next()?.parse().ok());
+                    line.is_some_and(|line| lines.contains(&line))
+                };
+                return sizes.iter().filter(is_there).flat_map(|(_, all)| all.clone()).collect();
+            }
             let named = sizes.get(&without_end(ty)).cloned();
             let is_like = |(other, _): &(&String, &Vec<u64>)| without_places(other) == without_places(ty);
             named.unwrap_or_else(|| sizes.iter().filter(is_like).flat_map(|(_, all)| all.clone()).collect())

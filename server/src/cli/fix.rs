@@ -2,7 +2,7 @@
 
 use super::{BuildArgs, CliError, OutputArgs, progress_bar};
 use crate::build::{BuildError, Cancel, Project};
-use crate::engine::{self, Changes, Measurement, Verdict, Verifier};
+use crate::engine::{self, Changes, Measurement, Refusal, Verdict, Verifier};
 use crate::features::actions::list::List;
 use crate::features::actions::{ActionKind, Candidate};
 use clap::{Args, ValueEnum};
@@ -118,6 +118,7 @@ fn offered(
     let mut list = List::default();
     let bar = progress_bar("Trying");
     bar.set_length(candidates.len() as u64);
+    let mut untried = 0;
     let verified = verifier.verify(&candidates, &Cancel::default(), &mut |index, verdict| {
         let candidate = candidates[index];
         bar.inc(1);
@@ -127,11 +128,18 @@ fn offered(
                 list.push(&project.root, candidate, way, Some(&saving));
             }
             Verdict::Compiles { way } => list.push(&project.root, candidate, way, None),
-            other => tracing::debug!("{}: {other:?}", candidate.id),
+            Verdict::Refused(Refusal::MadeElsewhere | Refusal::NotTried) => untried += 1,
+            Verdict::Saves { .. } | Verdict::Refused(_) => {}
         }
     });
     bar.finish_and_clear();
     verified?;
+    if untried > 0 {
+        eprintln!(
+            "{untried} edits are not listed because they cannot be measured here: their futures are generic and \
+             only made by other crates, or their crate lies outside the workspace's folder"
+        );
+    }
     list.sort();
     Ok(list)
 }
@@ -142,8 +150,8 @@ fn written(project: &Project, changes: Changes) -> Result<List, CliError> {
     for one in &changes.applied {
         list.push(&project.root, &one.candidate, one.way, one.saving.as_ref());
     }
-    for failure in &changes.undone {
-        eprintln!("warning: some edits were taken back, the project did not compile with them:\n{failure}");
+    for note in &changes.notes {
+        eprintln!("warning: {note}");
     }
     if let Some(failure) = changes.measurement.failure {
         return Err(BuildError::Failed { message: failure.trim_end().to_owned() }.into());

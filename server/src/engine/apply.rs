@@ -34,8 +34,8 @@ pub struct Changes {
     pub applied: Vec<Applied>,
     /// The project as it is now.
     pub measurement: Measurement,
-    /// What was taken back, and the compiler's words about it.
-    pub undone: Vec<String>,
+    /// What was not tried or taken back, and why.
+    pub notes: Vec<String>,
 }
 
 /// Why nothing, or no more, was written. All files are whole, and as they were if the text does not say
@@ -74,7 +74,7 @@ pub fn apply(
     cancel: &Cancel,
     on_progress: &mut dyn FnMut(&str),
 ) -> Result<Changes, ApplyError> {
-    let mut changes = Changes { applied: Vec::new(), measurement, undone: Vec::new() };
+    let mut changes = Changes { applied: Vec::new(), measurement, notes: Vec::new() };
     let measure = |changes: &Changes| {
         measure_project(project, request, &changes.measurement.snapshot, cancel, &mut |_| {})
     };
@@ -91,7 +91,7 @@ pub fn apply(
             changes.measurement = new;
         } else {
             written.undo()?;
-            changes.undone.push(new.failure.unwrap_or_default());
+            changes.notes.push(taken_back(&new.failure.unwrap_or_default()));
         }
     }
     if changes.measurement.failure.is_some() {
@@ -110,7 +110,13 @@ pub fn apply(
             refused: HashSet::new(),
             texts: Texts::new(),
         };
-        let applied = rounds.run(snapshot, cancel)?;
+        let applied = match rounds.run(snapshot, cancel) {
+            Err(BuildError::NotShadowable { reason }) => {
+                changes.notes.push(reason);
+                continue;
+            }
+            applied => applied?,
+        };
         if applied.is_empty() {
             continue;
         }
@@ -125,12 +131,16 @@ pub fn apply(
             }
             Some(failure) => {
                 written.undo()?;
-                changes.undone.push(failure);
+                changes.notes.push(taken_back(&failure));
                 changes.measurement = measure(&changes)?;
             }
         }
     }
     Ok(changes)
+}
+
+fn taken_back(failure: &str) -> String {
+    format!("some edits were taken back, the project did not compile with them:\n{}", failure.trim_end())
 }
 
 /// Of each fn one recursive call: that breaks the circle.

@@ -44,6 +44,8 @@ pub enum Refusal {
     DoesNotShrink,
     /// The future is not among those that its own crate makes: only a crate that depends on it does.
     MadeElsewhere,
+    /// Its crate cannot be compiled in a shadow.
+    NotTried,
 }
 
 /// Compiles candidates in a shadow of a project. Keeps what was compiled, so that the next is fast.
@@ -159,7 +161,15 @@ impl Verifier {
             .map(|one| (candidates[one.index], &candidates[one.index].ways[one.way][..]))
             .collect();
         let texts = texts_with(&Texts::new(), &edits);
-        match self.compile(&origin, &texts, cancel)? {
+        let built = match self.compile(&origin, &texts, cancel) {
+            Err(BuildError::NotShadowable { reason }) => {
+                tracing::info!("{origin}: {reason}");
+                batch.iter().for_each(|one| on_verdict(one.index, Verdict::Refused(Refusal::NotTried)));
+                return Ok(());
+            }
+            built => built?,
+        };
+        match built {
             Built::Done(snapshot) => {
                 for one in &batch {
                     let candidate = candidates[one.index];
@@ -264,7 +274,11 @@ impl Verifier {
             }
         }
         let texts = texts_with(&Texts::new(), &chosen);
-        Ok(match self.compile(&candidate.origin, &texts, cancel)? {
+        let built = match self.compile(&candidate.origin, &texts, cancel) {
+            Err(BuildError::NotShadowable { .. }) => return Ok(Verdict::Refused(Refusal::NotTried)),
+            built => built?,
+        };
+        Ok(match built {
             Built::Done(_) => Verdict::Compiles { way: 0 },
             // Other errors may be left; those of this fn must be gone.
             Built::Broken(messages) => {

@@ -1,13 +1,13 @@
-//! The actions of one workspace: found after each build, then tried on the compiler in the background, those
-//! of open documents only. Never while a build runs.
+//! The actions of one workspace: found after each build in open documents, then tried on the compiler in the
+//! background: those the user asked about first, and the others if they save much. Never while a build runs.
 
 use super::session::Message;
 use crate::build::{BuildError, Cancel, Project};
-use crate::engine::{Units, Verdict, Verifier};
+use crate::engine::{Refusal, Units, Verdict, Verifier};
 use crate::features::Snapshot;
 use crate::features::actions::{self, ActionKind, Candidate, Saving};
 use crate::source::{self, Edit, Outline, TextRange};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -22,6 +22,10 @@ pub struct Actions {
     /// Counts what was begun; the reports of anything older do not count.
     number: u64,
     running: Option<Cancel>,
+    /// Identities of those that the user asked about.
+    wanted: HashSet<Arc<str>>,
+    /// It cannot be done: not tried again before the next build.
+    gave_up: bool,
     /// The one of the last time, with what it has compiled.
     verifier: Option<Box<Verifier>>,
 }
@@ -41,7 +45,12 @@ pub struct Found {
     pub saving: Option<Saving>,
     /// The edits of today's text.
     pub edits: Vec<Edit>,
+    /// The compiler has had its say.
+    pub is_sure: bool,
 }
+
+/// Bytes: a predicted saving that is tried without being asked about.
+const WORTH_A_TRY: u64 = 256;
 
 /// What the background tells.
 #[derive(Debug)]
@@ -50,8 +59,13 @@ pub enum News {
     Candidates(Vec<(PathBuf, Vec<Arc<Candidate>>)>),
     /// A candidate was tried.
     Verdict(Arc<Candidate>, Verdict),
-    /// No more to try, or told to stop.
-    Over(Option<Box<Verifier>>),
+    /// All is done that there was to do, it was told to stop, or it cannot be done.
+    Over {
+        /// With what it has compiled.
+        verifier: Option<Box<Verifier>>,
+        /// Whether there is any use in going on.
+        gave_up: bool,
+    },
 }
 
 /// What is needed to try something.
@@ -77,55 +91,74 @@ impl Actions {
     pub fn clear(&mut self) {
         self.stop();
         self.offers.clear();
+        self.wanted.clear();
+        self.gave_up = false;
     }
 
-    /// Looks for the actions of these files, and tries them.
-    pub fn start(
+    /// Goes on with whatever is to be done for these files, if nothing is being done.
+    pub fn go_on(
         &mut self,
         root: &Path,
-        ground: Ground,
         files: Vec<PathBuf>,
+        ground: impl FnOnce() -> Ground,
         sender: &mpsc::UnboundedSender<Message>,
     ) {
-        self.stop();
-        let files: Vec<PathBuf> = files.into_iter().filter(|file| ground.project.owns(file)).collect();
-        if files.is_empty() {
+        let files: Vec<PathBuf> = files.into_iter().filter(|file| !self.offers.contains_key(file)).collect();
+        let untried = self.untried();
+        if self.running.is_some() || self.gave_up || files.is_empty() && untried.is_empty() {
             return;
         }
         let (number, cancel) = (self.number, Cancel::default());
         self.running = Some(cancel.clone());
-        let (root, sender) = (root.to_owned(), sender.clone());
-        let (known, verifier) = (self.verdicts.clone(), self.verifier.take());
+        let (root, sender, ground) = (root.to_owned(), sender.clone(), ground());
+        let tell = move |news| {
+            let _ = sender.send(Message::Actions(root.clone(), number, news));
+        };
+        if !files.is_empty() {
+            std::thread::spawn(move || {
+                tell(News::Candidates(found(&ground, files)));
+                tell(News::Over { verifier: None, gave_up: false });
+            });
+            return;
+        }
+        let verifier = self.verifier.take();
         std::thread::spawn(move || {
-            let tell = |news| {
-                let _ = sender.send(Message::Actions(root.clone(), number, news));
-            };
-            let verifier = work(ground, files, &known, verifier, &cancel, &tell);
-            tell(News::Over(verifier));
+            let (verifier, gave_up) = tried(ground, &untried, verifier, &cancel, &tell);
+            tell(News::Over { verifier, gave_up });
         });
+    }
+
+    /// Those whose turn has come: asked about, or worth a try anyway.
+    fn untried(&self) -> Vec<Arc<Candidate>> {
+        let open = self.offers.values().flatten().filter(|offer| offer.verdict.is_none());
+        let is_due = |candidate: &&Arc<Candidate>| {
+            let saving = candidate.predicted_saving();
+            self.wanted.contains(&candidate.id)
+                || candidate.predicted.is_none()
+                || saving.is_some_and(|saving| saving.bytes() >= WORTH_A_TRY)
+        };
+        let mut untried: Vec<Arc<Candidate>> =
+            open.map(|offer| &offer.candidate).filter(is_due).cloned().collect();
+        untried.sort_by_key(|candidate| {
+            let saving = candidate.predicted_saving().map_or(0, |saving| saving.bytes());
+            (std::cmp::Reverse((self.wanted.contains(&candidate.id), saving)), candidate.id.clone())
+        });
+        untried
     }
 
     /// Takes in what the background tells.
     pub fn hear(&mut self, number: u64, news: News) {
-        if let News::Over(verifier) = news {
-            // Of an old one too: what it has compiled is still of use.
-            self.verifier = verifier.or(self.verifier.take());
-            if number == self.number {
-                self.running = None;
-            }
-            return;
-        }
-        if number != self.number {
-            return;
-        }
         match news {
+            News::Over { verifier, gave_up } => {
+                // Of an old one too: what it has compiled is still of use.
+                self.verifier = verifier.or(self.verifier.take());
+                if number == self.number {
+                    self.running = None;
+                    self.gave_up |= gave_up;
+                }
+            }
+            _ if number != self.number => {}
             News::Candidates(files) => {
-                let current: BTreeSet<String> =
-                    files.iter().flat_map(|(_, all)| all).map(|c| key(c)).collect();
-                let others = self.offers.iter().filter(|(file, _)| files.iter().all(|(new, _)| new != *file));
-                let others: BTreeSet<String> =
-                    others.flat_map(|(_, offers)| offers).map(|offer| key(&offer.candidate)).collect();
-                self.verdicts.retain(|key, _| current.contains(key) || others.contains(key));
                 for (file, candidates) in files {
                     let offer = |candidate: Arc<Candidate>| {
                         let verdict = self.verdicts.get(&key(&candidate)).cloned();
@@ -133,6 +166,9 @@ impl Actions {
                     };
                     self.offers.insert(file, candidates.into_iter().map(offer).collect());
                 }
+                let current: BTreeSet<String> =
+                    self.offers.values().flatten().map(|offer| key(&offer.candidate)).collect();
+                self.verdicts.retain(|key, _| current.contains(key));
             }
             News::Verdict(candidate, verdict) => {
                 self.verdicts.insert(key(&candidate), verdict.clone());
@@ -141,18 +177,21 @@ impl Actions {
                     offer.verdict = Some(verdict.clone());
                 }
             }
-            News::Over(_) => {}
         }
     }
 
-    /// Have the actions of this file been looked for?
-    pub fn knows(&self, file: &Path) -> bool {
-        self.offers.contains_key(file)
-    }
-
-    /// Is anything being tried?
-    pub fn is_busy(&self) -> bool {
-        self.running.is_some()
+    /// The user looks at these: they are tried before all others. Was any of them not wanted before?
+    pub fn want(&mut self, looked_at: &[Found]) -> bool {
+        let mut is_new = false;
+        for Found { candidate, .. } in looked_at.iter().filter(|found| !found.is_sure) {
+            if self.offers.contains_key(&candidate.file) {
+                is_new |= self.wanted.insert(candidate.id.clone());
+            }
+        }
+        if is_new {
+            self.stop();
+        }
+        is_new
     }
 
     /// What can be offered for a range of today's text, best first. None whose fn has changed.
@@ -193,7 +232,7 @@ impl Places<'_> {
         let (saving, way) = match &offer.verdict {
             Some(Verdict::Saves { saving, way }) => (Some(saving.clone()), *way),
             Some(Verdict::Compiles { way }) => (None, *way),
-            Some(Verdict::Refused(crate::engine::Refusal::MadeElsewhere)) | None => match candidate.kind {
+            Some(Verdict::Refused(Refusal::MadeElsewhere | Refusal::NotTried)) | None => match candidate.kind {
                 ActionKind::BoxRecursion => (None, 0),
                 _ => (Some(candidate.predicted_saving()?), 0),
             },
@@ -205,7 +244,7 @@ impl Places<'_> {
             .iter()
             .map(|edit| Some(Edit::replace(self.now(candidate, edit.range)?, edit.text.clone())))
             .collect();
-        Some(Found { candidate: candidate.clone(), saving, edits: edits? })
+        Some(Found { candidate: candidate.clone(), saving, edits: edits?, is_sure: offer.verdict.is_some() })
     }
 
     /// Where a range of the candidate's text is today, if its site has not changed.
@@ -247,31 +286,22 @@ fn key(candidate: &Candidate) -> String {
     format!("{} {} {} {sizes:?} {edits:?}", candidate.id, candidate.file.display(), site.hash)
 }
 
-fn work(
+fn found(ground: &Ground, files: Vec<PathBuf>) -> Vec<(PathBuf, Vec<Arc<Candidate>>)> {
+    let candidates = |file: &PathBuf| match ground.project.owns(file) {
+        true => actions::candidates(&ground.snapshot, file).into_iter().map(Arc::new).collect(),
+        false => Vec::new(),
+    };
+    files.into_iter().map(|file| (file.clone(), candidates(&file))).collect()
+}
+
+fn tried(
     ground: Ground,
-    files: Vec<PathBuf>,
-    known: &HashMap<String, Verdict>,
+    candidates: &[Arc<Candidate>],
     verifier: Option<Box<Verifier>>,
     cancel: &Cancel,
     tell: &dyn Fn(News),
-) -> Option<Box<Verifier>> {
+) -> (Option<Box<Verifier>>, bool) {
     let Ground { project, snapshot, units } = ground;
-    let mut all = Vec::new();
-    let mut by_file = Vec::new();
-    for file in files {
-        let found: Vec<Arc<Candidate>> =
-            actions::candidates(&snapshot, &file).into_iter().map(Arc::new).collect();
-        all.extend(found.iter().filter(|candidate| !known.contains_key(&key(candidate))).cloned());
-        by_file.push((file, found));
-    }
-    tell(News::Candidates(by_file));
-    if all.is_empty() || cancel.is_cancelled() {
-        return verifier;
-    }
-    // The most worthwhile first.
-    all.sort_by_key(|one| {
-        std::cmp::Reverse(one.predicted_saving().map_or(u64::MAX, |saving| saving.bytes()))
-    });
     let mut verifier = match verifier {
         Some(mut verifier) => {
             verifier.update(snapshot, units);
@@ -281,17 +311,19 @@ fn work(
             Ok(verifier) => Box::new(verifier),
             Err(error) => {
                 tracing::warn!("actions cannot be tried: {error}");
-                return None;
+                return (None, true);
             }
         },
     };
-    let candidates: Vec<&Candidate> = all.iter().map(|one| &**one).collect();
-    let tried = verifier.verify(&candidates, cancel, &mut |index, verdict| {
-        tell(News::Verdict(all[index].clone(), verdict));
+    let all: Vec<&Candidate> = candidates.iter().map(|one| &**one).collect();
+    let result = verifier.verify(&all, cancel, &mut |index, verdict| {
+        tell(News::Verdict(candidates[index].clone(), verdict));
     });
-    match tried {
-        Ok(()) | Err(BuildError::Cancelled) => {}
-        Err(error) => tracing::warn!("actions cannot be tried: {error}"),
+    match result {
+        Ok(()) | Err(BuildError::Cancelled) => (Some(verifier), false),
+        Err(error) => {
+            tracing::warn!("actions cannot be tried: {error}");
+            (Some(verifier), true)
+        }
     }
-    Some(verifier)
 }

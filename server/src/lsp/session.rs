@@ -269,7 +269,14 @@ impl Session {
                 let _ = reply.send(self.hover(&uri, at));
             }
             Message::CodeActions(params, reply) => {
-                let _ = reply.send(self.code_actions(&params));
+                let found = self.found_actions(&params);
+                let _ = reply.send(self.code_actions(&params, &found));
+                for root in self.roots() {
+                    let workspace = self.workspaces.get_mut(&root);
+                    if workspace.is_some_and(|workspace| workspace.actions.want(&found)) {
+                        self.look_for_actions(&root);
+                    }
+                }
             }
             Message::ResolveAction(action, reply) => {
                 let _ = reply.send(self.resolve_action(*action));
@@ -287,7 +294,7 @@ impl Session {
             Message::Event(root, number, event) => self.progress(&root, number, event),
             Message::Done(root, number, result) => self.done(&root, number, *result),
             Message::Actions(root, number, news) => {
-                let is_over = matches!(news, News::Over(_));
+                let is_over = matches!(news, News::Over { .. });
                 if let Some(workspace) = self.workspaces.get_mut(&root) {
                     workspace.actions.hear(number, news);
                 }
@@ -666,23 +673,18 @@ impl Session {
         }
     }
 
-    /// Begins to look for the actions of open documents, if that is yet to be done and nothing else is.
+    /// Goes on with the actions of open documents, if no build is due.
     fn look_for_actions(&mut self, root: &Path) {
         let Some(workspace) = self.workspaces.get_mut(root) else { return };
-        let is_due = workspace.running.is_none() && !workspace.again && !workspace.actions.is_busy();
-        let files = self.documents.values().filter_map(|document| document.file.clone());
-        let is_new = |file: &PathBuf| !workspace.actions.knows(file);
-        let measured = workspace.snapshot.paths();
-        let files: Vec<PathBuf> =
-            files.filter(|file| measured.binary_search(&file.as_path()).is_ok()).filter(is_new).collect();
-        if is_due && !files.is_empty() {
-            let ground = Ground {
-                project: workspace.project.clone(),
-                snapshot: workspace.snapshot.clone(),
-                units: workspace.units.clone(),
-            };
-            workspace.actions.start(root, ground, files, &self.sender);
+        if workspace.running.is_some() || workspace.again {
+            return;
         }
+        let measured = workspace.snapshot.paths();
+        let files = self.documents.values().filter_map(|document| document.file.clone());
+        let files = files.filter(|file| measured.binary_search(&file.as_path()).is_ok()).collect();
+        let (project, snapshot, units) = (&workspace.project, &workspace.snapshot, &workspace.units);
+        let ground = || Ground { project: project.clone(), snapshot: snapshot.clone(), units: units.clone() };
+        workspace.actions.go_on(root, files, ground, &self.sender);
     }
 
     fn refresh(&mut self) {
@@ -773,20 +775,25 @@ impl Session {
         Some(convert::hover(hover, outline, encoding, self.abilities.markdown_hover))
     }
 
-    /// What can be offered in a range, best first.
-    fn code_actions(&self, params: &lsp::CodeActionParams) -> Option<lsp::CodeActionResponse> {
-        let uri = &params.text_document.uri;
-        let document = self.documents.get(uri)?;
-        let file = document.file.as_deref()?;
+    /// What can be done in a range, best first.
+    fn found_actions(&self, params: &lsp::CodeActionParams) -> Vec<Found> {
+        let Some(document) = self.documents.get(&params.text_document.uri) else { return Vec::new() };
+        let Some(file) = document.file.as_deref() else { return Vec::new() };
         let (outline, encoding) = (&document.outline, self.abilities.encoding);
         let start = convert::offset(outline, params.range.start, encoding);
         let end = convert::offset(outline, params.range.end, encoding).max(start);
         let range = source::TextRange::new(start, end);
-        let found: Vec<Found> = self
-            .workspaces
-            .values()
-            .flat_map(|workspace| workspace.actions.at(file, outline, range))
-            .collect();
+        let workspaces = self.workspaces.values();
+        workspaces.flat_map(|workspace| workspace.actions.at(file, outline, range)).collect()
+    }
+
+    fn code_actions(
+        &self,
+        params: &lsp::CodeActionParams,
+        found: &[Found],
+    ) -> Option<lsp::CodeActionResponse> {
+        let uri = &params.text_document.uri;
+        let document = self.documents.get(uri)?;
         let preferred = found.iter().position(|one| one.candidate.keeps_behaviour());
         let actions = found.iter().enumerate().filter_map(|(index, one)| {
             let mut action = convert::code_action(one, params)?;

@@ -97,7 +97,7 @@ pub(super) fn pin_path(heap: Heap, text: &str) -> Option<String> {
 /// Is there a `use alloc::boxed::Box`, in whatever form?
 fn imports_box(text: &str) -> bool {
     let words: String = text.split_whitespace().collect();
-    words.contains("alloc::boxed::Box;") || words.contains("boxed::Box") || words.contains("alloc::prelude")
+    words.contains("usealloc::boxed::Box;") || words.contains("boxed::Box,") || words.contains("boxed::Box}")
 }
 
 fn awaited<'a>(context: &Context<'_>, held: &'a Held) -> Option<Await<'a>> {
@@ -163,4 +163,84 @@ const INTO: [(&str, &str); 3] =
 pub(super) fn pinned(pin: &str, operand: TextRange, (before, behind): (&str, &str)) -> [Edit; 2] {
     let before = format!("{pin}({before}");
     [Edit::insert(operand.start(), before), Edit::insert(operand.end(), format!("{behind})"))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::edited;
+    use proptest::prelude::*;
+
+    /// The text with what stands between `«` and `»` boxed, if it is an await.
+    fn boxed(marked: &str, into: (&str, &str)) -> Option<String> {
+        let (before, rest) = marked.split_once('«')?;
+        let (whole, behind) = rest.split_once('»')?;
+        let text = format!("{before}{whole}{behind}");
+        let whole = TextRange::at(TextSize::of(before), TextSize::of(whole));
+        edited(&text, &pinned("Box::pin", operand(&text, whole)?, into))
+    }
+
+    fn check(before: &str, after: &str) {
+        assert_eq!(boxed(before, INTO[0]).as_deref(), Some(after));
+    }
+
+    #[test]
+    fn whatever_is_awaited() {
+        check("«large(x).await»?;", "Box::pin(large(x)).await?;");
+        check("«self.x().y().await»", "Box::pin(self.x().y()).await");
+        check("«f(a()?)?.await»", "Box::pin(f(a()?)?).await");
+        check("«{ let x = 1; f(x) }.await»", "Box::pin({ let x = 1; f(x) }).await");
+        check("«async { 1 }.await»", "Box::pin(async { 1 }).await");
+        check("f(g().await, «h().await»)", "f(g().await, Box::pin(h()).await)");
+        check("println!(\"{}\", «f(x).await»)", "println!(\"{}\", Box::pin(f(x)).await)");
+    }
+
+    #[test]
+    fn comments_stay_where_they_are() {
+        check(
+            "«client\n    // First.\n    .get(x) // Then.\n    .await»;",
+            "Box::pin(client\n    // First.\n    .get(x)) // Then.\n    .await;",
+        );
+        check("«f /* a */ (x) /* b */ . /* c */ await»", "Box::pin(f /* a */ (x)) /* b */ . /* c */ await");
+    }
+
+    #[test]
+    fn what_becomes_a_future_is_made_one_first() {
+        assert_eq!(boxed("«req.await»", INTO[1]).as_deref(), Some("Box::pin(req.into_future()).await"));
+        let path = "Box::pin(core::future::IntoFuture::into_future(req)).await";
+        assert_eq!(boxed("«req.await»", INTO[2]).as_deref(), Some(path));
+    }
+
+    #[test]
+    fn what_is_no_await_of_the_user_s_is_left_alone() {
+        for text in [
+            "«select! { x = f() => x }»",
+            "«a + b.await»",
+            "«await»",
+            "«.await»",
+            "«f().await.g()»",
+            "«f(»",
+            "«»",
+        ] {
+            assert_eq!(boxed(text, INTO[0]), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_box_is_named_as_the_crate_has_it() {
+        assert_eq!(pin_path(Heap::Std, "").as_deref(), Some("Box::pin"));
+        assert_eq!(pin_path(Heap::Alloc, "").as_deref(), Some("alloc::boxed::Box::pin"));
+        assert_eq!(pin_path(Heap::Alloc, "use alloc::boxed::Box;").as_deref(), Some("Box::pin"));
+        assert_eq!(pin_path(Heap::None, ""), None);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "([a-zé(){}.;«»/*\\n ]|\\.await|async|\\?){0,24}") {
+            if let Some(new) = boxed(&text, INTO[0]) {
+                let plain = text.replacen('«', "", 1).replacen('»', "", 1);
+                prop_assert_eq!(new.replacen("Box::pin(", "", 1).len() - 1, plain.len());
+            }
+        }
+    }
 }
