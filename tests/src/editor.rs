@@ -110,6 +110,8 @@ pub struct Setup {
     pub hover_formats: Vec<&'static str>,
     /// The client takes the edit of a code action later, and for one version of the document.
     pub lazy_edits: bool,
+    /// What the client offers as `experimental`.
+    pub experimental: Value,
 }
 
 impl Editor {
@@ -166,6 +168,7 @@ impl Editor {
                         },
                     },
                     "window": { "workDoneProgress": true },
+                    "experimental": setup.experimental,
                 },
             }),
         );
@@ -372,6 +375,13 @@ impl Editor {
                     .collect::<Vec<_>>()
             })
             .collect()
+    }
+
+    /// The parameters of every notification of this kind that the server has sent since.
+    pub fn notifications(&mut self, since: Moment, method: &str) -> Vec<Value> {
+        self.now();
+        let sent = self.log[since.0..].iter().filter(|message| message["method"] == method);
+        sent.map(|message| message["params"].clone()).collect()
     }
 
     // Documents

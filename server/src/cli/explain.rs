@@ -1,17 +1,14 @@
 //! `futurelens explain`: the hovers of one future, in a terminal.
 
 use super::{CliError, CommonArgs};
-use crate::dump::Span;
-use crate::features::breakdown::{self, Context};
+use crate::features::explain::{self, ExplainSettings};
 use crate::features::find::{Found, find};
-use crate::features::nesting;
 use crate::features::report::relative;
 use crate::features::snapshot::{Placed, Snapshot};
-use crate::layout::Future;
-use crate::render::{Page, PictureOptions, TreeOptions, tree};
+use crate::features::today::Today;
+use crate::render::PictureOptions;
 use clap::Args;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
@@ -67,46 +64,18 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
 }
 
 fn explain(args: &ExplainArgs, snapshot: &Snapshot, instances: &[&Placed]) -> String {
-    let Some(first) = instances.first() else { return String::new() };
-    let own_file =
-        first.future.body.as_ref().and_then(|body| body.span.as_ref()).map(|span| span.file.clone());
-    let place = |span: &Span| {
-        if Some(&span.file) == own_file.as_ref() {
-            return Some(format!("line {}", span.start.line));
-        }
-        let file = relative(&snapshot.root, &first.dir.join(&*span.file));
-        (!Path::new(&file).is_absolute()).then(|| format!("{file}:{}", span.start.line))
-    };
     let to_terminal = args.common.output.output.is_none();
     let terminal = console::Term::stdout();
     let columns = terminal.size_checked().filter(|_| to_terminal).map(|(_, columns)| usize::from(columns));
-    let picture = PictureOptions {
-        width: args.width.or(columns).unwrap_or(80),
-        cache_line: args.common.cache_line,
-        color: to_terminal && args.common.build.color.on_stdout(),
-        ascii: args.ascii,
-    };
-    let context = Context {
-        snapshot,
-        cache_line: args.common.cache_line,
-        place: &place,
-        link: &|_| None,
-        picture: picture.clone(),
+    let settings = ExplainSettings {
+        picture: PictureOptions {
+            width: args.width.or(columns).unwrap_or(80),
+            cache_line: args.common.cache_line,
+            color: to_terminal && args.common.build.color.on_stdout(),
+            ascii: args.ascii,
+        },
         full_types: args.full,
+        depth: args.depth,
     };
-    let mut page = Page::plain();
-    if let Some(location) = &first.location {
-        page.paragraph(&format!("{}:{}", relative(&snapshot.root, &location.file), location.at.line));
-    }
-    let futures: Vec<&Arc<Future>> = instances.iter().map(|placed| &placed.future).collect();
-    breakdown::future(&mut page, &futures, false, &context);
-    for state in first.future.states.iter().filter(|state| state.is_suspended()) {
-        breakdown::one_await(&mut page, &first.future, state, false, &context);
-    }
-    if let Some(depth) = args.depth {
-        let options = TreeOptions { width: picture.width, depth, color: picture.color, ascii: args.ascii };
-        page.paragraph("Futures stored in it:");
-        page.picture(&tree(&nesting::tree(snapshot, first, depth), &options));
-    }
-    page.finish()
+    explain::explain(&Today::new(snapshot, &|_| None), instances, &settings)
 }

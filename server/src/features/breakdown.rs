@@ -308,7 +308,7 @@ fn boxed_awaitee(future: &Future, state: &State) -> Option<Prediction> {
 }
 
 /// Why something is held, in a few words. Empty where the kind says it already.
-fn reason(page: &Page, why: &Why, context: &Context<'_>) -> String {
+pub fn reason(page: &Page, why: &Why, context: &Context<'_>) -> String {
     let at = |span: &Option<Span>| context.at(span);
     match why {
         Why::Awaited => String::new(),

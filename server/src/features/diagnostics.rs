@@ -2,7 +2,7 @@
 
 use super::breakdown::stored_twice;
 use super::bytes::{exact, short};
-use super::hints::{called, largest_things};
+use super::hints::{HintSettings, called, largest_things, size_label};
 use super::sites::{MeasuredSite, sites};
 use super::snapshot::{FileView, Snapshot};
 use crate::layout::{Future, HeldKind};
@@ -32,11 +32,13 @@ pub enum Code {
     StoredTwice,
     /// tokio moves the future to the heap when it is spawned.
     BoxedByTokio,
+    /// No remark: the size itself, where hints cannot say it.
+    Size,
 }
 
 impl Code {
-    /// All of them.
-    pub const ALL: [Code; 3] = [Code::OverBudget, Code::StoredTwice, Code::BoxedByTokio];
+    /// All that find fault.
+    pub const FAULTS: [Code; 3] = [Code::OverBudget, Code::StoredTwice, Code::BoxedByTokio];
 
     /// As shown beside the message.
     pub fn name(self) -> &'static str {
@@ -44,16 +46,18 @@ impl Code {
             Code::OverBudget => "over-budget",
             Code::StoredTwice => "stored-twice",
             Code::BoxedByTokio => "boxed-by-tokio",
+            Code::Size => "size",
         }
     }
 
     /// A page that says more.
-    pub fn url(self) -> &'static str {
-        match self {
+    pub fn url(self) -> Option<&'static str> {
+        Some(match self {
             Code::OverBudget => "https://rust-lang.github.io/rust-clippy/master/index.html#large_futures",
             Code::StoredTwice => "https://github.com/rust-lang/rust/issues/62958",
             Code::BoxedByTokio => "https://github.com/tokio-rs/tokio/blob/master/tokio/src/runtime/mod.rs",
-        }
+            Code::Size => return None,
+        })
     }
 }
 
@@ -77,6 +81,15 @@ pub fn diagnostics(
     found.extend(boxed_by_tokio(snapshot, &sites, text));
     found.sort_by_key(|diagnostic| diagnostic.range.start());
     found
+}
+
+/// The size of every future of a file: its hint, on its name.
+pub fn sizes(views: &[FileView], text: &Outline, settings: &HintSettings) -> Vec<Diagnostic> {
+    let said = sites(views, text).into_iter().filter_map(|site| {
+        let message = size_label(&site, settings)?;
+        Some(Diagnostic { code: Code::Size, range: name_of(&site), message, related: Vec::new() })
+    });
+    said.collect()
 }
 
 fn name_of(site: &MeasuredSite<'_>) -> TextRange {

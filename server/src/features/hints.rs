@@ -77,6 +77,12 @@ pub fn hints<'a>(views: &'a [FileView], text: &'a Outline, settings: &HintSettin
     hints
 }
 
+/// The hint of a site that has a size.
+pub(super) fn size_label(site: &MeasuredSite<'_>, settings: &HintSettings) -> Option<String> {
+    site.outermost().next()?;
+    site_label(site, settings).map(|label| with_mark(label, site.stale))
+}
+
 fn with_mark(label: String, stale: bool) -> String {
     if stale { label + " · stale" } else { label }
 }

@@ -6,12 +6,16 @@ pub mod breakdown;
 pub mod budget;
 pub mod bytes;
 pub mod diagnostics;
+pub mod explain;
 pub mod find;
 pub mod hints;
 pub mod hover;
+pub mod layout;
 pub mod nesting;
+pub mod overview;
 pub mod report;
 pub mod sites;
 pub mod snapshot;
+pub mod today;
 
 pub use snapshot::Snapshot;

@@ -6,6 +6,7 @@ use crate::dump::Span;
 use crate::layout::{Held, HeldKind};
 use crate::render::{Node, short_type};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Columns for a type.
 const NAME_WIDTH: usize = 60;
@@ -13,20 +14,42 @@ const NAME_WIDTH: usize = 60;
 /// A tree wider than this is cut: a generic tower doubles with every level.
 const MOST_NODES: usize = 2_000;
 
-/// The tree below a future, `depth` levels deep.
-pub fn tree(snapshot: &Snapshot, root: &Placed, depth: usize) -> Node {
-    let mut nodes = 0;
-    let mut above = vec![root.future.id.to_string()];
-    node(snapshot, root, depth, &mut above, &mut nodes)
+/// A future and the futures that are stored in it.
+#[derive(Debug, Clone)]
+pub struct Nested {
+    /// Its identity, if it was measured.
+    pub id: Option<Arc<str>>,
+    /// What is drawn of it; without children.
+    pub node: Node,
+    /// The futures it stores, in any state.
+    pub children: Vec<Nested>,
 }
 
-fn node(
+impl From<Nested> for Node {
+    fn from(nested: Nested) -> Node {
+        Node { children: nested.children.into_iter().map(Node::from).collect(), ..nested.node }
+    }
+}
+
+/// The tree below a future, `depth` levels deep, to be drawn.
+pub fn tree(snapshot: &Snapshot, root: &Placed, depth: usize) -> Node {
+    nested(snapshot, root, depth).into()
+}
+
+/// The tree below a future, `depth` levels deep.
+pub fn nested(snapshot: &Snapshot, root: &Placed, depth: usize) -> Nested {
+    let mut nodes = 0;
+    let mut above = vec![root.future.id.to_string()];
+    below(snapshot, root, depth, &mut above, &mut nodes)
+}
+
+fn below(
     snapshot: &Snapshot,
     placed: &Placed,
     depth: usize,
     above: &mut Vec<String>,
     nodes: &mut usize,
-) -> Node {
+) -> Nested {
     *nodes += 1;
     let future = &placed.future;
     let at = match &placed.location {
@@ -46,36 +69,43 @@ fn node(
         seen.push((held, id));
         let held_at = held.declared.as_ref().and_then(|span| at_line(snapshot, placed, span));
         let note = note(held);
-        let inner = snapshot.future(id).filter(|_| depth > 0 && *nodes < MOST_NODES);
+        let known = snapshot.future(id);
+        let inner = known.filter(|_| depth > 0 && *nodes < MOST_NODES);
         children.push(match inner {
             Some(inner) => {
                 above.push(id.to_string());
-                let inner = node(snapshot, inner, depth - 1, above, nodes);
+                let Nested { node, id: inner_id, children } = below(snapshot, inner, depth - 1, above, nodes);
                 above.pop();
                 // A wrapper (`Timeout<…>`) is larger than the future in it.
-                let wraps = inner.size < held.size;
+                let wraps = node.size < held.size;
                 let note =
                     if wraps { Some(join(note, format!("{} B with its wrapper", held.size))) } else { note };
-                Node { held_at, note, size: held.size.max(inner.size), ..inner }
+                let node = Node { held_at, note, size: held.size.max(node.size), ..node };
+                Nested { id: inner_id, node, children }
             }
-            None => Node {
-                name: short_type(held.ty.as_deref().unwrap_or(&held.name), NAME_WIDTH),
-                size: held.size,
-                at: snapshot.version_of(id).map(str::to_owned),
-                held_at,
+            None => Nested {
+                id: known.map(|placed| placed.future.id.clone()),
+                node: Node {
+                    name: short_type(held.ty.as_deref().unwrap_or(&held.name), NAME_WIDTH),
+                    size: held.size,
+                    at: snapshot.version_of(id).map(str::to_owned),
+                    held_at,
+                    children: Vec::new(),
+                    note,
+                },
                 children: Vec::new(),
-                note,
             },
         });
     }
-    Node {
+    let node = Node {
         name: short_type(&future.ty, NAME_WIDTH),
         size: future.size,
         at,
         held_at: None,
-        children,
+        children: Vec::new(),
         note: None,
-    }
+    };
+    Nested { id: Some(future.id.clone()), node, children }
 }
 
 fn join(note: Option<String>, more: String) -> String {

@@ -3,7 +3,7 @@
 use super::snapshot::{FileView, SiteView};
 use crate::dump::Span;
 use crate::layout::{Body, Future};
-use crate::source::{self, Match, Outline, Site, TextRange};
+use crate::source::{self, Match, Outline, Site, TextRange, TextSize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -76,13 +76,23 @@ impl<'a> MeasuredSite<'a> {
 
     /// The instances of [`MeasuredSite::outermost_bodies`], largest first.
     pub fn outermost(&self) -> impl Iterator<Item = &'a Arc<Future>> {
-        let found = self.found;
-        let outer = |future: &&Arc<Future>| match &future.body {
-            Some(body) => !is_inside(body, &found.bodies),
-            None => true,
-        };
-        found.futures.iter().filter(outer)
+        outermost(self.found)
     }
+}
+
+/// The instances of the bodies at a site that no other one there holds, largest first.
+pub fn outermost(found: &SiteView) -> impl Iterator<Item = &Arc<Future>> {
+    let outer = |future: &&Arc<Future>| match &future.body {
+        Some(body) => !is_inside(body, &found.bodies),
+        None => true,
+    };
+    found.futures.iter().filter(outer)
+}
+
+/// The innermost measured site around a place in today's text.
+pub fn innermost<'a>(views: &'a [FileView], today: &'a Outline, at: TextSize) -> Option<MeasuredSite<'a>> {
+    let around = sites(views, today).into_iter().filter(|site| site.site().range.contains_inclusive(at));
+    around.min_by_key(|site| site.site().range.len())
 }
 
 fn is_inside(body: &Body, bodies: &[Arc<Body>]) -> bool {

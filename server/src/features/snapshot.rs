@@ -207,6 +207,11 @@ impl Snapshot {
         }
     }
 
+    /// Were both measured by the same compiler, for the same profile and target?
+    pub fn is_comparable_to(&self, other: &Snapshot) -> bool {
+        (&self.compiler, &self.profile, &self.target) == (&other.compiler, &other.profile, &other.target)
+    }
+
     /// The stamp of a unit as it is in this snapshot.
     pub fn stamp(&self, origin: &str) -> Option<u64> {
         self.units.get(origin).map(|unit| unit.stamp)
@@ -277,6 +282,22 @@ impl Snapshot {
     pub fn version_of(&self, id: &str) -> Option<&str> {
         let krate = id.trim_start_matches(['<', '{']).split("::").next()?;
         self.versions.get(krate).map(String::as_str)
+    }
+
+    /// Where a future's body is placed; the path is as the compiler prints it.
+    pub fn place(&self, future: &Future) -> Option<&source::Place> {
+        let body = future.body.as_ref()?;
+        self.units.get(&body.origin)?.places.get(&body.def_path)
+    }
+
+    /// The text that a future's spans with this path are in, as it was measured.
+    pub fn text(&self, future: &Future, path: &str) -> Option<&Outline> {
+        self.units.get(&future.body.as_ref()?.origin)?.files.get(path)
+    }
+
+    /// Does the future's crate not compile as it is now?
+    pub fn is_stale(&self, future: &Future) -> bool {
+        future.body.as_ref().is_some_and(|body| self.stale.contains(&body.origin))
     }
 
     /// The views of a file, by its absolute path.

@@ -95,11 +95,13 @@ pub struct HintsConfig {
     pub min_bytes: u64,
     /// Which `.await`s get one: `large` (at least half of the future), `all` or `off`.
     pub awaits: Awaits,
+    /// Say the sizes as diagnostics, too, for editors that show the hints of one server only.
+    pub as_diagnostics: bool,
 }
 
 impl Default for HintsConfig {
     fn default() -> Self {
-        HintsConfig { enable: true, min_bytes: 0, awaits: Awaits::default() }
+        HintsConfig { enable: true, min_bytes: 0, awaits: Awaits::default(), as_diagnostics: false }
     }
 }
 
@@ -243,5 +245,48 @@ mod tests {
         assert!(error.contains("minByte"), "{error}");
         let error = Config::from_json(&json!({"profile": 3})).unwrap_err();
         assert!(error.contains("string"), "{error}");
+    }
+
+    /// Setting and default, as JSON.
+    fn declared(value: &Value, name: &str, all: &mut BTreeMap<String, String>) {
+        match value {
+            Value::Object(map) if name.is_empty() || !map.is_empty() => {
+                for (key, value) in map {
+                    let dot = if name.is_empty() { "" } else { "." };
+                    declared(value, &format!("{name}{dot}{key}"), all);
+                }
+            }
+            default => {
+                all.insert(name.to_owned(), default.to_string());
+            }
+        }
+    }
+
+    /// First cells of a table's rows, and the rest of each row.
+    fn rows(page: &str) -> BTreeMap<&str, &str> {
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |")).collect()
+    }
+
+    #[test]
+    fn every_setting_is_written_down() {
+        let mut settings = BTreeMap::new();
+        declared(&serde_json::to_value(Config::default()).unwrap(), "", &mut settings);
+        assert!(settings.len() > 10, "{settings:?}");
+        for (page, heading) in [("docs/protocol.md", "## Settings"), ("README.md", "### Settings")] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+            let text = std::fs::read_to_string(path).unwrap();
+            let (_, text) = text.split_once(heading).unwrap();
+            let rows = rows(text.split("\n#").next().unwrap());
+            let names: Vec<&str> = rows.keys().copied().collect();
+            let declared: Vec<&str> = settings.keys().map(String::as_str).collect();
+            assert_eq!(names, declared, "{page}");
+            for (name, default) in settings.iter().filter(|(_, default)| *default != "null") {
+                assert!(
+                    rows[&**name].contains(&format!("| `{default}` |"))
+                        || rows[&**name].starts_with(&format!(" `{default}` |")),
+                    "{page}: {name} is {default}"
+                );
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ use crate::features::actions::ActionKind;
 use crate::features::diagnostics::{Code, Diagnostic};
 use crate::features::hints::Hint;
 use crate::features::hover::Hover;
+use crate::features::today::Spot;
 use crate::source::{Edit, Encoding, Outline, Pos, TextRange, TextSize};
 use lsp_types as lsp;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,17 @@ pub fn range(outline: &Outline, range: TextRange, encoding: Encoding) -> lsp::Ra
 /// The protocol's position as ours.
 pub fn pos(at: lsp::Position) -> Pos {
     Pos { line: at.line, character: at.character }
+}
+
+/// A place in a document with this URI, or in the file itself.
+pub fn location(spot: &Spot<'_>, uri: Option<&lsp::Url>, encoding: Encoding) -> Option<lsp::Location> {
+    let uri = uri.cloned().or_else(|| lsp::Url::from_file_path(&spot.file).ok())?;
+    Some(lsp::Location { uri, range: range(spot.text, spot.range, encoding) })
+}
+
+/// The URI of a folder, without a slash at its end.
+pub fn folder(path: &Path) -> Option<lsp::Url> {
+    lsp::Url::from_file_path(path).ok()
 }
 
 /// The path of a `file:` URI.
@@ -90,7 +102,7 @@ pub fn line_link(file: &Path, line: u32) -> Option<String> {
     Some(uri.to_string().replace('(', "%28").replace(')', "%29"))
 }
 
-/// A diagnostic; nothing if they are switched off.
+/// A diagnostic; nothing if they are switched off. A size is never louder than a hint, and has its own switch.
 pub fn diagnostic(
     diagnostic: Diagnostic,
     uri: &lsp::Url,
@@ -99,6 +111,7 @@ pub fn diagnostic(
     severity: Severity,
 ) -> Option<lsp::Diagnostic> {
     let severity = match severity {
+        _ if diagnostic.code == Code::Size => lsp::DiagnosticSeverity::HINT,
         Severity::Hint => lsp::DiagnosticSeverity::HINT,
         Severity::Information => lsp::DiagnosticSeverity::INFORMATION,
         Severity::Warning => lsp::DiagnosticSeverity::WARNING,
@@ -109,7 +122,7 @@ pub fn diagnostic(
         location: lsp::Location { uri: uri.clone(), range: range(outline, at, encoding) },
         message,
     });
-    let href = lsp::Url::parse(diagnostic.code.url()).ok();
+    let href = diagnostic.code.url().and_then(|url| lsp::Url::parse(url).ok());
     Some(lsp::Diagnostic {
         range: range(outline, diagnostic.range, encoding),
         severity: Some(severity),
@@ -129,7 +142,7 @@ pub fn code_action(found: &Found, params: &lsp::CodeActionParams) -> Option<lsp:
         let Some(lsp::NumberOrString::String(code)) = &diagnostic.code else { return false };
         match found.candidate.kind {
             ActionKind::BoxRecursion => code == "E0733",
-            ActionKind::DesugarAsyncFn => Code::ALL.iter().any(|known| known.name() == code),
+            ActionKind::DesugarAsyncFn => Code::FAULTS.iter().any(|known| known.name() == code),
             _ => [Code::OverBudget, Code::BoxedByTokio].iter().any(|known| known.name() == code),
         }
     };

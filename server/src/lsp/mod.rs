@@ -4,6 +4,7 @@ mod actions;
 pub mod config;
 mod convert;
 mod outbox;
+mod protocol;
 mod server;
 mod session;
 
@@ -47,6 +48,8 @@ async fn serve() -> ExitCode {
     let to_session = sender.clone();
     let (service, socket) = LspService::build(|client| Server::new(client, sender, receiver))
         .custom_method("window/workDoneProgress/cancel", Server::cancel_progress)
+        .custom_method(protocol::LAYOUT, Server::layout)
+        .custom_method(protocol::REPORT, Server::report)
         .finish();
     let (left, exit) = oneshot::channel();
     let service = Leaving { inner: service, left: Some(left), shut_down: Arc::default() };
@@ -98,19 +101,26 @@ where
             }
             _ => {}
         }
-        // "No parameters" is sent as `null` by some editors, which the library refuses.
+        // "No parameters" is sent as `null` by some editors, which the library refuses; as it refuses nothing
+        // at all where parameters are declared.
         let request = match request.params() {
-            Some(serde_json::Value::Null) => without_params(&request),
+            None | Some(serde_json::Value::Null) if request.method() == protocol::REPORT => {
+                with_params(&request, Some(serde_json::json!({})))
+            }
+            Some(serde_json::Value::Null) => with_params(&request, None),
             _ => request,
         };
         Box::pin(self.inner.call(request))
     }
 }
 
-fn without_params(request: &Request) -> Request {
-    let bare = Request::build(request.method().to_owned());
-    match request.id() {
-        Some(id) => bare.id(id.clone()).finish(),
-        None => bare.finish(),
+fn with_params(request: &Request, params: Option<serde_json::Value>) -> Request {
+    let mut changed = Request::build(request.method().to_owned());
+    if let Some(id) = request.id() {
+        changed = changed.id(id.clone());
     }
+    if let Some(params) = params {
+        changed = changed.params(params);
+    }
+    changed.finish()
 }

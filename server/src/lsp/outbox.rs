@@ -1,5 +1,6 @@
 //! What the server tells the editor, in order, without anyone waiting for the editor to read it.
 
+use super::protocol::{Status, StatusNotification};
 use lsp_types as lsp;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -22,6 +23,8 @@ pub enum Out {
     Log(lsp::MessageType, String),
     /// All diagnostics of a document, as of this version of it.
     Diagnostics(lsp::Url, Vec<lsp::Diagnostic>, Option<i32>),
+    /// How it is with a workspace.
+    Status(Status),
     /// Ask to be told about files.
     Watch(Vec<lsp::FileSystemWatcher>),
 }
@@ -62,6 +65,7 @@ async fn send(client: &Client, message: Out) {
         Out::Diagnostics(uri, diagnostics, version) => {
             client.publish_diagnostics(uri, diagnostics, version).await;
         }
+        Out::Status(status) => client.send_notification::<StatusNotification>(status).await,
         Out::Watch(watchers) => {
             let options = lsp::DidChangeWatchedFilesRegistrationOptions { watchers };
             let registration = lsp::Registration {

@@ -3,6 +3,7 @@
 use super::config::Config;
 use super::convert;
 use super::outbox;
+use super::protocol::LayoutParams;
 use super::session::{Abilities, Message, Session};
 use crate::source::Encoding;
 use lsp_types::*;
@@ -48,6 +49,19 @@ impl Server {
     /// `window/workDoneProgress/cancel`
     pub async fn cancel_progress(&self, params: WorkDoneProgressCancelParams) {
         self.send(Message::CancelProgress(params.token));
+    }
+
+    /// [`LAYOUT`](super::protocol::LAYOUT)
+    pub async fn layout(&self, params: LayoutParams) -> Result<Option<serde_json::Value>> {
+        match params.wanted() {
+            Some(wanted) => self.ask(|reply| Message::Layout(wanted, reply)).await,
+            None => Err(Error::invalid_params("give `textDocument` and `position`, or `id`")),
+        }
+    }
+
+    /// [`REPORT`](super::protocol::REPORT); nothing can be wrong with parameters that say nothing.
+    pub async fn report(&self, _: serde_json::Value) -> Result<Option<serde_json::Value>> {
+        self.ask(Message::Report).await
     }
 }
 
@@ -220,6 +234,10 @@ fn abilities(capabilities: &ClientCapabilities) -> Abilities {
             .and_then(|document| document.code_action.as_ref()?.resolve_support.as_ref())
             .is_some_and(|support| support.properties.iter().any(|property| property == "edit")),
         versioned_edits: workspace.and_then(|w| w.workspace_edit.as_ref()?.document_changes) == Some(true),
+        status: capabilities
+            .experimental
+            .as_ref()
+            .is_some_and(|experimental| experimental["futurelens"]["status"] == true),
         watch: workspace.and_then(|w| w.did_change_watched_files.as_ref()?.dynamic_registration)
             == Some(true),
     }

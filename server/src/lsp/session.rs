@@ -7,12 +7,16 @@ use super::actions::{Actions, Found, Ground, News};
 use super::config::Config;
 use super::convert;
 use super::outbox::Out;
+use super::protocol::{self, State, Status, Wanted};
 use crate::build::{BuildError, Cancel, Event, Project};
 use crate::engine::{self, Measurement, Units};
 use crate::features::diagnostics;
 use crate::features::hints::{self, Hint};
 use crate::features::hover::{self, HoverSettings};
+use crate::features::layout;
+use crate::features::overview::{self, Circumstances, Sizes};
 use crate::features::snapshot::{FileView, Snapshot};
+use crate::features::today::{Spot, Today};
 use crate::source::{self, Encoding, Outline};
 use lsp_types as lsp;
 use serde::{Deserialize, Serialize};
@@ -51,6 +55,10 @@ pub enum Message {
     ResolveHint(Box<lsp::InlayHint>, oneshot::Sender<lsp::InlayHint>),
     /// `textDocument/hover`.
     Hover(lsp::Url, lsp::Position, oneshot::Sender<Option<lsp::Hover>>),
+    /// `futurelens/layout`.
+    Layout(Wanted, oneshot::Sender<Option<serde_json::Value>>),
+    /// `futurelens/report`.
+    Report(oneshot::Sender<Option<serde_json::Value>>),
     /// `textDocument/codeAction`.
     CodeActions(Box<lsp::CodeActionParams>, oneshot::Sender<Option<lsp::CodeActionResponse>>),
     /// `codeAction/resolve`; no answer if the text is not what it was.
@@ -63,6 +71,8 @@ pub enum Message {
     Due(PathBuf, u64),
     /// A build says something.
     Event(PathBuf, u64, Event),
+    /// It is time to tell how far a build is.
+    Progress(PathBuf, u64),
     /// A build is over.
     Done(PathBuf, u64, Box<Result<Measurement, BuildError>>),
     /// What is found out about actions.
@@ -82,6 +92,8 @@ pub struct Abilities {
     pub resolve_tooltip: bool,
     /// Hovers may be markdown.
     pub markdown_hover: bool,
+    /// `futurelens/status`.
+    pub status: bool,
     /// Files can be watched on request.
     pub watch: bool,
     /// The edit of a code action may come later, by `codeAction/resolve`.
@@ -95,6 +107,9 @@ const DEBOUNCE: Duration = Duration::from_millis(40);
 
 /// Progress about the same crates more often than this is flicker.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What is said if the compiler found errors; which ones, rust-analyzer shows.
+const STALE: &str = "some crates do not compile; their numbers are stale";
 
 struct Document {
     version: i32,
@@ -111,6 +126,9 @@ struct Document {
 struct Workspace {
     project: Project,
     snapshot: Arc<Snapshot>,
+    /// The sizes as of the last build in which everything compiled, and as of the one before.
+    sizes: Sizes,
+    before: Sizes,
     /// How what was measured is compiled.
     units: Units,
     actions: Actions,
@@ -121,6 +139,10 @@ struct Workspace {
     again: bool,
     /// `Cargo.toml`, the toolchain or the like changed: look at the project anew before building.
     reopen: bool,
+    /// How it is when nothing is being built, and why.
+    rest: (State, Option<String>),
+    /// What the editor was told last.
+    told: Option<Status>,
 }
 
 struct Running {
@@ -131,6 +153,11 @@ struct Running {
     in_dependencies: bool,
     /// When and about which crates the user was last told.
     last_report: (Instant, String),
+    /// How far it is: units done, units in all, and the crates being compiled.
+    progress: (u32, u32, String),
+    /// When the editor was last told, and whether it is about to be.
+    last_status: Instant,
+    status_due: bool,
     /// The user pressed cancel: no new build until the next save.
     cancelled_by_user: bool,
 }
@@ -268,6 +295,12 @@ impl Session {
             Message::Hover(uri, at, reply) => {
                 let _ = reply.send(self.hover(&uri, at));
             }
+            Message::Layout(wanted, reply) => {
+                let _ = reply.send(self.layout(&wanted));
+            }
+            Message::Report(reply) => {
+                let _ = reply.send(self.report());
+            }
             Message::CodeActions(params, reply) => {
                 let found = self.found_actions(&params);
                 let _ = reply.send(self.code_actions(&params, &found));
@@ -292,6 +325,7 @@ impl Session {
                 }
             }
             Message::Event(root, number, event) => self.progress(&root, number, event),
+            Message::Progress(root, number) => self.tell_progress(&root, number),
             Message::Done(root, number, result) => self.done(&root, number, *result),
             Message::Actions(root, number, news) => {
                 let is_over = matches!(news, News::Over { .. });
@@ -405,6 +439,10 @@ impl Session {
             Err(error) => {
                 // Asked again when something changes.
                 self.packages.remove(&package);
+                if let Some(workspace) = self.workspaces.get_mut(&package) {
+                    workspace.rest = (State::Error, Some(error.to_string()));
+                    self.tell(&package);
+                }
                 self.show_once(lsp::MessageType::ERROR, error.to_string());
                 return;
             }
@@ -425,16 +463,22 @@ impl Session {
                 let workspace = Workspace {
                     project,
                     snapshot: Arc::default(),
+                    sizes: Sizes::default(),
+                    before: Sizes::default(),
                     units: Units::default(),
                     actions: Actions::default(),
                     wanted: 0,
                     running: None,
                     again: false,
                     reopen: false,
+                    rest: (State::Idle, None),
+                    told: None,
                 };
                 self.workspaces.insert(root.clone(), workspace);
                 if self.config.build.on_open || build {
                     self.want_build(&root, Duration::ZERO);
+                } else {
+                    self.tell(&root);
                 }
             }
         }
@@ -452,9 +496,22 @@ impl Session {
             self.folders.retain(|folder| *folder != removed);
             let gone: Vec<PathBuf> = self.roots().into_iter().filter(|r| r.starts_with(&removed)).collect();
             for root in gone {
-                if let Some(running) = self.workspaces.remove(&root).and_then(|w| w.running) {
+                let Some(workspace) = self.workspaces.remove(&root) else { continue };
+                if let Some(running) = workspace.running {
                     running.cancel.cancel();
                     self.end_progress(running.token, "closed");
+                }
+                // Nothing is left that could take it back.
+                if let Some(told) = workspace.told.filter(|told| told.state != State::Idle) {
+                    let (message, krate, done, total) = (None, None, 0, 0);
+                    self.send(Out::Status(Status {
+                        state: State::Idle,
+                        message,
+                        krate,
+                        done,
+                        total,
+                        ..told
+                    }));
                 }
                 self.packages.retain(|_, package| package.root() != Some(&root));
             }
@@ -563,9 +620,13 @@ impl Session {
             token: token.clone(),
             in_dependencies: true,
             last_report: (Instant::now(), String::new()),
+            progress: (0, 0, String::new()),
+            last_status: Instant::now(),
+            status_due: false,
             cancelled_by_user: false,
         });
         let (project, snapshot) = (workspace.project.clone(), workspace.snapshot.clone());
+        self.tell(root);
         let request = self.config.request(root);
         let (sender, root) = (self.sender.clone(), root.to_owned());
         if self.abilities.progress {
@@ -599,6 +660,15 @@ impl Session {
         if workspace.again && !in_dependencies {
             running.cancel.cancel();
         }
+        running.progress = (done, total, crates.clone());
+        if self.abilities.status && !std::mem::replace(&mut running.status_due, true) {
+            let pause = PROGRESS_INTERVAL.saturating_sub(running.last_status.elapsed());
+            let (sender, told) = (self.sender.clone(), Message::Progress(root.to_owned(), number));
+            tokio::spawn(async move {
+                tokio::time::sleep(pause).await;
+                let _ = sender.send(told);
+            });
+        }
         let (when, about) = &running.last_report;
         if !self.abilities.progress || (when.elapsed() < PROGRESS_INTERVAL && *about == crates) {
             return;
@@ -613,6 +683,41 @@ impl Session {
         self.send(Out::ProgressReport(token, report));
     }
 
+    /// Tells the editor how far a build is, if that is the one that runs.
+    fn tell_progress(&mut self, root: &Path, number: u64) {
+        let running = self.workspaces.get_mut(root).and_then(|workspace| workspace.running.as_mut());
+        if let Some(running) = running.filter(|running| running.number == number) {
+            running.status_due = false;
+            running.last_status = Instant::now();
+            self.tell(root);
+        }
+    }
+
+    /// Tells the editor how it is with a workspace, if it wants to know and does not know it already.
+    fn tell(&mut self, root: &Path) {
+        let Some(workspace) = self.workspaces.get_mut(root).filter(|_| self.abilities.status) else { return };
+        let Some(uri) = convert::folder(root) else { return };
+        let (state, message) = match workspace.running {
+            Some(_) => (State::Building, None),
+            None => workspace.rest.clone(),
+        };
+        let progress = workspace.running.as_ref().map(|running| running.progress.clone());
+        let (done, total, crates) = progress.unwrap_or_default();
+        let status = Status {
+            root: uri,
+            state,
+            message,
+            krate: Some(crates).filter(|crates| !crates.is_empty()),
+            done,
+            total,
+            compiler: Some(workspace.project.toolchain.version.clone()),
+        };
+        if workspace.told.as_ref() != Some(&status) {
+            workspace.told = Some(status.clone());
+            self.send(Out::Status(status));
+        }
+    }
+
     fn end_progress(&self, token: lsp::NumberOrString, message: &str) {
         if self.abilities.progress {
             let message = Some(message.to_owned());
@@ -624,10 +729,18 @@ impl Session {
         let Some(workspace) = self.workspaces.get_mut(root) else { return };
         let Some(running) = workspace.running.take_if(|running| running.number == number) else { return };
         let again = std::mem::take(&mut workspace.again) && !running.cancelled_by_user;
+        let mut rest = workspace.rest.clone();
         let end = match result {
             Ok(Measurement { snapshot, failure, units }) => {
                 let empty = snapshot.has_no_bodies();
                 let skipped = snapshot.skipped();
+                if !snapshot.is_comparable_to(&workspace.snapshot) {
+                    workspace.sizes.clear();
+                    workspace.before.clear();
+                }
+                if failure.is_none() {
+                    workspace.before = std::mem::replace(&mut workspace.sizes, overview::sizes(&snapshot));
+                }
                 workspace.snapshot = Arc::new(snapshot);
                 workspace.units = units;
                 workspace.actions.clear();
@@ -637,11 +750,15 @@ impl Session {
                 for error in budget_errors {
                     self.show_once(lsp::MessageType::WARNING, error);
                 }
+                rest = match failure {
+                    Some(_) => (State::Stale, Some(STALE.to_owned())),
+                    None => (State::Idle, None),
+                };
                 match failure {
                     Some(message) => {
                         // The user sees the errors where rust-analyzer shows them.
                         self.send(Out::Log(lsp::MessageType::WARNING, message));
-                        "some crates do not compile; their numbers are stale"
+                        STALE
                     }
                     None => {
                         if empty {
@@ -661,14 +778,19 @@ impl Session {
             }
             Err(BuildError::Cancelled) => "cancelled",
             Err(error) => {
+                rest = (State::Error, Some(error.to_string()));
                 self.show_once(lsp::MessageType::ERROR, error.to_string());
                 "cannot measure"
             }
         };
         self.end_progress(running.token, end);
+        if let Some(workspace) = self.workspaces.get_mut(root) {
+            workspace.rest = rest;
+        }
         if again {
             self.build(root);
         } else {
+            self.tell(root);
             self.look_for_actions(root);
         }
     }
@@ -775,6 +897,71 @@ impl Session {
         Some(convert::hover(hover, outline, encoding, self.abilities.markdown_hover))
     }
 
+    /// Everything about a future, as [`layout::Layout`].
+    fn layout(&self, wanted: &Wanted) -> Option<serde_json::Value> {
+        let (snapshot, placed) = match wanted {
+            Wanted::Id(id) => self.workspaces.values().find_map(|workspace| {
+                let snapshot = &*workspace.snapshot;
+                Some((snapshot, snapshot.future(id)?))
+            })?,
+            Wanted::At(uri, at) => {
+                let (document, workspace, views) = self.measured(uri)?;
+                let at = convert::offset(&document.outline, *at, self.abilities.encoding);
+                let snapshot = &*workspace.snapshot;
+                (snapshot, layout::at(snapshot, views, &document.outline, at)?)
+            }
+        };
+        let documents = self.documents_by_file();
+        let open = |file: &Path| documents.get(file).map(|(_, outline)| *outline);
+        let today = Today::new(snapshot, &open);
+        let location = |spot| self.location(&spot, &documents);
+        let layout = layout::layout(placed, &today, self.config.cache_line.bytes, &location);
+        serde_json::to_value(layout).ok()
+    }
+
+    /// All futures, as [`protocol::Report`].
+    fn report(&self) -> Option<serde_json::Value> {
+        let documents = self.documents_by_file();
+        let open = |file: &Path| documents.get(file).map(|(_, outline)| *outline);
+        let location = |spot| self.location(&spot, &documents);
+        let mut workspaces = Vec::new();
+        for (root, workspace) in &self.workspaces {
+            let circumstances = Circumstances {
+                cache_line: self.config.cache_line.bytes,
+                budget: self.config.budget.bytes,
+                before: &workspace.before,
+            };
+            let Some(root) = convert::folder(root) else { continue };
+            let snapshot = &*workspace.snapshot;
+            let today = Today::new(snapshot, &open);
+            workspaces.push(protocol::WorkspaceReport {
+                root,
+                compiler: &snapshot.compiler,
+                profile: &snapshot.profile,
+                target: &snapshot.target,
+                futures: overview::overview(&today, &circumstances, &location),
+            });
+        }
+        serde_json::to_value(protocol::Report { workspaces }).ok()
+    }
+
+    fn documents_by_file(&self) -> HashMap<&Path, (&lsp::Url, &Outline)> {
+        let files = self
+            .documents
+            .iter()
+            .filter_map(|(uri, document)| Some((uri, document, document.file.as_deref()?)));
+        files.map(|(uri, document, file)| (file, (uri, &document.outline))).collect()
+    }
+
+    fn location(
+        &self,
+        spot: &Spot<'_>,
+        documents: &HashMap<&Path, (&lsp::Url, &Outline)>,
+    ) -> Option<lsp::Location> {
+        let uri = documents.get(&*spot.file).map(|(uri, _)| *uri);
+        convert::location(spot, uri, self.abilities.encoding)
+    }
+
     /// What can be done in a range, best first.
     fn found_actions(&self, params: &lsp::CodeActionParams) -> Vec<Found> {
         let Some(document) = self.documents.get(&params.text_document.uri) else { return Vec::new() };
@@ -849,7 +1036,11 @@ impl Session {
         let Some((document, workspace, views)) = self.measured(uri) else { return Vec::new() };
         let (outline, encoding) = (&document.outline, self.abilities.encoding);
         let budget = &self.config.budget;
-        diagnostics::diagnostics(&workspace.snapshot, views, outline, budget.bytes)
+        let mut found = diagnostics::diagnostics(&workspace.snapshot, views, outline, budget.bytes);
+        if self.config.hints.as_diagnostics {
+            found.extend(diagnostics::sizes(views, outline, &self.config.hint_settings()));
+        }
+        found
             .into_iter()
             .filter_map(|found| convert::diagnostic(found, uri, outline, encoding, budget.severity))
             .collect()

@@ -1,0 +1,67 @@
+//! Everything about one future, as one text: what `futurelens explain` prints.
+
+use super::breakdown::{self, Context};
+use super::nesting;
+use super::report::relative;
+use super::snapshot::Placed;
+use super::today::Today;
+use crate::dump::Span;
+use crate::layout::Future;
+use crate::render::{Page, PictureOptions, TreeOptions, tree};
+use std::path::Path;
+use std::sync::Arc;
+
+/// How it is written.
+#[derive(Debug, Clone, Default)]
+pub struct ExplainSettings {
+    /// How the picture is drawn, and the tree as wide. Its cache line counts for the text too.
+    pub picture: PictureOptions,
+    /// Types in full.
+    pub full_types: bool,
+    /// Draw the tree of the futures stored in it, this many levels deep.
+    pub depth: Option<usize>,
+}
+
+/// Explains the first of the `instances`, which are sorted by size.
+pub fn explain(today: &Today<'_>, instances: &[&Placed], settings: &ExplainSettings) -> String {
+    let Some(&first) = instances.first() else { return String::new() };
+    let snapshot = today.snapshot;
+    let place = |span: &Span| place(today, first, span);
+    let context = Context {
+        snapshot,
+        cache_line: settings.picture.cache_line,
+        place: &place,
+        link: &|_| None,
+        picture: settings.picture.clone(),
+        full_types: settings.full_types,
+    };
+    let mut page = Page::plain();
+    if let Some(home) = today.home(first) {
+        let line = home.text.line_col(home.site.token.start()).line;
+        page.paragraph(&format!("{}:{line}", relative(&snapshot.root, &home.file)));
+    }
+    let stale = today.is_stale(first);
+    let futures: Vec<&Arc<Future>> = instances.iter().map(|placed| &placed.future).collect();
+    breakdown::future(&mut page, &futures, stale, &context);
+    for state in first.future.states.iter().filter(|state| state.is_suspended()) {
+        breakdown::one_await(&mut page, &first.future, state, false, &context);
+    }
+    if let Some(depth) = settings.depth {
+        let PictureOptions { width, color, ascii, .. } = settings.picture;
+        page.paragraph("Futures stored in it:");
+        let options = TreeOptions { width, depth, color, ascii };
+        page.picture(&tree(&nesting::tree(snapshot, first, depth), &options));
+    }
+    page.finish()
+}
+
+/// `line 12` in the future's own file, `src/other.rs:12` in another of the workspace.
+pub fn place(today: &Today<'_>, placed: &Placed, span: &Span) -> Option<String> {
+    let own = placed.future.body.as_ref().and_then(|body| body.span.as_ref()).map(|span| &span.file);
+    let line = today.line(placed, span)?;
+    if Some(&span.file) == own {
+        return Some(format!("line {line}"));
+    }
+    let file = relative(&today.snapshot.root, &placed.dir.join(&*span.file));
+    (!Path::new(&file).is_absolute()).then(|| format!("{file}:{line}"))
+}

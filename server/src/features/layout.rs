@@ -1,0 +1,239 @@
+//! Everything about one future for a view in an editor. How a place is written is the caller's affair.
+
+use super::breakdown::{self, Context};
+use super::explain::{self, ExplainSettings};
+use super::nesting::{Nested, nested};
+use super::sites;
+use super::snapshot::{FileView, Placed, Snapshot};
+use super::today::{Spot, Today};
+use crate::dump::Span;
+use crate::layout::{FutureKind, Held, HeldKind};
+use crate::render::{Page, PictureOptions};
+use crate::source::{Outline, TextSize};
+use serde::Serialize;
+
+/// Deeper trees are cut: readers of JSON give up somewhere.
+const MOST_LEVELS: usize = 24;
+
+/// One future. `L` is a place in the source.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Layout<'a, L> {
+    /// Survives line moves.
+    pub id: &'a str,
+    /// Path of the fn or block.
+    pub name: &'a str,
+    /// What it is in the source.
+    pub kind: FutureKind,
+    /// The readable type.
+    #[serde(rename = "type")]
+    pub ty: &'a str,
+    /// Bytes.
+    pub size: u64,
+    /// Bytes.
+    pub align: u64,
+    /// Bytes of a cache line, as configured.
+    pub cache_line: u64,
+    /// Bytes of the tag.
+    pub discriminant: u64,
+    /// The numbers are not those of today's text.
+    pub stale: bool,
+    /// The fn's name, or the token that makes the future.
+    pub location: Option<L>,
+    /// All futures made there, largest first, this one too.
+    pub instances: Vec<Instance<'a>>,
+    /// In the compiler's order.
+    pub states: Vec<State<'a, L>>,
+    /// Captures and arguments.
+    pub upvars: Vec<Thing<'a, L>>,
+    /// The futures stored in it.
+    pub nested: Tree,
+    /// What `futurelens explain` prints.
+    pub text: String,
+}
+
+/// One instance of a generic future.
+#[derive(Debug, Serialize)]
+pub struct Instance<'a> {
+    /// See [`Layout::id`].
+    pub id: &'a str,
+    /// Bytes.
+    pub size: u64,
+    /// Parameter and type.
+    pub arguments: Vec<(&'a str, &'a str)>,
+}
+
+/// One state.
+#[derive(Debug, Serialize)]
+pub struct State<'a, L> {
+    /// `Suspend0`, …
+    pub name: &'a str,
+    /// Bytes, without the discriminant's.
+    pub size: u64,
+    /// Bytes between the things held.
+    pub padding: u64,
+    /// The `await` it waits at.
+    pub location: Option<L>,
+    /// By offset.
+    pub held: Vec<Thing<'a, L>>,
+}
+
+/// A thing held.
+#[derive(Debug, Serialize)]
+pub struct Thing<'a, L> {
+    /// The variable, or the compiler's name for it.
+    pub name: &'a str,
+    /// What it is.
+    pub kind: HeldKind,
+    /// Where the dumps name it.
+    #[serde(rename = "type")]
+    pub ty: Option<&'a str>,
+    /// Bytes.
+    pub size: u64,
+    /// Bytes from the start of the future.
+    pub offset: u64,
+    /// In words; none where the kind says it, or nobody knows.
+    pub why: Option<String>,
+    /// Where it is declared.
+    pub location: Option<L>,
+    /// The identity of the future in it, if that was measured.
+    pub future: Option<&'a str>,
+}
+
+/// A future and the futures stored in it.
+#[derive(Debug, Serialize)]
+pub struct Tree {
+    /// None if it was not measured.
+    pub id: Option<String>,
+    /// The readable type, shortened.
+    pub name: String,
+    /// Bytes, a wrapper's included.
+    pub size: u64,
+    /// Bytes it adds to the largest future in it.
+    pub own: u64,
+    /// The futures it stores, in any state.
+    pub children: Vec<Tree>,
+}
+
+/// The largest future of the innermost site around a place in today's text.
+pub fn at<'a>(
+    snapshot: &'a Snapshot,
+    views: &'a [FileView],
+    text: &'a Outline,
+    at: TextSize,
+) -> Option<&'a Placed> {
+    let site = sites::innermost(views, text, at)?;
+    let largest = site.outermost().next()?;
+    snapshot.future(&largest.id)
+}
+
+/// Everything about a future.
+pub fn layout<'a, L>(
+    placed: &'a Placed,
+    today: &Today<'a>,
+    cache_line: u64,
+    location: &dyn Fn(Spot<'a>) -> L,
+) -> Layout<'a, L> {
+    let (snapshot, future) = (today.snapshot, &placed.future);
+    let place = |span: &Span| explain::place(today, placed, span);
+    let context = Context {
+        snapshot,
+        cache_line,
+        place: &place,
+        link: &|_| None,
+        picture: PictureOptions { cache_line, ..PictureOptions::default() },
+        full_types: false,
+    };
+    let page = Page::plain();
+    let at = |span: &Option<Span>| today.spot(placed, span.as_ref()?).map(location);
+    let thing = |held: &'a Held| Thing {
+        name: &held.name,
+        kind: held.kind,
+        ty: held.ty.as_deref(),
+        size: held.size,
+        offset: held.offset,
+        why: held
+            .why
+            .as_ref()
+            .map(|why| breakdown::reason(&page, why, &context))
+            .filter(|why| !why.is_empty()),
+        location: at(&held.declared),
+        future: held.future.as_deref().filter(|id| snapshot.future(id).is_some()),
+    };
+    let instances = instances(snapshot, placed);
+    // The text is about its first future.
+    let is_largest = instances.first().is_some_and(|first| first.future.id == future.id);
+    let explained = if is_largest { &instances[..] } else { &[placed] };
+    let settings = ExplainSettings { picture: context.picture.clone(), ..ExplainSettings::default() };
+    Layout {
+        id: &future.id,
+        name: &future.name,
+        kind: future.kind,
+        ty: &future.ty,
+        size: future.size,
+        align: future.align,
+        cache_line,
+        discriminant: future.discriminant,
+        stale: today.is_stale(placed),
+        location: today.home(placed).map(|home| location(home.spot())),
+        instances: instances
+            .iter()
+            .map(|instance| Instance {
+                id: &instance.future.id,
+                size: instance.future.size,
+                arguments: instance.future.arguments.iter().map(|(name, ty)| (&**name, &**ty)).collect(),
+            })
+            .collect(),
+        states: future
+            .states
+            .iter()
+            .map(|state| State {
+                name: &state.name,
+                size: state.size,
+                padding: state.padding,
+                location: at(&state.awaiting),
+                held: state.held.iter().map(thing).collect(),
+            })
+            .collect(),
+        upvars: future.upvars.iter().map(thing).collect(),
+        nested: nested(snapshot, placed, MOST_LEVELS).into(),
+        text: explain::explain(today, explained, &settings),
+    }
+}
+
+/// The futures made at the same place, largest first, as a hover lists them; the future itself at least.
+fn instances<'a>(snapshot: &'a Snapshot, placed: &'a Placed) -> Vec<&'a Placed> {
+    let id = &placed.future.id;
+    let here = placed.location.as_ref().and_then(|location| {
+        let found = snapshot.file(&location.file).iter().filter_map(|view| view.sites.get(&location.site));
+        let mut all = found.map(|found| sites::outermost(found).collect::<Vec<_>>());
+        all.find(|all| all.iter().any(|future| future.id == *id))
+    });
+    match here {
+        Some(here) => here.into_iter().filter_map(|future| snapshot.future(&future.id)).collect(),
+        // One that another one here holds: those of its own body.
+        None => {
+            let path = |of: &Placed| of.future.body.as_ref().map(|body| body.def_path.clone());
+            let own = path(placed);
+            let same =
+                |of: &&Placed| own.is_some() && path(of) == own && of.future.unit == placed.future.unit;
+            let all: Vec<&Placed> = snapshot.futures(false).filter(same).collect();
+            if all.is_empty() { vec![placed] } else { all }
+        }
+    }
+}
+
+impl From<Nested> for Tree {
+    fn from(nested: Nested) -> Tree {
+        let children: Vec<Tree> = nested.children.into_iter().map(Tree::from).collect();
+        let largest = children.iter().map(|child| child.size).max().unwrap_or(0);
+        let own = nested.node.size.saturating_sub(largest);
+        Tree {
+            id: nested.id.map(|id| id.to_string()),
+            name: nested.node.name,
+            size: nested.node.size,
+            own,
+            children,
+        }
+    }
+}
