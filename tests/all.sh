@@ -27,3 +27,7 @@ say "lints"
 cargo clippy --workspace --all-targets -- -D warnings
 say "tests"
 cargo test --workspace "$@"
+say "editors"
+cargo build --release -p futurelens
+sh tests/editors/nvim.sh
+sh tests/editors/helix.sh

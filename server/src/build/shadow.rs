@@ -28,7 +28,7 @@ pub struct Shadow {
     folder: TempDir,
     bootstrap: bool,
     own_group: bool,
-    /// `nice`, if there is one: someone is waiting for other things more.
+    /// `nice`, if there is one, in the background: someone is waiting for other things more.
     nice: Option<PathBuf>,
     origins: HashMap<String, Origin>,
     /// How many folders were made for origins.
@@ -81,7 +81,7 @@ impl Shadow {
             folder,
             bootstrap: project.toolchain.bootstrap,
             own_group,
-            nice: on_path("nice").filter(|_| cfg!(unix)),
+            nice: on_path("nice").filter(|_| cfg!(unix) && own_group),
             origins: HashMap::new(),
             made: 0,
         })

@@ -232,7 +232,8 @@ impl Places<'_> {
         let (saving, way) = match &offer.verdict {
             Some(Verdict::Saves { saving, way }) => (Some(saving.clone()), *way),
             Some(Verdict::Compiles { way }) => (None, *way),
-            Some(Verdict::Refused(Refusal::MadeElsewhere | Refusal::NotTried)) | None => match candidate.kind {
+            Some(Verdict::Refused(Refusal::MadeElsewhere | Refusal::NotTried)) | None => match candidate.kind
+            {
                 ActionKind::BoxRecursion => (None, 0),
                 _ => (Some(candidate.predicted_saving()?), 0),
             },
