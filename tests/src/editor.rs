@@ -110,6 +110,8 @@ pub struct Setup {
     pub hover_formats: Vec<&'static str>,
     /// The client takes the edit of a code action later, and for one version of the document.
     pub lazy_edits: bool,
+    /// The client cannot be told that hints have changed.
+    pub no_refresh: bool,
     /// What the client offers as `experimental`.
     pub experimental: Value,
 }
@@ -150,7 +152,7 @@ impl Editor {
                 "capabilities": {
                     "general": general,
                     "workspace": {
-                        "inlayHint": { "refreshSupport": true },
+                        "inlayHint": { "refreshSupport": !setup.no_refresh },
                         "workspaceFolders": true,
                         "workspaceEdit": { "documentChanges": setup.lazy_edits },
                         "configuration": true,

@@ -169,7 +169,7 @@ fn a_small_saving_is_measured_when_it_is_asked_about() {
     editor.did_open(&file);
     let at = place_of(&source, "large().await");
     // A prediction at first, most likely; sure a moment later.
-    let wanted = |found: &[Value]| titles(found).contains(&"Box this future with Box::pin (saves 88 B)");
+    let wanted = |found: &[Value]| titles(found).contains(&"Box this future with Box::pin (saves 87 B)");
     editor.code_actions_when(&file, at, "a measured saving", wanted);
 }
 

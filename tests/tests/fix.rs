@@ -220,3 +220,70 @@ fn what_does_not_compile_for_another_reason_is_said() {
     }
     assert_eq!(project.read("src/lib.rs"), source);
 }
+
+#[test]
+fn what_becomes_a_future_is_made_one_first() {
+    let source = format!(
+        "{}{}",
+        large_and_outer(),
+        "
+pub struct Request([u8; 600]);
+impl std::future::IntoFuture for Request {
+    type Output = ();
+    type IntoFuture = Sending;
+    fn into_future(self) -> Sending {
+        Sending(self.0)
+    }
+}
+pub struct Sending([u8; 600]);
+impl std::future::Future for Sending {
+    type Output = ();
+    fn poll(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+        std::hint::black_box(&self.0);
+        std::task::Poll::Pending
+    }
+}
+pub async fn send() {
+    Request([1; 600]).await;
+}
+"
+    );
+    let text = |edition: &str| {
+        let project = Project::lib("becomes", &source);
+        let manifest = project.read("Cargo.toml").replace("2021", edition);
+        project.write("Cargo.toml", &manifest);
+        let actions = offered(project.root(), &["--kind", "box-awaitee"]);
+        let action = actions.iter().find(|action| action.future == "send").expect("it can be boxed");
+        action.edits[0].3.clone()
+    };
+    assert_eq!(text("2024"), "Box::pin(Request([1; 600]).into_future())");
+    // The trait is not in scope there.
+    assert_eq!(text("2021"), "Box::pin(core::future::IntoFuture::into_future(Request([1; 600])))");
+}
+
+#[test]
+fn one_that_breaks_something_elsewhere_does_not_spoil_the_others() {
+    let outer = |n: u32| format!("pub async fn outer_{n}() {{\n    large().await;\n}}\n");
+    let outers: String = (0..5).map(outer).collect();
+    // The error is at neither edit: who is to blame must be tried.
+    let source = format!(
+        "{}{outers}{PENDING_ONCE}
+const fn size<F>(_: &fn() -> F) -> usize {{
+    std::mem::size_of::<F>()
+}}
+const _: () = assert!(size(&(outer_3 as fn() -> _)) > 4000);
+",
+        future_of("large", 4096)
+    );
+    let project = Project::lib("elsewhere", &source);
+    let actions = offered(project.root(), &["--kind", "box-awaitee"]);
+    let mut futures: Vec<&str> = actions.iter().map(|action| action.future.as_str()).collect();
+    futures.sort_unstable();
+    assert_eq!(futures, ["outer_0", "outer_1", "outer_2", "outer_4"]);
+    let mut fix = futurelens();
+    fix.arg("fix").arg(project.root()).args(["--apply", "--kind", "box-awaitee", "--min-saving", "1000"]);
+    run(&mut fix).expect_success();
+    let text = project.read("src/lib.rs");
+    assert_eq!(text.matches("Box::pin(large()).await").count(), 4, "{text}");
+    assert!(text.contains("pub async fn outer_3() {\n    large().await;\n}"), "{text}");
+}

@@ -39,6 +39,21 @@ fn stale(hints: &[Hint], line: usize, bytes: &str) -> bool {
 }
 
 #[test]
+fn an_editor_that_cannot_be_told_gets_its_hints_when_they_are_there() {
+    let (project, file) = project();
+    let mut editor = Editor::open(project.root(), Setup { no_refresh: true, ..Setup::default() });
+    editor.did_open(&file);
+    // Asked once, before anything is measured.
+    let hints = editor.hints(&file);
+    assert!(fresh(&hints, 0, "260 B") && fresh(&hints, 5, "100 B"), "{hints:?}");
+    let edited = two_futures().replace("258", "500");
+    editor.did_change_all(&file, &edited);
+    editor.save_as(&file, &edited);
+    let hints = editor.hints(&file);
+    assert!(fresh(&hints, 0, "502 B"), "{hints:?}");
+}
+
+#[test]
 fn open_edit_save() {
     let (project, file) = project();
     let mut editor = Editor::open(project.root(), Setup::default());

@@ -51,6 +51,8 @@ pub enum Message {
     CancelProgress(lsp::NumberOrString),
     /// `textDocument/inlayHint`.
     Hints(lsp::Url, lsp::Range, oneshot::Sender<Option<Vec<lsp::InlayHint>>>),
+    /// The editor has waited long enough for its hints.
+    AnswerHints,
     /// `inlayHint/resolve`.
     ResolveHint(Box<lsp::InlayHint>, oneshot::Sender<lsp::InlayHint>),
     /// `textDocument/hover`.
@@ -135,6 +137,8 @@ struct Workspace {
     /// Counts builds asked for; a build with an older number is out of date.
     wanted: u64,
     running: Option<Running>,
+    /// A build is about to begin.
+    is_due: bool,
     /// Something changed since the running build began.
     again: bool,
     /// `Cargo.toml`, the toolchain or the like changed: look at the project anew before building.
@@ -176,7 +180,19 @@ pub struct Session {
     packages: HashMap<PathBuf, Package>,
     /// Messages that were shown; each is shown once.
     shown: HashSet<String>,
+    /// See [`Session::hints_wait`].
+    held_hints: Vec<HeldHints>,
 }
+
+/// A request for hints that is not answered yet.
+struct HeldHints {
+    uri: lsp::Url,
+    range: lsp::Range,
+    reply: oneshot::Sender<Option<Vec<lsp::InlayHint>>>,
+}
+
+/// Requests for hints are not held back longer: Helix gives up after 20 seconds.
+const LONGEST_HOLD: Duration = Duration::from_secs(15);
 
 /// What is known of a folder with a `Cargo.toml`.
 enum Package {
@@ -229,6 +245,7 @@ impl Session {
             workspaces: BTreeMap::new(),
             packages: HashMap::new(),
             shown: HashSet::new(),
+            held_hints: Vec::new(),
         }
     }
 
@@ -239,6 +256,9 @@ impl Session {
             // In a burst of messages only the last state is worth a look.
             if messages.is_empty() {
                 self.publish_diagnostics();
+                if !self.held_hints.is_empty() && !self.hints_wait() {
+                    self.answer_hints();
+                }
             }
         }
         self.cancel_all();
@@ -287,8 +307,18 @@ impl Session {
                 }
             }
             Message::Hints(uri, range, reply) => {
-                let _ = reply.send(self.hints(&uri, range));
+                if self.hints_wait() {
+                    self.held_hints.push(HeldHints { uri, range, reply });
+                    let sender = self.sender.clone();
+                    tokio::spawn(async move {
+                        tokio::time::sleep(LONGEST_HOLD).await;
+                        let _ = sender.send(Message::AnswerHints);
+                    });
+                } else {
+                    let _ = reply.send(self.hints(&uri, range));
+                }
             }
+            Message::AnswerHints => self.answer_hints(),
             Message::ResolveHint(hint, reply) => {
                 let _ = reply.send(self.resolve(*hint));
             }
@@ -320,7 +350,9 @@ impl Session {
             }
             Message::Found(folder, result) => self.found(folder, *result),
             Message::Due(root, number) => {
-                if self.workspaces.get(&root).is_some_and(|workspace| workspace.wanted == number) {
+                let workspace = self.workspaces.get_mut(&root);
+                if let Some(workspace) = workspace.filter(|workspace| workspace.wanted == number) {
+                    workspace.is_due = false;
                     self.build(&root);
                 }
             }
@@ -359,6 +391,7 @@ impl Session {
         for workspace in self.workspaces.values_mut() {
             workspace.actions.stop();
             workspace.again = false;
+            workspace.is_due = false;
             workspace.wanted += 1;
             if let Some(running) = &workspace.running {
                 running.cancel.cancel();
@@ -439,6 +472,7 @@ impl Session {
             Err(error) => {
                 // Asked again when something changes.
                 self.packages.remove(&package);
+                self.workspaces.values_mut().for_each(|workspace| workspace.is_due = false);
                 if let Some(workspace) = self.workspaces.get_mut(&package) {
                     workspace.rest = (State::Error, Some(error.to_string()));
                     self.tell(&package);
@@ -469,6 +503,7 @@ impl Session {
                     actions: Actions::default(),
                     wanted: 0,
                     running: None,
+                    is_due: false,
                     again: false,
                     reopen: false,
                     rest: (State::Idle, None),
@@ -577,6 +612,7 @@ impl Session {
         // Whatever is being tried is of yesterday's text, and in the way.
         workspace.actions.stop();
         workspace.wanted += 1;
+        workspace.is_due = true;
         let due = Message::Due(root.to_owned(), workspace.wanted);
         let sender = self.sender.clone();
         tokio::spawn(async move {
@@ -599,6 +635,7 @@ impl Session {
             return;
         }
         if workspace.reopen {
+            workspace.is_due = true;
             let mut request = self.config.request(root);
             request.dir = root.to_owned();
             let (sender, root) = (self.sender.clone(), root.to_owned());
@@ -609,6 +646,7 @@ impl Session {
             return;
         }
         workspace.again = false;
+        workspace.is_due = false;
         workspace.actions.stop();
         workspace.wanted += 1;
         let number = workspace.wanted;
@@ -815,6 +853,21 @@ impl Session {
         }
         if self.abilities.refresh {
             self.send(Out::RefreshHints);
+        }
+    }
+
+    /// Is it better to answer a request for hints later? An editor that cannot be told to ask again would
+    /// keep the numbers of now, or none, until the text is edited.
+    fn hints_wait(&self) -> bool {
+        let is_asked = self.packages.values().any(|package| matches!(package, Package::Asked { .. }));
+        let is_busy = |workspace: &Workspace| workspace.running.is_some() || workspace.is_due;
+        !self.abilities.refresh && (is_asked || self.workspaces.values().any(is_busy))
+    }
+
+    /// Answers the requests for hints that were held back.
+    fn answer_hints(&mut self) {
+        for HeldHints { uri, range, reply } in std::mem::take(&mut self.held_hints) {
+            let _ = reply.send(self.hints(&uri, range));
         }
     }
 
