@@ -29,5 +29,8 @@ say "tests"
 cargo test --workspace "$@"
 say "editors"
 cargo build --release -p futurelens
+# Of the server just built everything is asked.
+export FUTURELENS_STRICT=1
 sh tests/editors/nvim.sh
 sh tests/editors/helix.sh
+sh tests/editors/vscode.sh

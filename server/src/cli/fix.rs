@@ -5,6 +5,7 @@ use crate::build::{BuildError, Cancel, Project};
 use crate::engine::{self, Changes, Measurement, Refusal, Verdict, Verifier};
 use crate::features::actions::list::List;
 use crate::features::actions::{ActionKind, Candidate};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,11 +22,11 @@ pub(super) struct FixArgs {
     /// Write even if the files have changes that are not committed.
     #[arg(long, requires = "apply")]
     allow_dirty: bool,
-    /// Only actions that save at least this. An allocation is seldom worth less than 256.
+    /// Only actions that save at least this. Less than 256 is seldom worth an allocation.
     #[arg(long, value_name = "BYTES", default_value_t = 1)]
     min_saving: u64,
     /// Only actions of this kind (may be repeated).
-    #[arg(long = "kind", value_name = "KIND", value_parser = kind)]
+    #[arg(long = "kind", value_name = "KIND", value_parser = kinds())]
     kinds: Vec<ActionKind>,
     /// Form of the list.
     #[arg(long, value_name = "FORMAT", default_value = "table")]
@@ -42,10 +43,10 @@ enum Format {
     Json,
 }
 
-fn kind(text: &str) -> Result<ActionKind, String> {
-    ActionKind::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
-        let names: Vec<String> = ActionKind::ALL.iter().map(|kind| format!("`{}`", kind.name())).collect();
-        format!("there is {}", names.join(", "))
+fn kinds() -> impl TypedValueParser<Value = ActionKind> {
+    PossibleValuesParser::new(ActionKind::ALL.map(ActionKind::name)).try_map(|name| {
+        let kind = ActionKind::ALL.into_iter().find(|kind| kind.name() == name);
+        kind.ok_or("no kind of edit")
     })
 }
 
