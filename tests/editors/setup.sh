@@ -33,12 +33,7 @@ for tool in apt-get dpkg dpkg-deb; do
         exit 1
     fi
 done
-mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' | grep '/debian/*$' | head -n 1)}
-if [ -z "$mirror" ]; then
-    # Before the first `apt-get update` apt knows only what is configured.
-    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-        sed -n -e 's/^URIs: *//p' -e 's/^deb \(\[[^]]*\] *\)\{0,1\}//p' | cut -d' ' -f1 | grep '/debian/*$' | head -n 1)
-fi
+mirror=$(sh "$repository/tests/editors/mirror.sh")
 if [ -z "$mirror" ]; then
     echo "apt knows no Debian mirror: name one in DEBIAN_MIRROR" >&2
     exit 1

@@ -1,13 +1,13 @@
 #!/bin/sh
-# The VS Code extension in a real workbench with the real server: sets up what is needed in target/editors,
-# packages the extension, and runs tests/editors/vscode/test.js. Screenshots: target/editors/screenshots.
+# The VS Code extension in a real workbench with the real server: sets up what is needed in target/editors/vscode,
+# packages the extension, and runs tests/editors/vscode/test.js. Screenshots: target/editors/vscode/screenshots.
 #
 #   FUTURELENS=/path/to/futurelens   test this server instead of building one
 #   CHROMIUM=/path/to/chromium       use this browser instead of Debian's
 #   CI=1                             missing tools are a failure, not a reason to skip
 set -eu
 cd "$(dirname "$0")/../.."
-target=$(pwd)/target/editors
+target=$(pwd)/target/editors/vscode
 
 skip() {
     echo "the VS Code test is skipped: $1"

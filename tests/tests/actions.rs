@@ -203,4 +203,8 @@ fn trying_stops_when_a_save_comes() {
     });
     editor.exit();
     editor.expect_no_children();
+    let left = std::fs::read_dir(project.root().join("target/futurelens")).expect("it was built there");
+    let left: Vec<String> =
+        left.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    assert!(left.iter().all(|name| !name.starts_with("scratch-")), "{left:?}");
 }

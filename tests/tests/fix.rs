@@ -210,6 +210,27 @@ fn a_recursive_async_fn_gets_its_box() {
 }
 
 #[test]
+fn what_was_written_is_said_if_other_errors_are_left() {
+    let source = "pub async fn down(n: u32) {\n    if n > 0 {\n        down(n - 1).await\n    }\n}\n\
+                  pub async fn up(n: u32) {\n    if n < 9 {\n        up(n + 1).await\n    }\n}\n";
+    let project = Project::lib("two", source);
+    // Each of two is needed before the crate compiles.
+    let applied = run(futurelens().arg("fix").arg(project.root()).arg("--apply")).expect_success();
+    assert!(applied.stdout.contains("`down`") && applied.stdout.contains("`up`"), "{}", applied.stdout);
+
+    let wrong = format!(
+        "{source}pub fn wrong() -> &'static u8 {{\n    let x = 1;\n    &std::convert::identity(x)\n}}\n"
+    );
+    let project = Project::lib("three", &wrong);
+    let run = run(futurelens().arg("fix").arg(project.root()).arg("--apply"));
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{}", run.stderr);
+    assert!(run.stderr.contains("E0515"), "{}", run.stderr);
+    // The compiler does not say all errors at once: what it did say about is written, or nothing is.
+    let is_written = project.read("src/lib.rs").contains("Box::pin");
+    assert_eq!(is_written, run.stderr.contains("written: src/lib.rs:"), "{}", run.stderr);
+}
+
+#[test]
 fn what_does_not_compile_for_another_reason_is_said() {
     let source = "pub async fn wrong() -> u32 {\n    \"no number\"\n}\n";
     let project = Project::lib("wrong", source);

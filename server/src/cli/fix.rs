@@ -155,6 +155,9 @@ fn written(project: &Project, changes: Changes) -> Result<List, CliError> {
         eprintln!("warning: {note}");
     }
     if let Some(failure) = changes.measurement.failure {
+        for one in &list.actions {
+            eprintln!("written: {one}");
+        }
         return Err(BuildError::Failed { message: failure.trim_end().to_owned() }.into());
     }
     Ok(list)

@@ -263,7 +263,8 @@ impl Rounds<'_> {
             .filter(|one| (self.wanted)(one) && !self.refused.contains(&key(one)))
             .filter(|one| snapshot.is_made_by(&one.future, &self.origin))
             .filter_map(|one| {
-                let prediction = one.predicted?;
+                // What nobody can predict comes last, and is tried.
+                let Some(prediction) = one.predicted else { return Some((0, one)) };
                 let saving = one.before?.saturating_sub(prediction.size);
                 let is_enough = saving >= self.min_saving.max(1) || !prediction.exact;
                 let all =

@@ -22,6 +22,8 @@ pub struct Actions {
     /// Counts what was begun; the reports of anything older do not count.
     number: u64,
     running: Option<Cancel>,
+    /// Something is at work, even if it was told to stop: it has the verifier.
+    is_busy: bool,
     /// Identities of those that the user asked about.
     wanted: HashSet<Arc<str>>,
     /// It cannot be done: not tried again before the next build.
@@ -87,6 +89,14 @@ impl Actions {
         }
     }
 
+    /// Leaves nothing behind; whether that is so already.
+    pub fn leave(&mut self) -> bool {
+        self.stop();
+        self.gave_up = true;
+        self.verifier = None;
+        !self.is_busy
+    }
+
     /// Forgets what was found: there are new numbers.
     pub fn clear(&mut self) {
         self.stop();
@@ -105,11 +115,12 @@ impl Actions {
     ) {
         let files: Vec<PathBuf> = files.into_iter().filter(|file| !self.offers.contains_key(file)).collect();
         let untried = self.untried();
-        if self.running.is_some() || self.gave_up || files.is_empty() && untried.is_empty() {
+        if self.is_busy || self.gave_up || files.is_empty() && untried.is_empty() {
             return;
         }
         let (number, cancel) = (self.number, Cancel::default());
         self.running = Some(cancel.clone());
+        self.is_busy = true;
         let (root, sender, ground) = (root.to_owned(), sender.clone(), ground());
         let tell = move |news| {
             let _ = sender.send(Message::Actions(root.clone(), number, news));
@@ -152,6 +163,7 @@ impl Actions {
             News::Over { verifier, gave_up } => {
                 // Of an old one too: what it has compiled is still of use.
                 self.verifier = verifier.or(self.verifier.take());
+                self.is_busy = false;
                 if number == self.number {
                     self.running = None;
                     self.gave_up |= gave_up;

@@ -180,6 +180,8 @@ pub struct Session {
     packages: HashMap<PathBuf, Package>,
     /// Messages that were shown; each is shown once.
     shown: HashSet<String>,
+    /// Who waits for the end.
+    leaving: Vec<oneshot::Sender<()>>,
     /// See [`Session::hints_wait`].
     held_hints: Vec<HeldHints>,
 }
@@ -245,6 +247,7 @@ impl Session {
             workspaces: BTreeMap::new(),
             packages: HashMap::new(),
             shown: HashSet::new(),
+            leaving: Vec::new(),
             held_hints: Vec::new(),
         }
     }
@@ -346,7 +349,8 @@ impl Session {
             }
             Message::Shutdown(reply) => {
                 self.cancel_all();
-                let _ = reply.send(());
+                self.leaving.push(reply);
+                self.leave();
             }
             Message::Found(folder, result) => self.found(folder, *result),
             Message::Due(root, number) => {
@@ -367,6 +371,7 @@ impl Session {
                 if is_over {
                     // Documents may have been opened meanwhile.
                     self.look_for_actions(&root);
+                    self.leave();
                 }
             }
         }
@@ -385,6 +390,17 @@ impl Session {
 
     fn roots(&self) -> Vec<PathBuf> {
         self.workspaces.keys().cloned().collect()
+    }
+
+    /// If someone waits for the end: what was made for trying actions goes, too.
+    fn leave(&mut self) {
+        if self.leaving.is_empty() {
+            return;
+        }
+        let left: Vec<bool> = self.workspaces.values_mut().map(|one| one.actions.leave()).collect();
+        if left.into_iter().all(|left| left) {
+            self.leaving.drain(..).for_each(|reply| _ = reply.send(()));
+        }
     }
 
     fn cancel_all(&mut self) {
@@ -531,7 +547,8 @@ impl Session {
             self.folders.retain(|folder| *folder != removed);
             let gone: Vec<PathBuf> = self.roots().into_iter().filter(|r| r.starts_with(&removed)).collect();
             for root in gone {
-                let Some(workspace) = self.workspaces.remove(&root) else { continue };
+                let Some(mut workspace) = self.workspaces.remove(&root) else { continue };
+                workspace.actions.stop();
                 if let Some(running) = workspace.running {
                     running.cancel.cancel();
                     self.end_progress(running.token, "closed");

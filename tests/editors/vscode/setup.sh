@@ -57,11 +57,11 @@ chromium() {
     mkdir -p "$dest/apt/lists/partial" "$dest/apt/archives/partial" "$dest/chromium" "$dest/bin"
     . /etc/os-release
     # This machine's own mirror and keys, in a package state of our own.
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' | sed -n 's:/debian/$::p' | head -1)
+    mirror=$(sh "$(dirname "$0")/../mirror.sh")
     signed="[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
     {
-        echo "deb $signed $mirror/debian $VERSION_CODENAME main"
-        echo "deb $signed $mirror/debian-security $VERSION_CODENAME-security main"
+        echo "deb $signed $mirror $VERSION_CODENAME main"
+        echo "deb $signed ${mirror%/debian}/debian-security $VERSION_CODENAME-security main"
     } >"$dest/apt/sources.list"
     cp /var/lib/dpkg/status "$dest/apt/status"
     cat >"$dest/apt/apt.conf" <<CONF

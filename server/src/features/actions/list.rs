@@ -126,6 +126,12 @@ impl List {
     }
 }
 
+impl std::fmt::Display for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {} in `{}`", self.place, self.title, self.future)
+    }
+}
+
 /// Edits of one line made one: an expression that gets something around it is given whole.
 fn joined(text: &str, edits: &[Edit]) -> Vec<Edit> {
     let mut edits = edits.to_vec();
