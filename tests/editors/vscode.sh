@@ -1,6 +1,7 @@
 #!/bin/sh
 # The VS Code extension in a real workbench with the real server: sets up what is needed in target/editors/vscode,
-# packages the extension, and runs tests/editors/vscode/test.js. Screenshots: target/editors/vscode/screenshots.
+# runs the extension's own tests, packages it with the server inside, and runs tests/editors/vscode/test.js.
+# Screenshots: target/editors/vscode/screenshots.
 #
 #   FUTURELENS=/path/to/futurelens   test this server instead of building one
 #   CHROMIUM=/path/to/chromium       use this browser instead of Debian's
@@ -17,7 +18,8 @@ skip() {
 command -v npm >/dev/null 2>&1 || skip "no npm"
 command -v rustup >/dev/null 2>&1 || skip "no rustup"
 case $(uname -sm) in
-"Linux x86_64" | "Linux aarch64") ;;
+"Linux x86_64") platform=linux-x64 ;;
+"Linux aarch64") platform=linux-arm64 ;;
 *) skip "there is no workbench for $(uname -sm)" ;;
 esac
 [ -n "${CHROMIUM:-}" ] || command -v apt-get >/dev/null 2>&1 || skip "no apt-get to fetch a Chromium with, and no CHROMIUM"
@@ -36,6 +38,10 @@ sh tests/editors/vscode/setup.sh "$target" || skip "the workbench cannot be fetc
     [ node_modules/.package-lock.json -nt package-lock.json ] ||
         npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
     npm run --silent check
-    npm run --silent package >/dev/null
+    npm test --silent >"$target/unit.log" 2>&1 || {
+        cat "$target/unit.log"
+        exit 1
+    }
+    npm run --silent package:platform -- "$platform" "$FUTURELENS" >/dev/null
 )
-NODE_PATH="$target/node_modules" exec "$target/bin/node" tests/editors/vscode/test.js "$target" vscode-extension/dist/futurelens.vsix "$@"
+NODE_PATH="$target/node_modules" exec "$target/bin/node" tests/editors/vscode/test.js "$target" "vscode-extension/dist/futurelens-$platform.vsix" "$@"

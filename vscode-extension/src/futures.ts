@@ -49,6 +49,7 @@ export class Futures implements vscode.TreeDataProvider<Node>, vscode.Disposable
       server.onStatus((status) => {
         if (status.state !== 'building') void this.refresh();
       }),
+      server.onTold(() => void this.refresh()),
       this.view.onDidChangeVisibility((now) => {
         if (now.visible) void this.refresh();
       }),

@@ -31,6 +31,7 @@ export class LayoutPanel implements vscode.Disposable {
       server.onStatus((status) => {
         if (status.state !== 'building') void this.refresh();
       }),
+      server.onTold(() => void this.refresh()),
       vscode.window.onDidChangeTextEditorSelection(({ textEditor }) => this.cursorMoved(textEditor)),
       vscode.window.onDidChangeActiveTextEditor((editor) => editor && this.cursorMoved(editor)),
     ];

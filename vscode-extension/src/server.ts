@@ -25,7 +25,7 @@ export type Life =
   | { state: 'untrusted' }
   | { state: 'starting' }
   | { state: 'running'; version: string }
-  | { state: 'stopped'; why: string };
+  | { state: 'stopped'; why: string; missing?: boolean };
 
 /** This many crashes in so many milliseconds are enough. */
 const CRASHES = 5;
@@ -39,15 +39,20 @@ export type Answer<T> = { value: T } | { none: 'stopped' | 'unknown' | 'failed' 
 export class Server implements vscode.Disposable {
   private readonly lifeChanged = new vscode.EventEmitter<Life>();
   private readonly statusCame = new vscode.EventEmitter<Status>();
+  private readonly wasTold = new vscode.EventEmitter<void>();
   /** The server starts, runs or stops. */
   readonly onLife = this.lifeChanged.event;
   /** The server says what it does. */
   readonly onStatus = this.statusCame.event;
+  /** The server was told of other settings: its answers may be others now. */
+  readonly onTold = this.wasTold.event;
   life: Life = { state: 'starting' };
 
   private client: LanguageClient | undefined;
-  /** The program that was started last. */
-  private command: string | undefined;
+  /** What the last start found: a program, or why there is none. */
+  private found: string | undefined;
+  /** The settings that the server was told last. */
+  private told = '';
   private crashes: number[] = [];
   private timer: NodeJS.Timeout | undefined;
   /** Each start has a number; what an older one still says does not count. */
@@ -67,26 +72,22 @@ export class Server implements vscode.Disposable {
 
   /** Stops it and starts it again, whatever happened before. */
   restart(): Promise<void> {
-    this.crashes = [];
-    return this.enqueue(async () => {
-      await this.stopNow();
-      await this.startNow();
-    });
+    return this.enqueue(() => this.restartNow());
   }
 
   stop(): Promise<void> {
     return this.enqueue(() => this.stopNow());
   }
 
-  /** The user changed settings. */
-  async settingsChanged(change: vscode.ConfigurationChangeEvent): Promise<void> {
-    // It also changes when trust is granted, from what the user has set to the same.
-    if (change.affectsConfiguration('futurelens.server') && (await this.isAnother())) {
-      await this.restart();
-    } else if (concernsServer(change) && this.life.state === 'running') {
-      const settings = { futurelens: serverSettings(this.context) };
-      await this.client?.sendNotification('workspace/didChangeConfiguration', { settings });
-    }
+  /** The user changed settings, or trust let those of the workspace hold. A start that is under way may have read
+   * the old ones: it is waited for. */
+  settingsChanged(change: vscode.ConfigurationChangeEvent): Promise<void> {
+    const another = change.affectsConfiguration('futurelens.server');
+    if (!another && !concernsServer(change)) return Promise.resolve();
+    return this.enqueue(async () => {
+      if (another && (await this.isAnother())) await this.restartNow();
+      else if (this.life.state === 'running') await this.tell();
+    });
   }
 
   layoutAt(uri: vscode.Uri, position: Position): Promise<Answer<Layout | null>> {
@@ -114,13 +115,23 @@ export class Server implements vscode.Disposable {
     void this.stop();
     this.lifeChanged.dispose();
     this.statusCame.dispose();
+    this.wasTold.dispose();
   }
 
   /** Would a start now take another program? */
   private async isAnother(): Promise<boolean> {
     if (this.life.state === 'untrusted') return false;
-    const found = await find(this.context);
-    return !('command' in found) || found.command !== this.command;
+    return nameOf(await find(this.context)) !== this.found;
+  }
+
+  /** Tells the server what is set, if that is something new. */
+  private async tell(): Promise<void> {
+    const futurelens = serverSettings(this.context);
+    const told = JSON.stringify(futurelens);
+    if (told === this.told) return;
+    this.told = told;
+    await this.client?.sendNotification('workspace/didChangeConfiguration', { settings: { futurelens } });
+    this.wasTold.fire();
   }
 
   private async ask<T>(method: string, params: object): Promise<Answer<T>> {
@@ -156,9 +167,9 @@ export class Server implements vscode.Disposable {
     if (this.client) return;
     this.turn({ state: 'starting' });
     const found = await find(this.context);
-    this.command = 'command' in found ? found.command : undefined;
+    this.found = nameOf(found);
     if ('missing' in found) {
-      this.turn({ state: 'stopped', why: found.missing });
+      this.turn({ state: 'stopped', why: found.missing, missing: true });
       // Not awaited: the message stays for as long as the user likes.
       void this.offer(found);
       return;
@@ -181,6 +192,12 @@ export class Server implements vscode.Disposable {
     this.turn({ state: 'running', version });
   }
 
+  private async restartNow(): Promise<void> {
+    this.crashes = [];
+    await this.stopNow();
+    await this.startNow();
+  }
+
   private async stopNow(): Promise<void> {
     clearTimeout(this.timer);
     this.number++;
@@ -196,6 +213,8 @@ export class Server implements vscode.Disposable {
     const env = { ...process.env, PATH: searchPath().join(path.delimiter) };
     const options = folder?.scheme === 'file' ? { env, cwd: folder.fsPath } : { env };
     const run = { command, args: [], options };
+    const settings = serverSettings(this.context);
+    this.told = JSON.stringify(settings);
     const client = new LanguageClient(
       'futurelens',
       'futurelens',
@@ -203,7 +222,7 @@ export class Server implements vscode.Disposable {
       {
         documentSelector: [{ scheme: 'file', language: 'rust' }],
         outputChannel: this.output,
-        initializationOptions: serverSettings(this.context),
+        initializationOptions: settings,
         // A crash is handled here, with pauses; the library would start it again at once.
         errorHandler: {
           error: () => ({ action: ErrorAction.Continue, handled: true }),
@@ -285,6 +304,10 @@ async function find(context: vscode.ExtensionContext): Promise<Found> {
   const at = await onPath('futurelens');
   if (at) return { command: at };
   return { missing: 'the server is not installed: no futurelens on the PATH', install: true };
+}
+
+function nameOf(found: Found): string {
+  return 'command' in found ? found.command : found.missing;
 }
 
 function expand(set: string): string {

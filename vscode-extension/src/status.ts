@@ -46,7 +46,7 @@ export class StatusItem implements vscode.Disposable {
         this.item.tooltip = 'The futurelens server starts.';
         return;
       case 'stopped':
-        this.item.text = '$(error) futurelens: stopped';
+        this.item.text = `$(error) futurelens: ${life.missing ? 'no server' : 'stopped'}`;
         this.item.tooltip = `The futurelens server does not run: ${life.why}.`;
         this.item.backgroundColor = new vscode.ThemeColor('statusBarItem.warningBackground');
         return;

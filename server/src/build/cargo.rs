@@ -273,7 +273,7 @@ impl Project {
     }
 
     fn command(&self, request: &Request, settings: &str) -> Result<Command, BuildError> {
-        let wrapper = std::env::current_exe()
+        let wrapper = own_program()
             .map_err(|source| BuildError::Io { context: "cannot find my own program".into(), source })?;
         let mut cargo = self.toolchain.command("cargo");
         let format = if request.color { "json-diagnostic-rendered-ansi" } else { "json" };
@@ -402,6 +402,13 @@ impl Project {
             debug_assertions: artifact.profile.debug_assertions,
         })
     }
+}
+
+/// This program, also if its file was replaced since it started: an update must not end a server.
+fn own_program() -> std::io::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let running = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
+    Ok(if cfg!(target_os = "linux") && !program.exists() { running } else { program })
 }
 
 fn manifests(metadata: &cargo_metadata::Metadata) -> Vec<Manifest> {

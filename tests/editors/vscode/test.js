@@ -8,7 +8,6 @@ const { Workbench, until, actUntil, servers, sleep } = require('./workbench.js')
 const [dest, vsix] = process.argv.slice(2);
 const repository = path.resolve(__dirname, '../../..');
 const screenshots = path.join(dest, 'screenshots');
-const program = process.env.FUTURELENS;
 
 const begun = Date.now();
 const seconds = () => ((Date.now() - begun) / 1000).toFixed(1).padStart(6);
@@ -25,7 +24,7 @@ const steps = {
     await w.screenshot('untrusted');
   },
 
-  async 'it starts when trust is granted'(w) {
+  async 'the server of the package starts when trust is granted'(w) {
     const trust = w.page.locator('.workspace-trust-editor .monaco-button', { hasText: /^Trust$/ }).first();
     await actUntil('the trust editor', () => w.click(w.status('futurelens: workspace not trusted')), () => trust.isVisible());
     await actUntil('the server starts', () => w.click(trust), async () => servers(w.program).length === 1);
@@ -54,13 +53,33 @@ const steps = {
     await actUntil('the hover closes', () => w.page.mouse.move(700, 740), async () => !(await hover.isVisible()));
   },
 
+  async 'the explanation of a future is copied'(w) {
+    const clipboard = () => w.page.evaluate(() => navigator.clipboard.readText());
+    await w.page.evaluate(() => navigator.clipboard.writeText('nothing'));
+    await w.cursorAt('src/buffers.rs', 'first = black_box');
+    await actUntil('the clipboard has it', () => w.command('futurelens: Copy the Explanation'), async () => (await clipboard()) !== 'nothing');
+    const text = await clipboard();
+    assert.match(text, /buffers_overlapping/);
+    assert.match(text, /515 B/);
+    assert.match(text, /second/);
+  },
+
   async 'an edit changes a number when it is saved'(w) {
     await w.type('src/buffers.rs', '256]', '300]', 3);
     await w.line(/async fn buffers_overlapping\(\) *559 B · 9 cache lines \{$/);
   },
 
+  async 'the status bar says which crate is measured'(w) {
+    const building = /^futurelens: article \d+\/\d+$/;
+    // A build may be over before it is drawn; some build is not.
+    await actUntil('what is measured', async () => {
+      if (!(await w.said()).some((text) => building.test(text))) await w.command('futurelens: Measure Again');
+    }, async () => (await w.said()).some((text) => building.test(text)));
+    await until('the status bar is idle', () => w.status(/^\s*futurelens\s*$/).isVisible());
+  },
+
   async 'the tree lists the largest first, and what grew'(w) {
-    const pane = w.page.locator('.pane', { has: w.page.locator('.pane-header', { hasText: 'Futures' }) }).first();
+    const pane = tree(w);
     const rows = pane.locator('[role="treeitem"]');
     await actUntil('the tree is open', () => w.click(pane.locator('.pane-header').first()), () => rows.first().isVisible());
     const texts = await until('the tree', async () => {
@@ -77,10 +96,7 @@ const steps = {
     const at = fs.readFileSync(path.join(w.project, 'src/arguments.rs'), 'utf8').split('\n').findIndex((line) => line.includes('fn stores_argument')) + 1;
     await w.cursorIs(at);
 
-    await w.quick('>futurelens: Filter Futures', 'Filter Futures');
-    await w.page.locator('.quick-input-widget', { hasText: 'all of these words' }).first().waitFor({ timeout: 10000 });
-    await w.page.locator('.quick-input-widget input').first().fill('overlapping');
-    await w.press('Enter');
+    await filter(w, 'overlapping');
     await until('the growth', async () => {
       const all = await rows.evaluateAll((all) => all.map((one) => one.textContent || ''));
       return all.some((text) => /559 B ▲ \+44 B  buffers::buffers_overlapping/.test(text)) && !all.some((text) => text.includes('stores_argument'));
@@ -198,6 +214,24 @@ const steps = {
     await w.line(/async fn buffers_sequential\(\) *260 B/);
   },
 
+  async 'a future over its budget is marked in the tree'(w) {
+    const file = '.vscode/settings.json';
+    const rows = tree(w).locator('[role="treeitem"]');
+    await filter(w, 'buffers::buffers_');
+    await w.openFile(file);
+    await w.type(file, 'minBytes": 0', 'minBytes": 0, "futurelens.budget.bytes": 300');
+    const labels = () => rows.evaluateAll((all) => all.map((one) => one.getAttribute('aria-label') || ''));
+    await until('the mark', async () => (await labels()).some((text) => /buffers_overlapping[^]*659 B in 11 cache lines, budget 300 B: over budget/.test(text)));
+    assert((await labels()).some((text) => /buffers_sequential[^]*260 B in 5 cache lines, budget 300 B(?!: over)/.test(text)), 'not this one');
+    const row = rows.filter({ hasText: 'buffers_overlapping' }).first();
+    assert.match(await row.textContent(), /over budget/);
+    assert(await row.locator('.codicon-warning').first().isVisible(), 'the sign');
+    await w.screenshot('over-budget');
+    await w.type(file, ', "futurelens.budget.bytes": 300', '');
+    await until('no mark', async () => !(await labels()).some((text) => text.includes('budget')));
+    await w.command('futurelens: Clear Filter');
+  },
+
   async 'a future is boxed, and takes what was predicted'(w) {
     await w.openFile('src/boxes.rs');
     const row = w.page.locator('.action-widget .monaco-list-row', { hasText: 'Box this future with Box::pin' }).first();
@@ -255,6 +289,53 @@ const steps = {
     await until('it measures', () => w.status(/^\s*futurelens\s*$/).isVisible());
   },
 
+  async 'the server of the settings goes before that of the package'(w) {
+    const file = '.vscode/settings.json';
+    // Another file, so that the one is told from the other.
+    const own = path.join(w.folder, 'own/futurelens');
+    fs.mkdirSync(path.dirname(own));
+    fs.copyFileSync(w.program, own);
+    await w.openFile(file);
+    await w.type(file, 'minBytes": 0', `minBytes": 0, "futurelens.server.path": "${own}"`);
+    await until('only the own server', () => servers(own).length === 1 && servers(w.program).length === 0);
+    await w.type(file, 'server.path', 'server.none');
+    await until('only that of the package', () => servers(w.program).length === 1 && servers(own).length === 0);
+  },
+
+  async 'without a server it is offered to install one'(w) {
+    const elsewhere = path.join(w.folder, 'own/futurelens');
+    fs.rmSync(w.program);
+    // Nothing is fetched: this one writes down what it is asked for, and is done at once.
+    const asked = path.join(w.folder, 'cargo-install');
+    const real = w.others.map((folder) => path.join(folder, 'cargo')).find((one) => fs.existsSync(one));
+    fs.writeFileSync(path.join(w.bin, 'cargo'), `#!/bin/sh
+[ "$1" = install ] || exec "${real}" "$@"
+ln -sf "${elsewhere}" "${w.bin}/futurelens"
+echo "$@" >>"${asked}"
+`, { mode: 0o755 });
+    await w.openFile('src/buffers.rs');
+    await w.command('futurelens: Restart Server');
+    const message = (text) => w.page.locator('.notification-list-item', { hasText: text });
+    const missing = message('no futurelens on the PATH');
+    await missing.first().waitFor({ timeout: 30000 });
+    await w.status('futurelens: no server').waitFor({ timeout: 5000 });
+    await sleep(1000);
+    assert.strictEqual(await missing.count(), 1, 'it is said once');
+    await tree(w).getByText('The futurelens server is not running').first().waitFor({ timeout: 5000 });
+    assert(!(await w.lines()).some((line) => / B · /.test(line)), 'no hints');
+    await w.screenshot('no-server');
+
+    const button = (text, name) => message(text).locator('.monaco-button', { hasText: name }).first();
+    const terminal = w.page.locator('.terminal-wrapper .xterm').first();
+    await actUntil('a terminal', () => w.click(button('no futurelens on the PATH', 'Run cargo install')), () => terminal.isVisible());
+    await until('cargo is run', () => fs.existsSync(asked));
+    assert.strictEqual(fs.readFileSync(asked, 'utf8'), 'install futurelens\n');
+    await w.screenshot('install');
+    await actUntil('the installed server starts', () => w.click(button('start the server when cargo is done', 'Start')),
+      async () => servers(elsewhere).length === 1);
+    await w.line(/async fn buffers_sequential\(\) *260 B · 5 cache lines/);
+  },
+
   async 'the layout view said nothing on the console'(w) {
     const ours = w.console.filter(({ type, text, url }) =>
       (type === 'error' || type === 'warning') && (/layout\.(js|css)/.test(text + url) || /Content Security Policy/.test(text)));
@@ -262,26 +343,32 @@ const steps = {
   },
 };
 
+/** The view of all futures. */
+function tree(w) {
+  return w.page.locator('.pane', { has: w.page.locator('.pane-header', { hasText: 'Futures' }) }).first();
+}
+
+/** Leaves those futures in the tree that have these words in their names. */
+async function filter(w, words) {
+  await w.quick('>futurelens: Filter Futures', 'Filter Futures');
+  await w.page.locator('.quick-input-widget', { hasText: 'all of these words' }).first().waitFor({ timeout: 10000 });
+  await w.page.locator('.quick-input-widget input').first().fill(words);
+  await w.press('Enter');
+}
+
 async function main() {
   fs.rmSync(screenshots, { recursive: true, force: true });
   fs.mkdirSync(screenshots, { recursive: true });
-  // A copy, so that no other server on this machine is mistaken for ours.
-  const own = path.join(dest, 'server/futurelens');
-  fs.mkdirSync(path.dirname(own), { recursive: true });
-  fs.rmSync(own, { force: true });
-  fs.copyFileSync(program, own);
   const w = await Workbench.start({
     dest,
     vsix,
     project: path.join(repository, 'tests/fixtures/article'),
     screenshots,
-    machine: { 'futurelens.server.path': own },
     settings: {
       'security.workspace.trust.startupPrompt': 'never',
       'security.workspace.trust.banner': 'never',
     },
   });
-  w.program = fs.realpathSync(own);
   const only = process.env.E2E_ONLY ? new RegExp(process.env.E2E_ONLY) : /./;
   let at = 'start';
   try {
@@ -306,7 +393,9 @@ async function main() {
 
 /** What the extension and its host wrote. */
 function logs(folder) {
-  const all = fs.readdirSync(folder, { recursive: true }).map((name) => path.join(folder, name));
+  // Not all of the folder: a size build has links in its own that lead in circles.
+  const at = path.join(folder, 'data/logs');
+  const all = fs.readdirSync(at, { recursive: true }).map((name) => path.join(at, name));
   return all.filter((name) => /(remoteexthost|futurelens)[^/]*\.log$/.test(name) && fs.statSync(name).size > 0);
 }
 

@@ -41,6 +41,14 @@ async function actUntil(what, act, seen, patience = PATIENCE) {
   }
 }
 
+/** The folder, or if a server is installed there, one with links to everything else in it. */
+function withoutServer(folder, spare) {
+  if (!fs.existsSync(path.join(folder, 'futurelens'))) return folder;
+  fs.mkdirSync(spare, { recursive: true });
+  for (const name of fs.readdirSync(folder).filter((name) => name !== 'futurelens')) fs.symlinkSync(path.join(folder, name), path.join(spare, name));
+  return spare;
+}
+
 /** The processes that run this program without arguments: servers, and not the compiler wrappers. */
 function servers(program) {
   const found = [];
@@ -66,18 +74,15 @@ class Workbench {
   }
 
   /** Installs the extension, and starts the workbench and the browser. */
-  static async start({ dest, vsix, project, screenshots, settings, machine }) {
+  static async start({ dest, vsix, project, screenshots, settings }) {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'futurelens-vscode-'));
     const one = new Workbench(folder, screenshots);
     one.project = path.join(folder, 'article');
     fs.cpSync(project, one.project, { recursive: true, filter: (from) => path.basename(from) !== 'target' });
     fs.mkdirSync(path.join(one.project, '.vscode'));
     fs.writeFileSync(path.join(one.project, '.vscode/settings.json'), '{\n  "futurelens.hints.minBytes": 0\n}\n');
-    for (const name of ['data/User', 'extensions', 'home']) fs.mkdirSync(path.join(folder, name), { recursive: true });
+    for (const name of ['data/User', 'extensions', 'home', 'bin']) fs.mkdirSync(path.join(folder, name), { recursive: true });
     fs.writeFileSync(path.join(folder, 'data/User/settings.json'), JSON.stringify({ ...QUIET, ...settings }));
-    // Which program to run is a setting of the machine.
-    fs.mkdirSync(path.join(folder, 'data/Machine'));
-    fs.writeFileSync(path.join(folder, 'data/Machine/settings.json'), JSON.stringify(machine));
 
     const node = path.join(dest, 'bin/node');
     const args = [
@@ -88,16 +93,35 @@ class Workbench {
     ];
     // The compilers stay where they are; the rest of the user's home is left alone.
     const home = os.homedir();
+    let cargo = process.env.CARGO_HOME || path.join(home, '.cargo');
+    if (fs.existsSync(path.join(cargo, 'bin/futurelens'))) {
+      const spare = path.join(folder, 'cargo');
+      fs.mkdirSync(spare);
+      for (const name of fs.readdirSync(cargo).filter((name) => name !== 'bin')) fs.symlinkSync(path.join(cargo, name), path.join(spare, name));
+      withoutServer(path.join(cargo, 'bin'), path.join(spare, 'bin'));
+      cargo = spare;
+    }
+    // Where a test puts programs of its own; none of the others is a server.
+    one.bin = path.join(folder, 'bin');
+    one.others = process.env.PATH.split(':').map((name, i) => withoutServer(name, path.join(folder, 'path', String(i))));
+    const searched = [one.bin, ...one.others].join(':');
+    // Terminals have the PATH of a login shell.
+    fs.writeFileSync(path.join(folder, 'home/.profile'), `export PATH="${searched}"\n`);
     const env = {
       ...process.env,
+      PATH: searched,
+      SHELL: '/bin/sh',
       HOME: path.join(folder, 'home'),
       // No marketplace.
       EXTENSIONS_GALLERY: JSON.stringify({ serviceUrl: '' }),
-      CARGO_HOME: process.env.CARGO_HOME || path.join(home, '.cargo'),
+      CARGO_HOME: cargo,
       RUSTUP_HOME: process.env.RUSTUP_HOME || path.join(home, '.rustup'),
     };
     for (const name of ['VSCODE_IPC_HOOK_CLI', 'CARGO_TARGET_DIR', 'NODE_PATH']) delete env[name];
     execFileSync(node, [...args, '--install-extension', vsix], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+    const installed = fs.readdirSync(path.join(folder, 'extensions')).find((name) => name.startsWith('futurelens.futurelens-'));
+    // The server that came with it.
+    one.program = fs.realpathSync(path.join(folder, 'extensions', installed, 'server/futurelens'));
 
     one.log = path.join(folder, 'code-server.log');
     const log = fs.openSync(one.log, 'a');
@@ -155,6 +179,16 @@ class Workbench {
     const payload = encodeURIComponent(JSON.stringify([['openFile', uri]]));
     await this.page.goto(`${this.url}/?folder=${encodeURIComponent(this.project)}&payload=${payload}`);
     await this.page.locator('.monaco-workbench').waitFor({ timeout: PATIENCE });
+    await this.page.evaluate(() => {
+      window.said = [];
+      const note = () => {
+        for (const item of document.querySelectorAll('.statusbar-item')) {
+          const text = item.textContent.trim();
+          if (text.startsWith('futurelens') && text !== window.said[window.said.length - 1]) window.said.push(text);
+        }
+      };
+      new MutationObserver(note).observe(document.querySelector('.part.statusbar'), { subtree: true, childList: true, characterData: true });
+    });
     await until(`${file} is drawn`, async () => (await this.lines()).length > 3);
   }
 
@@ -224,6 +258,11 @@ class Workbench {
     return this.page.locator('.statusbar-item', { hasText: text }).first();
   }
 
+  /** All that the item in the status bar has said, in this order. */
+  said() {
+    return this.page.evaluate(() => window.said);
+  }
+
   /** The quick input with this in it, and a row that is chosen. It is opened again if something closes it. */
   async quick(text, row) {
     const widget = this.page.locator('.quick-input-widget');
@@ -278,8 +317,9 @@ class Workbench {
   async type(file, old, text, nth = 0) {
     await this.cursorAt(file, old, nth);
     for (let i = 0; i < old.length; i++) await this.press('Shift+ArrowRight');
-    await this.page.keyboard.insertText(text);
-    await this.save(file, (now) => now.includes(text));
+    if (text) await this.page.keyboard.insertText(text);
+    else await this.press('Delete');
+    await this.save(file, (now) => (text ? now.includes(text) : !now.includes(old)));
   }
 
   async save(file, isSaved) {
