@@ -34,6 +34,15 @@ pub fn checkout(name: &str, version: &str) -> PathBuf {
         .clone()
 }
 
+/// The project that a command line names: `CRATE VERSION`, or `PATH`.
+pub fn named(arguments: &[String]) -> Option<PathBuf> {
+    match arguments {
+        [name, version] => Some(checkout(name, version)),
+        [path] => Some(PathBuf::from(path)),
+        _ => None,
+    }
+}
+
 /// Downloads a crate by way of a scratch project that depends on it.
 fn fetch(name: &str, version: &str, to: &Path) {
     let scratch = Project::lib("scratch", "");

@@ -4,7 +4,7 @@
 use futurelens_tests::editor::{Editor, Setup, place_of, uri};
 use futurelens_tests::project::{PENDING_ONCE, Project, future_of};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `outer` awaits a future of 4098 bytes.
 fn source() -> String {
@@ -50,15 +50,21 @@ fn edited(text: &str, edits: &Value) -> String {
     text
 }
 
+/// An editor that takes edits late, with the await on screen whose boxing has been measured, and that action.
+fn with_sure_action(project: &Project, file: &Path) -> (Editor, (usize, usize), Value) {
+    let mut editor = Editor::open(project.root(), Setup { lazy_edits: true, ..Setup::default() });
+    editor.did_open(file);
+    let at = place_of(&source(), "large().await");
+    let is_sure = |found: &[Value]| titles(found).contains(&SURE);
+    let actions = editor.code_actions_when(file, at, "a measured saving", is_sure);
+    let action = actions.into_iter().find(|action| action["title"] == SURE).expect("it is there");
+    (editor, at, action)
+}
+
 #[test]
 fn an_awaited_future_is_boxed_and_the_hint_says_what_was_promised() {
     let (project, file) = project(&source());
-    let mut editor = Editor::open(project.root(), Setup { lazy_edits: true, ..Setup::default() });
-    editor.did_open(&file);
-    let at = place_of(&source(), "large().await");
-    let actions =
-        editor.code_actions_when(&file, at, "a measured saving", |found| titles(found).contains(&SURE));
-    let action = actions.iter().find(|action| action["title"] == SURE).expect("it is there");
+    let (mut editor, at, action) = with_sure_action(&project, &file);
     assert_eq!(action["kind"], "refactor.rewrite");
     assert_eq!(action["isPreferred"], true);
     assert!(action["edit"].is_null(), "it comes when asked for");
@@ -90,12 +96,7 @@ fn an_awaited_future_is_boxed_and_the_hint_says_what_was_promised() {
 #[test]
 fn an_offer_for_a_text_that_moved_on_is_refused() {
     let (project, file) = project(&source());
-    let mut editor = Editor::open(project.root(), Setup { lazy_edits: true, ..Setup::default() });
-    editor.did_open(&file);
-    let at = place_of(&source(), "large().await");
-    let actions =
-        editor.code_actions_when(&file, at, "a measured saving", |found| titles(found).contains(&SURE));
-    let action = actions.into_iter().find(|action| action["title"] == SURE).expect("it is there");
+    let (mut editor, at, action) = with_sure_action(&project, &file);
     // A line above: the offer as it was does not fit, a new one does.
     editor.did_change(&file, (0, 0), (0, 0), "// A comment.\n");
     let error = editor.try_request("codeAction/resolve", action).expect_err("the text moved on");

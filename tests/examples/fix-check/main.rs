@@ -2,19 +2,14 @@
 //! many of them compile, make the future smaller, and save what they say.
 
 use futurelens_tests::actions::try_all;
-use futurelens_tests::registry::checkout;
-use std::path::PathBuf;
+use futurelens_tests::registry::named;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let project = match &arguments[..] {
-        [name, version] => checkout(name, version),
-        [path] => PathBuf::from(path),
-        _ => {
-            eprintln!("usage: fix-check CRATE VERSION | PATH");
-            return ExitCode::from(2);
-        }
+    let Some(project) = named(&arguments) else {
+        eprintln!("usage: fix-check CRATE VERSION | PATH");
+        return ExitCode::from(2);
     };
     let outcome = try_all(&project);
     for broken in &outcome.broken {

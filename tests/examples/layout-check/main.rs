@@ -10,19 +10,14 @@
 
 mod check;
 
-use futurelens_tests::registry::checkout;
-use std::path::PathBuf;
+use futurelens_tests::registry::named;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let project = match &arguments[..] {
-        [name, version] => checkout(name, version),
-        [path] => PathBuf::from(path),
-        _ => {
-            eprintln!("usage: layout-check CRATE VERSION | PATH");
-            return ExitCode::from(2);
-        }
+    let Some(project) = named(&arguments) else {
+        eprintln!("usage: layout-check CRATE VERSION | PATH");
+        return ExitCode::from(2);
     };
     // A folder of kept units is read as it is.
     let check = check::check(&match project.join("Cargo.toml").exists() {
