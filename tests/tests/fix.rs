@@ -38,6 +38,40 @@ fn every_action_of_the_article_holds() {
     assert_eq!((all.compiled, all.shrank, all.as_promised), (all.offered, all.offered, all.offered));
 }
 
+/// What changes in one instance of a generic fn changes in all of them, and a fn whose captures come in another
+/// order is another type.
+#[test]
+fn every_action_of_generic_fns_holds() {
+    let source = format!(
+        "use std::hint::black_box;
+{}{PENDING_ONCE}
+pub async fn request<T>(value: T) -> T {{
+    large().await;
+    PendingOnce(false).await;
+    black_box(value)
+}}
+pub async fn update<S: Copy>(name: u8, config: S) -> u8 {{
+    black_box(&config);
+    let name = request(name).await;
+    black_box(&config);
+    name
+}}
+pub async fn create(config: [u8; 712]) -> u8 {{
+    update(1, config).await
+}}
+pub async fn small() -> u8 {{
+    update(1, 2u16).await + request(3u64).await as u8
+}}
+",
+        future_of("large", 900)
+    );
+    let project = Project::lib("generic", &source);
+    let outcome = try_all(project.root());
+    let all = outcome.total();
+    assert!(all.offered >= 6, "{}", outcome.table());
+    assert!(outcome.broken.is_empty(), "{}\n{}", outcome.table(), outcome.broken.join("\n"));
+}
+
 #[test]
 fn every_action_of_mini_redis_holds() {
     let outcome = try_all(&checkout("mini-redis", "0.4.1"));

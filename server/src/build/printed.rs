@@ -8,8 +8,10 @@
 //! * the compiler lists every instance of a function in every run (`-Zprint-mono-items`): a type that the
 //!   list mentioned before and does not mention now is gone, unless it is a body's own, which the compiler
 //!   lays out whether or not anything uses it;
-//! * a body in a changed file that was neither dumped nor is where it was is gone.
+//! * a body in a changed file that was neither dumped nor is where it was is gone;
+//! * the instances of a body that was dumped again with other captures are other types now.
 
+use crate::dump::names::{self, CoroutineName};
 use crate::dump::{CoroutineBody, Span, type_sizes};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -81,6 +83,7 @@ impl Printed {
 
     /// All that holds now: this run's, and what is left of the one it built on.
     pub fn over(mut self, before: &Printed) -> Printed {
+        let replaced = Replaced::new(before, &self);
         for (name, old) in &before.bodies {
             if !self.bodies.contains_key(name) && self.is_still_there(old, before) {
                 self.bodies.insert(name.clone(), old.clone());
@@ -94,7 +97,7 @@ impl Printed {
             let is_mentioned = self.mentioned.contains(name) || !before.mentioned.contains(name);
             // A body's type has another name when its captures are others.
             let is_there = has.contains(name) || is_mentioned && !had.contains(name);
-            if is_there && !self.records.contains_key(name) {
+            if is_there && !self.records.contains_key(name) && !replaced.has_instance(name) {
                 self.records.insert(name.clone(), records.clone());
             }
         }
@@ -127,6 +130,33 @@ impl Printed {
         let mut records: Vec<(&String, &Record)> = named.collect();
         records.sort_by_key(|(name, record)| (Reverse(record.size), *name));
         records.into_iter().map(|(_, record)| record.lines.as_str()).collect()
+    }
+}
+
+/// The types of bodies that have other captures now.
+struct Replaced<'a> {
+    /// By what all instances have in common.
+    own: HashMap<String, Vec<CoroutineName<'a>>>,
+}
+
+impl<'a> Replaced<'a> {
+    fn new(before: &'a Printed, now: &Printed) -> Self {
+        let mut own: HashMap<String, Vec<CoroutineName<'a>>> = HashMap::new();
+        for (name, old) in &before.bodies {
+            let is_other = now.bodies.get(name).is_some_and(|new| new.ty != old.ty);
+            if let Some(ty) = CoroutineName::parse(&old.ty).filter(|_| is_other) {
+                own.entry(names::skeleton(ty.path)).or_default().push(ty);
+            }
+        }
+        Replaced { own }
+    }
+
+    /// Is a type an instance of one of them?
+    fn has_instance(&self, ty: &str) -> bool {
+        let Some(ty) = CoroutineName::parse(ty).filter(|_| !self.own.is_empty()) else { return false };
+        let whole = |name: &CoroutineName<'_>| format!("{}\n{}", name.path, name.upvars);
+        let own = self.own.get(&names::skeleton(ty.path)).into_iter().flatten();
+        own.into_iter().any(|own| names::unify(&whole(own), &whole(&ty)).is_some())
     }
 }
 
@@ -246,6 +276,29 @@ mod tests {
         assert!(sizes.contains(&record(changed, 3)) && !sizes.contains(&record(changed, 9)), "{sizes}");
         assert!(!sizes.contains(gone), "{sizes}");
         assert_eq!(sizes.matches("`same`").count(), 2);
+    }
+
+    #[test]
+    fn instances_of_a_body_with_other_captures_are_gone() {
+        let body = |upvars: &str| {
+            let ty = format!(
+                "{{static f<T>::{{closure#0}} upvar_tys={upvars} resume_ty=R yield_ty=() return_ty=()}}"
+            );
+            Body { text: String::new(), ty, span: None }
+        };
+        let instance = |upvars: &str| {
+            format!("{{static f<u8>::{{closure#0}} upvar_tys={upvars} resume_ty=R yield_ty=() return_ty=()}}")
+        };
+        let with = |upvars: &str, of: &str| Printed {
+            bodies: [("f.mir".to_owned(), body(upvars))].into(),
+            ..run(&record(&instance(of), 9), None)
+        };
+        // Nothing mentions them: nobody polls them.
+        let (before, now) = (with("(T, u16)", "(u8, u16)"), with("(u16, T)", "(u16, u8)"));
+        let sizes = now.over(&before).sizes();
+        assert!(sizes.contains(&instance("(u16, u8)")) && !sizes.contains(&instance("(u8, u16)")), "{sizes}");
+        let same = with("(T, u16)", "(u32, u16)").over(&before).sizes();
+        assert!(same.contains(&instance("(u8, u16)")), "its captures are as before: {same}");
     }
 
     #[test]

@@ -383,30 +383,43 @@ pub(super) fn saving(candidate: &Candidate, after: &Snapshot) -> Option<Saving> 
     Some(Saving { before: candidate.before?, after: future.size, measured: true, outermost: None })
 }
 
-/// Which futures are stored in which.
+/// Which bodies' futures are stored in which. An edit changes every instance of a body.
 #[derive(Debug, Default)]
 pub(super) struct Around {
-    /// By identity: those that store it in place.
-    direct: HashMap<Arc<str>, Vec<Arc<str>>>,
+    /// By a future's identity: its body's path.
+    bodies: HashMap<Arc<str>, Arc<str>>,
+    /// By body: those whose futures store one of its futures in place.
+    direct: HashMap<Arc<str>, HashSet<Arc<str>>>,
 }
 
 impl Around {
     pub(super) fn new(snapshot: &Snapshot) -> Self {
-        let mut direct: HashMap<Arc<str>, Vec<Arc<str>>> = HashMap::new();
+        let mut around = Around::default();
         for placed in snapshot.futures(false) {
-            for embedded in placed.future.parts.all().flat_map(|part| &part.embedded) {
-                direct.entry(embedded.id.clone()).or_default().push(placed.future.id.clone());
+            if let Some(body) = &placed.future.body {
+                around.bodies.insert(placed.future.id.clone(), body.def_path.clone());
             }
         }
-        Around { direct }
+        for placed in snapshot.futures(false) {
+            let Some(outer) = around.bodies.get(&placed.future.id).cloned() else { continue };
+            for embedded in placed.future.parts.all().flat_map(|part| &part.embedded) {
+                let inner = around.body(&embedded.id);
+                around.direct.entry(inner).or_default().insert(outer.clone());
+            }
+        }
+        around
     }
 
-    /// All that store it, directly or in others.
-    pub(super) fn of(&self, id: &str) -> HashSet<Arc<str>> {
+    fn body(&self, id: &Arc<str>) -> Arc<str> {
+        self.bodies.get(id).unwrap_or(id).clone()
+    }
+
+    /// All bodies whose futures store one of its futures, directly or in others.
+    fn of(&self, body: &Arc<str>) -> HashSet<Arc<str>> {
         let mut found = HashSet::new();
-        let mut open = vec![id];
-        while let Some(id) = open.pop() {
-            for outer in self.direct.get(id).map_or(&[][..], Vec::as_slice) {
+        let mut open = vec![body];
+        while let Some(outers) = open.pop().map(|body| self.direct.get(body)) {
+            for outer in outers.into_iter().flatten() {
                 if found.insert(outer.clone()) {
                     open.push(outer);
                 }
@@ -415,8 +428,9 @@ impl Around {
         found
     }
 
-    /// Does a change of one change the other?
-    pub(super) fn are_related(&self, a: &str, b: &str) -> bool {
-        a == b || self.of(a).contains(b) || self.of(b).contains(a)
+    /// Does a change of one future's body change the other?
+    pub(super) fn are_related(&self, a: &Arc<str>, b: &Arc<str>) -> bool {
+        let (a, b) = (self.body(a), self.body(b));
+        a == b || self.of(&a).contains(&b) || self.of(&b).contains(&a)
     }
 }
