@@ -14,7 +14,7 @@ use crate::features::Snapshot;
 use crate::features::actions::box_recursion::recursions;
 use crate::features::actions::{self, Candidate};
 use crate::features::budget::Budgets;
-use crate::features::snapshot::{Dialect, UnitText};
+use crate::features::snapshot::UnitText;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -91,7 +91,7 @@ pub fn measure_project(
     for unit in &outcome.failed {
         let Some(origin) = units.insert_failed(unit) else { continue };
         let measured = MeasuredUnit::default();
-        let dialect = Dialect::of(&units::unit_text(&origin, 0, &measured, unit));
+        let dialect = units::unit_text(&origin, 0, &measured, unit).dialect();
         let read = |file: &std::path::Path| std::fs::read_to_string(file).ok();
         snapshot.recursions.extend(recursions(unit.messages(), &origin, &dialect, &unit.dir, &read));
     }

@@ -6,6 +6,7 @@ pub mod breakdown;
 pub mod budget;
 pub mod bytes;
 pub mod diagnostics;
+pub mod dialect;
 pub mod explain;
 pub mod find;
 pub mod hints;

@@ -2,6 +2,7 @@
 //! that shares what did not change.
 
 use super::actions::box_recursion::Recursion;
+use super::dialect::Dialect;
 use crate::dump::{CoroutineBody, LineCol, Span, TypeSizes};
 use crate::layout::{self, Body, BodyIndex, Future, FutureKind};
 use crate::source::{self, Outline, PlacedKind};
@@ -38,29 +39,6 @@ pub struct Snapshot {
     by_id: HashMap<Arc<str>, usize>,
     /// By absolute path. More than one view if units were measured on different texts of a file.
     files: HashMap<PathBuf, Vec<FileView>>,
-}
-
-/// What matters to someone who edits a crate.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Dialect {
-    /// `2021`; empty if unknown.
-    pub edition: String,
-    /// The oldest compiler its package is for, as minor version: 75 for `1.75`.
-    pub oldest_compiler: Option<u32>,
-    /// Where `Box` is.
-    pub heap: Heap,
-}
-
-/// Where a crate has its `Box` from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Heap {
-    /// In scope everywhere.
-    #[default]
-    Std,
-    /// `#![no_std]` with `extern crate alloc`.
-    Alloc,
-    /// `#![no_std]` without.
-    None,
 }
 
 /// What one compiler run printed, read. See [`UnitText`].
@@ -149,6 +127,13 @@ pub struct SiteView {
     pub bodies: Vec<Arc<Body>>,
     /// Every instance of them, largest first.
     pub futures: Vec<Arc<Future>>,
+}
+
+impl UnitText<'_> {
+    /// How an edit of the crate has to be written.
+    pub fn dialect(&self) -> Dialect {
+        Dialect::new(self.edition, self.rust_version, self.sources.iter().map(|(_, text)| *text))
+    }
 }
 
 impl Snapshot {
@@ -375,28 +360,6 @@ fn view_of<'a>(
     &mut views[index]
 }
 
-impl Dialect {
-    /// Of the crate that was compiled.
-    pub fn of(text: &UnitText<'_>) -> Dialect {
-        let minor = |version: &str| version.split('.').nth(1)?.parse().ok();
-        Dialect {
-            edition: text.edition.to_owned(),
-            oldest_compiler: text.rust_version.and_then(minor),
-            heap: Heap::of(text.sources.iter().map(|(_, text)| *text)),
-        }
-    }
-}
-
-impl Heap {
-    /// Of a crate with these sources. The attribute stands in the crate's root and nowhere else.
-    fn of<'a>(sources: impl Iterator<Item = &'a str>) -> Heap {
-        let squeezed = |text: &str| text.split_whitespace().collect::<String>();
-        let mut roots = sources.filter(|text| text.contains("no_std"));
-        let Some(root) = roots.find(|text| squeezed(text).contains("#![no_std]")) else { return Heap::Std };
-        if squeezed(root).contains("externcratealloc") { Heap::Alloc } else { Heap::None }
-    }
-}
-
 impl Unit {
     /// Reads and places the bodies; the futures come when all bodies are known.
     fn read(text: &UnitText<'_>) -> Unit {
@@ -443,7 +406,7 @@ impl Unit {
         }
         Unit {
             stamp: text.stamp,
-            dialect: Dialect::of(text),
+            dialect: text.dialect(),
             is_library: text.unit.starts_with("lib"),
             dir: text.dir.into(),
             bodies: bodies.into_iter().map(Arc::new).collect(),

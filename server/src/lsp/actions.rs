@@ -1,7 +1,6 @@
 //! The actions of one workspace: found after each build in open documents, then tried on the compiler in the
 //! background: those the user asked about first, and the others if they save much. Never while a build runs.
 
-use super::session::Message;
 use crate::build::{BuildError, Cancel, Project};
 use crate::engine::{Refusal, Units, Verdict, Verifier};
 use crate::features::Snapshot;
@@ -10,7 +9,6 @@ use crate::source::{self, Edit, Outline, TextRange};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::mpsc;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -105,13 +103,13 @@ impl Actions {
         self.gave_up = false;
     }
 
-    /// Goes on with whatever is to be done for these files, if nothing is being done.
+    /// Goes on with whatever is to be done for these files, if nothing is being done. `tell` gets the news, and
+    /// the number to hear them with.
     pub fn go_on(
         &mut self,
-        root: &Path,
         files: Vec<PathBuf>,
         ground: impl FnOnce() -> Ground,
-        sender: &mpsc::UnboundedSender<Message>,
+        tell: impl Fn(u64, News) + Send + 'static,
     ) {
         let files: Vec<PathBuf> = files.into_iter().filter(|file| !self.offers.contains_key(file)).collect();
         let untried = self.untried();
@@ -121,10 +119,8 @@ impl Actions {
         let (number, cancel) = (self.number, Cancel::default());
         self.running = Some(cancel.clone());
         self.is_busy = true;
-        let (root, sender, ground) = (root.to_owned(), sender.clone(), ground());
-        let tell = move |news| {
-            let _ = sender.send(Message::Actions(root.clone(), number, news));
-        };
+        let ground = ground();
+        let tell = move |news| tell(number, news);
         if !files.is_empty() {
             std::thread::spawn(move || {
                 tell(News::Candidates(found(&ground, files)));

@@ -861,7 +861,9 @@ impl Session {
         let files = files.filter(|file| measured.binary_search(&file.as_path()).is_ok()).collect();
         let (project, snapshot, units) = (&workspace.project, &workspace.snapshot, &workspace.units);
         let ground = || Ground { project: project.clone(), snapshot: snapshot.clone(), units: units.clone() };
-        workspace.actions.go_on(root, files, ground, &self.sender);
+        let (sender, root) = (self.sender.clone(), root.to_owned());
+        let tell = move |number, news| _ = sender.send(Message::Actions(root.clone(), number, news));
+        workspace.actions.go_on(files, ground, tell);
     }
 
     fn refresh(&mut self) {

@@ -8,7 +8,7 @@
 //! of `join!` and `select!` are awaited too; what boxing one of them saves, only the compiler can tell.
 
 use super::{ActionKind, Candidate, Context, macro_arguments};
-use crate::features::snapshot::Heap;
+use crate::features::dialect::Heap;
 use crate::layout::whatif::Change;
 use crate::layout::{Held, HeldKind};
 use crate::render::types::short_type;

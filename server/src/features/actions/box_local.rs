@@ -13,7 +13,7 @@
 
 use super::box_awaitee::pin_path;
 use super::{ActionKind, Candidate, Context, local};
-use crate::features::snapshot::Heap;
+use crate::features::dialect::Heap;
 use crate::layout::whatif::{Change, Prediction};
 use crate::layout::{Held, HeldKind};
 use crate::source::{Edit, TextRange};

@@ -10,7 +10,7 @@
 use super::box_awaitee::{operand, pin_path, pinned};
 use super::{ActionKind, Candidate};
 use crate::dump::diagnostics;
-use crate::features::snapshot::Dialect;
+use crate::features::dialect::Dialect;
 use crate::source::{Edit, Outline, Site, SiteKind, TextRange, with_tree};
 use ra_ap_syntax::SourceFile;
 use ra_ap_syntax::ast::{self, AstNode};
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
     use crate::features::Snapshot;
     use crate::features::actions;
-    use crate::features::snapshot::Heap;
+    use crate::features::dialect::Heap;
     use crate::source::edited;
     use expect_test::expect;
     use proptest::prelude::*;

@@ -20,7 +20,7 @@
 
 use super::captured::{Captured, captured};
 use super::{ActionKind, Candidate, Context};
-use crate::features::snapshot::{Dialect, Heap};
+use crate::features::dialect::{Dialect, Heap};
 use crate::layout::FutureKind;
 use crate::layout::whatif::{Change, Prediction};
 use crate::source::{Edit, SiteKind, TextRange, TextSize};

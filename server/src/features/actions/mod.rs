@@ -13,7 +13,8 @@ mod local;
 mod macro_arguments;
 pub mod scope_block;
 
-use super::snapshot::{Dialect, FileView, Snapshot};
+use super::dialect::Dialect;
+use super::snapshot::{FileView, Snapshot};
 
 use crate::dump::Span;
 use crate::layout::whatif::{self, Change, Prediction};
