@@ -187,6 +187,9 @@ impl Rounds<'_> {
         loop {
             let around = Around::new(&snapshot);
             let mut chosen = self.choose(&snapshot, &around);
+            if chosen.is_empty() {
+                return Ok(applied);
+            }
             let mut done = None;
             while !chosen.is_empty() {
                 let edits: Vec<(&Candidate, &[Edit])> =
@@ -240,13 +243,8 @@ impl Rounds<'_> {
                     }
                 }
             }
-            let Some((new, savings)) = done else {
-                // Refused ones make room for others; without any there is nothing left.
-                match self.choose(&snapshot, &around).is_empty() {
-                    true => return Ok(applied),
-                    false => continue,
-                }
-            };
+            // Refused ones make room for others.
+            let Some((new, savings)) = done else { continue };
             let all = chosen.into_iter().zip(savings);
             applied.extend(all.map(|(Chosen { candidate, way }, saving)| Applied { candidate, way, saving }));
             snapshot = Arc::from(new);

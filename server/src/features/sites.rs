@@ -96,8 +96,5 @@ pub fn innermost<'a>(views: &'a [FileView], today: &'a Outline, at: TextSize) ->
 }
 
 fn is_inside(body: &Body, bodies: &[Arc<Body>]) -> bool {
-    let inside = |outer: &Arc<Body>| {
-        body.def_path.strip_prefix(&*outer.def_path).is_some_and(|rest| rest.starts_with("::"))
-    };
-    bodies.iter().any(inside)
+    bodies.iter().any(|outer| body.is_inside(outer))
 }

@@ -187,6 +187,11 @@ impl Body {
         self.pattern.split('\n').next().unwrap_or_default()
     }
 
+    /// Is it a block or closure somewhere in the other body?
+    pub fn is_inside(&self, outer: &Body) -> bool {
+        self.def_path.strip_prefix(&*outer.def_path).is_some_and(|rest| rest.starts_with("::"))
+    }
+
     /// Segments of the definition path without the crate.
     pub fn segments(&self) -> Vec<&str> {
         self.def_path.split("::").skip(1).collect()

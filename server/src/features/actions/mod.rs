@@ -220,9 +220,7 @@ fn contexts<'a>(
     let mut contexts = Vec::new();
     for (&site, found) in &view.sites {
         let is_inside = |inner: &Future, outer: &Future| {
-            let paths = (&inner.body, &outer.body);
-            let (Some(inner), Some(outer)) = paths else { return false };
-            inner.def_path.strip_prefix(&*outer.def_path).is_some_and(|rest| rest.starts_with("::"))
+            inner.body.as_ref().zip(outer.body.as_ref()).is_some_and(|(inner, outer)| inner.is_inside(outer))
         };
         // Of each body its largest instance.
         let mut largest: Vec<&Arc<Future>> = Vec::new();
