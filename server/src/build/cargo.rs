@@ -310,7 +310,7 @@ impl Project {
         cargo
             .env("RUSTC_WRAPPER", wrapper)
             .env(wrapper::ENV, settings)
-            // The compiler would print only what it computed anew.
+            // How members are compiled incrementally is the wrapper's business.
             .env("CARGO_INCREMENTAL", "0")
             // So that the progress can be read off standard error.
             .env("CARGO_TERM_PROGRESS_WHEN", "always")
@@ -504,6 +504,9 @@ fn forget(file: &Path) {
         {
             tracing::warn!("cannot remove {}: {error}", path.display());
         }
+    }
+    if let Err(error) = wrapper::remove(&wrapper::incremental(file)) {
+        tracing::warn!("cannot remove what {} was made with: {error}", file.display());
     }
 }
 

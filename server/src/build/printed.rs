@@ -1,4 +1,4 @@
-//! What an incremental compiler run printed, put over what a whole one did.
+//! What an incremental compiler run printed, put over what was known of the run it built on.
 //!
 //! An incremental run prints the layouts and dumps the bodies that it computed anew. Whatever it computed
 //! anew is there: the compiler prints while it computes, so that what is printed, places in the source
@@ -7,14 +7,21 @@
 //!
 //! * the compiler lists every instance of a function in every run (`-Zprint-mono-items`): a type that the
 //!   list mentioned before and does not mention now is gone, unless it is a body's own, which the compiler
-//!   lays out whether or not anything uses it;
-//! * a body in a changed file that was neither dumped nor is where it was is gone;
+//!   lays out whether or not anything uses it, or held by something that is still there;
+//! * a body in a changed file that was neither dumped nor is where it was is gone, and so is one where
+//!   another stands now (closures are numbered: one less before it, and it has another name);
 //! * the instances of a body that was dumped again with other captures are other types now.
+//!
+//! A body that a macro made stands in the macro's definition, wherever the macro is called. If such a body is
+//! neither dumped nor mentioned, nobody can tell, and the unit is to be measured whole: [`Printed::over`] says
+//! so.
 
+use super::unit::Unit;
 use crate::dump::names::{self, CoroutineName};
 use crate::dump::{CoroutineBody, Span, type_sizes};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 /// What the lines of the list of instances begin with.
 const INSTANCE: &str = "MONO_ITEM ";
@@ -34,7 +41,7 @@ pub(super) struct Printed {
 
 #[derive(Debug, Clone)]
 struct Body {
-    text: String,
+    text: Arc<str>,
     /// Its type, with the body's own parameters if it has any; then there is no record of it.
     ty: String,
     span: Option<Span>,
@@ -46,14 +53,22 @@ impl Body {
         let (ty, span) = parsed.map_or((String::new(), None), |parsed| {
             (parsed.self_ty.to_owned(), parsed.span.map(|span| span.to_span(&mut HashSet::new())))
         });
-        Body { text, ty, span }
+        Body { text: text.into(), ty, span }
     }
 }
 
 #[derive(Debug, Clone)]
 struct Record {
     size: u64,
-    lines: String,
+    lines: Arc<str>,
+}
+
+/// What became of a body that was not dumped again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    AsBefore,
+    Gone,
+    Unknown,
 }
 
 impl Printed {
@@ -68,11 +83,10 @@ impl Printed {
         let mut mentioned = HashSet::new();
         for line in stdout.lines().filter_map(|line| line.strip_prefix(INSTANCE)) {
             mentions(line, &mut |ty| {
-                let asked = match before {
-                    Some(before) => before.mentioned.contains(ty),
-                    None => records.contains_key(ty),
+                let is_known = || {
+                    records.contains_key(ty) || before.is_some_and(|before| before.records.contains_key(ty))
                 };
-                if asked && !mentioned.contains(ty) {
+                if !mentioned.contains(ty) && is_known() {
                     mentioned.insert(ty.to_owned());
                 }
             });
@@ -81,37 +95,104 @@ impl Printed {
         Printed { records, mentioned, bodies, sources }
     }
 
-    /// All that holds now: this run's, and what is left of the one it built on.
-    pub fn over(mut self, before: &Printed) -> Printed {
+    /// What is kept of a unit.
+    pub fn of(unit: &Unit) -> Printed {
+        Printed {
+            records: records(unit.sizes()),
+            mentioned: unit.mentioned().map(str::to_owned).collect(),
+            bodies: unit.bodies().map(|(name, text)| (name.to_owned(), Body::new(text.to_owned()))).collect(),
+            sources: unit.sources().map(|(name, text)| (name.to_owned(), Some(text.to_owned()))).collect(),
+        }
+    }
+
+    /// Adds everything to a unit.
+    pub fn push_to(&self, unit: &mut Unit) {
+        unit.push_sizes(&self.sizes());
+        self.bodies.iter().for_each(|(name, body)| unit.push_body(name.clone(), &body.text));
+        self.sources.iter().for_each(|(name, text)| unit.push_source(name.clone(), text.as_deref()));
+        let mut mentioned: Vec<&str> = self.mentioned.iter().map(String::as_str).collect();
+        mentioned.sort_unstable();
+        unit.push_mentioned(&mentioned);
+    }
+
+    /// All that holds now: this run's, and what is left of what it built on. `None` if that cannot be told.
+    pub fn over(mut self, before: &Printed) -> Option<Printed> {
         let replaced = Replaced::new(before, &self);
-        for (name, old) in &before.bodies {
-            if !self.bodies.contains_key(name) && self.is_still_there(old, before) {
-                self.bodies.insert(name.clone(), old.clone());
+        let taken = self.taken(before);
+        let mut left = Vec::new();
+        for (name, old) in before.bodies.iter().filter(|(name, _)| !self.bodies.contains_key(*name)) {
+            match self.fate(old, before, &taken) {
+                Fate::AsBefore => left.push((name.clone(), old.clone())),
+                Fate::Gone => {}
+                Fate::Unknown => return None,
             }
         }
+        self.bodies.extend(left);
         let types = |bodies: &BTreeMap<String, Body>| -> HashSet<String> {
             bodies.values().map(|body| body.ty.clone()).collect()
         };
         let (had, has) = (types(&before.bodies), types(&self.bodies));
+        let (mut kept, mut unused) = (Vec::new(), HashMap::new());
         for (name, records) in &before.records {
-            let is_mentioned = self.mentioned.contains(name) || !before.mentioned.contains(name);
+            if self.records.contains_key(name) || replaced.has_instance(name) {
+                continue;
+            }
             // A body's type has another name when its captures are others.
-            let is_there = has.contains(name) || is_mentioned && !had.contains(name);
-            if is_there && !self.records.contains_key(name) && !replaced.has_instance(name) {
-                self.records.insert(name.clone(), records.clone());
+            if has.contains(name) || !had.contains(name) && !self.is_unmentioned(name, before) {
+                kept.push((name, records));
+            } else if !had.contains(name) {
+                unused.insert(name.as_str(), (name, records));
             }
         }
-        self
+        // What is held by something that is there is there.
+        let mut at = 0;
+        let of_now: Vec<&str> = self.records.values().flatten().flat_map(Record::held_types).collect();
+        let mut held: Vec<_> = of_now.into_iter().filter_map(|ty| unused.remove(ty)).collect();
+        loop {
+            kept.append(&mut held);
+            let Some((_, records)) = kept.get(at) else { break };
+            held.extend(records.iter().flat_map(Record::held_types).filter_map(|ty| unused.remove(ty)));
+            at += 1;
+        }
+        self.records.extend(kept.into_iter().map(|(name, records)| (name.clone(), records.clone())));
+        Some(self)
     }
 
-    /// Is a body that was not dumped again one that did not change?
-    fn is_still_there(&self, body: &Body, before: &Printed) -> bool {
-        let Some(span) = &body.span else { return true };
-        // Of a file of another crate: the macro that made it is not what changed.
-        let Some(old) = before.text(&span.file) else { return true };
-        let Some(new) = self.text(&span.file) else { return false };
-        let (Some(old), Some(new)) = (old, new) else { return true };
-        old == new || self.mentioned.contains(&body.ty) || is_unmoved(span, old, new)
+    /// Was a type in the list of instances, and is not any more?
+    fn is_unmentioned(&self, ty: &str, before: &Printed) -> bool {
+        before.mentioned.contains(ty) && !self.mentioned.contains(ty)
+    }
+
+    /// Where a body stands that was not there before: whatever stood there has another name now.
+    fn taken(&self, before: &Printed) -> HashSet<&Span> {
+        let new = self.bodies.iter().filter_map(|(name, body)| {
+            let span = body.span.as_ref()?;
+            let stood_there = before.bodies.get(name).is_some_and(|old| old.span.as_ref() == Some(span));
+            (!stood_there).then_some(span)
+        });
+        new.collect()
+    }
+
+    /// What became of a body that was not dumped again?
+    fn fate(&self, body: &Body, before: &Printed, taken: &HashSet<&Span>) -> Fate {
+        let Some(span) = &body.span else { return Fate::Unknown };
+        if self.mentioned.contains(&body.ty) || self.sources == before.sources {
+            return Fate::AsBefore;
+        }
+        // Of a file of another crate, or one whose text nobody knows.
+        let Some(Some(old)) = before.text(&span.file) else { return Fate::Unknown };
+        let new = match self.text(&span.file) {
+            None => return Fate::Gone,
+            Some(None) => return Fate::Unknown,
+            Some(Some(new)) => new,
+        };
+        if is_in_macro(span, old) {
+            Fate::Unknown
+        } else if !taken.contains(span) && (old == new || is_unmoved(span, old, new)) {
+            Fate::AsBefore
+        } else {
+            Fate::Gone
+        }
     }
 
     fn text(&self, file: &str) -> Option<Option<&str>> {
@@ -119,17 +200,19 @@ impl Printed {
         Some(text.as_deref())
     }
 
-    /// The dumped bodies: file name and text.
-    pub fn bodies(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.bodies.iter().map(|(name, body)| (name.as_str(), body.text.as_str()))
-    }
-
     /// All records as one run would have printed them: largest first.
-    pub fn sizes(&self) -> String {
+    fn sizes(&self) -> String {
         let named = self.records.iter().flat_map(|(name, records)| records.iter().map(move |r| (name, r)));
         let mut records: Vec<(&String, &Record)> = named.collect();
         records.sort_by_key(|(name, record)| (Reverse(record.size), *name));
-        records.into_iter().map(|(_, record)| record.lines.as_str()).collect()
+        records.into_iter().map(|(_, record)| &*record.lines).collect()
+    }
+}
+
+impl Record {
+    /// The types of what it holds, as far as the compiler prints them.
+    fn held_types(&self) -> impl Iterator<Item = &str> {
+        self.lines.lines().filter_map(|line| line.split_once(", type: ").map(|(_, ty)| ty.trim_end()))
     }
 }
 
@@ -170,12 +253,43 @@ fn is_unmoved(span: &Span, old: &str, new: &str) -> bool {
         || old.len() == new.len() && span.start.line as usize > old.len() - same_after
 }
 
+/// Is a place in a `macro_rules!`? Brackets are only counted, so that a bracket in a literal may make a macro
+/// longer than it is.
+fn is_in_macro(span: &Span, text: &str) -> bool {
+    let mut depth = None;
+    for (line, number) in text.split('\n').zip(1..) {
+        if number == span.start.line {
+            return depth.is_some() || line.contains("macro_rules!");
+        }
+        let rest = match (depth, line.find("macro_rules!")) {
+            (None, None) => continue,
+            (None, Some(at)) => &line[at..],
+            (Some(_), _) => line,
+        };
+        let mut open = depth.unwrap_or(0i64);
+        let mut seen = depth.is_some_and(|depth| depth > 0);
+        for byte in rest.bytes() {
+            match byte {
+                b'{' | b'(' | b'[' => (open, seen) = (open + 1, true),
+                b'}' | b')' | b']' => open -= 1,
+                _ => {}
+            }
+        }
+        depth = (!seen || open > 0).then_some(open);
+    }
+    false
+}
+
 fn records(stdout: &str) -> HashMap<String, Vec<Record>> {
     let mut records: HashMap<String, Vec<Record>> = HashMap::new();
-    let mut current: Option<(&str, Record)> = None;
-    let mut finish = |record: Option<(&str, Record)>| {
-        if let Some((name, record)) = record {
-            records.entry(name.to_owned()).or_default().push(record);
+    let mut current: Option<(&str, u64, String)> = None;
+    let mut finish = |record: Option<(&str, u64, String)>| {
+        if let Some((name, size, lines)) = record {
+            let record = Record { size, lines: lines.into() };
+            match records.get_mut(name) {
+                Some(others) => others.push(record),
+                None => _ = records.insert(name.to_owned(), vec![record]),
+            }
         }
     };
     for line in stdout.lines() {
@@ -183,11 +297,11 @@ fn records(stdout: &str) -> HashMap<String, Vec<Record>> {
         if let Some((name, size)) = rest.strip_prefix("type: `").and_then(|rest| rest.rsplit_once("`: ")) {
             let digits = size.bytes().take_while(u8::is_ascii_digit).count();
             let size = size[..digits].parse().unwrap_or(0);
-            finish(current.replace((name, Record { size, lines: String::new() })));
+            finish(current.replace((name, size, String::new())));
         }
-        if let Some((_, record)) = &mut current {
-            record.lines.push_str(line);
-            record.lines.push('\n');
+        if let Some((_, _, lines)) = &mut current {
+            lines.push_str(line);
+            lines.push('\n');
         }
     }
     finish(current);
@@ -271,7 +385,7 @@ mod tests {
         let first = run(&(first + &twice + &items(&[kept, changed, gone])), None);
         assert_eq!(first.sizes().matches("`same`").count(), 2);
         let now = record(changed, 3) + &items(&[&format!("std::pin::Pin<&'{{erased}} mut {kept}>"), changed]);
-        let sizes = run(&now, Some(&first)).over(&first).sizes();
+        let sizes = run(&now, Some(&first)).over(&first).unwrap().sizes();
         assert!(sizes.contains(&record(kept, 9)) && sizes.contains(&record(quiet, 9)), "{sizes}");
         assert!(sizes.contains(&record(changed, 3)) && !sizes.contains(&record(changed, 9)), "{sizes}");
         assert!(!sizes.contains(gone), "{sizes}");
@@ -284,7 +398,7 @@ mod tests {
             let ty = format!(
                 "{{static f<T>::{{closure#0}} upvar_tys={upvars} resume_ty=R yield_ty=() return_ty=()}}"
             );
-            Body { text: String::new(), ty, span: None }
+            Body { text: "".into(), ty, span: None }
         };
         let instance = |upvars: &str| {
             format!("{{static f<u8>::{{closure#0}} upvar_tys={upvars} resume_ty=R yield_ty=() return_ty=()}}")
@@ -295,9 +409,9 @@ mod tests {
         };
         // Nothing mentions them: nobody polls them.
         let (before, now) = (with("(T, u16)", "(u8, u16)"), with("(u16, T)", "(u16, u8)"));
-        let sizes = now.over(&before).sizes();
+        let sizes = now.over(&before).unwrap().sizes();
         assert!(sizes.contains(&instance("(u16, u8)")) && !sizes.contains(&instance("(u8, u16)")), "{sizes}");
-        let same = with("(T, u16)", "(u32, u16)").over(&before).sizes();
+        let same = with("(T, u16)", "(u32, u16)").over(&before).unwrap().sizes();
         assert!(same.contains(&instance("(u8, u16)")), "its captures are as before: {same}");
     }
 

@@ -9,18 +9,15 @@
 
 use super::printed::Printed;
 use super::unit::{self, Unit};
+use super::wrapper::remove;
 use super::{BuildError, Cancel, Invocation, Project, dep_info, invocation, mirror, wrapper};
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
 use tempfile::TempDir;
-
-/// Every run lists the instances it found, see [`Printed`].
-const LIST_INSTANCES: &str = "-Zprint-mono-items=yes";
 
 /// A place to compile changed text in, unit by unit. Gone, with everything in it, when the value is dropped.
 #[derive(Debug)]
@@ -106,60 +103,69 @@ impl Shadow {
             .map(|(file, text)| Ok((relative(file, &invocation.dir)?, *text)))
             .collect::<Result<_, BuildError>>()?;
         let io = |source| BuildError::Io { context: "cannot prepare to compile changed text".into(), source };
-        let (mut command, own_group) = (self.command(invocation), self.own_group);
         // Being written to also tells others that this folder is in use.
         let run = tempfile::tempdir_in(self.folder.path()).map_err(io)?;
+        let (nice, bootstrap, own_group) = (self.nice.clone(), self.bootstrap, self.own_group);
         let origin = self.origin(origin, invocation).map_err(io)?;
         let (folder, work) = (origin.mirror(), origin.work());
         mirror::make(&folder, &invocation.dir, &files).map_err(io)?;
-        remove(&work).map_err(io)?;
-        match origin.whole {
-            Some(_) => copy(&origin.base(), &work).map_err(io)?,
-            None => std::fs::create_dir(&work).map_err(io)?,
-        }
-
-        let (sizes, bodies) = (run.path().join("sizes"), run.path().join("mir"));
         let out = run.path().to_str().ok_or_else(|| not_shadowable("the target directory is not UTF-8"))?;
         let args = invocation.args_into(out);
-        let started = SystemTime::now();
-        command.args(invocation::measuring(&args, &bodies)).arg(LIST_INSTANCES);
-        let mut incremental = OsString::from("incremental=");
-        incremental.push(&work);
-        command.arg("-C").arg(incremental).current_dir(&folder);
-        command.stdout(File::create(&sizes).map_err(io)?);
-        let (success, messages) = run_to_end(command, own_group, cancel)?;
-        if !success {
-            // Without a message it was not the compiler that failed, or not over the text.
-            return if messages.lines().any(|line| line.starts_with('{')) {
-                Ok(Compiled::Broken(messages))
-            } else {
-                let source = io::Error::other(messages.trim_end().to_owned());
-                Err(BuildError::Io { context: "the compiler gave up".into(), source })
+
+        let mut base = origin.whole.as_ref();
+        loop {
+            remove(&work).map_err(io)?;
+            match base {
+                Some(_) => copy(&origin.base(), &work).map_err(io)?,
+                None => std::fs::create_dir(&work).map_err(io)?,
+            }
+            let (sizes, bodies) = (run.path().join("sizes"), run.path().join("mir"));
+            remove(&bodies).map_err(io)?;
+            let mut command = command(invocation, nice.as_deref(), bootstrap);
+            command.args(invocation::measuring(&args, &bodies, &work)).current_dir(&folder);
+            command.stdout(File::create(&sizes).map_err(io)?);
+            let started = SystemTime::now();
+            let (success, messages) = run_to_end(command, own_group, cancel)?;
+            if !success {
+                // Without a message it was not the compiler that failed, or not over the text.
+                return if messages.lines().any(|line| line.starts_with('{')) {
+                    Ok(Compiled::Broken(messages))
+                } else {
+                    let source = io::Error::other(messages.trim_end().to_owned());
+                    Err(BuildError::Io { context: "the compiler gave up".into(), source })
+                };
+            }
+
+            let io =
+                |source| BuildError::Io { context: "cannot read what the compiler printed".into(), source };
+            let dep_info = invocation::artifact_stem(&args).with_extension("d");
+            let dep_info_text = std::fs::read_to_string(&dep_info).map_err(io)?;
+            check_read(&dep_info_text, &folder, &invocation.dir, &files)?;
+            let stdout = String::from_utf8_lossy(&std::fs::read(&sizes).map_err(io)?).into_owned();
+            let bodies = unit::read_bodies(&bodies).map_err(io)?;
+            let mut sources = unit::read_sources(&dep_info, &folder, started);
+            for (name, text) in &mut sources {
+                // Written just before the run, which a coarse clock cannot tell from just after.
+                if let Some(known) = files.get(Path::new(name)) {
+                    *text = Some((*known).to_owned());
+                }
+            }
+
+            let printed = Printed::read(&stdout, bodies, sources, base);
+            let done = match base.take() {
+                Some(whole) => match printed.over(whole) {
+                    Some(printed) => unit_of(invocation, &printed),
+                    // Once more, without a base.
+                    None => continue,
+                },
+                None if origin.whole.is_some() => unit_of(invocation, &printed),
+                None => {
+                    std::fs::rename(&work, origin.base()).map_err(io)?;
+                    unit_of(invocation, origin.whole.insert(printed))
+                }
             };
+            return Ok(Compiled::Done(done));
         }
-
-        let io = |source| BuildError::Io { context: "cannot read what the compiler printed".into(), source };
-        let dep_info = invocation::artifact_stem(&args).with_extension("d");
-        let dep_info_text = std::fs::read_to_string(&dep_info).map_err(io)?;
-        check_read(&dep_info_text, &folder, &invocation.dir, &files)?;
-        let stdout = String::from_utf8_lossy(&std::fs::read(&sizes).map_err(io)?).into_owned();
-        let bodies = unit::read_bodies(&bodies).map_err(io)?;
-        let mut sources = unit::read_sources(&dep_info, &folder, started);
-        for (name, text) in &mut sources {
-            // Written just before the run, which a coarse clock cannot tell from just after.
-            if let Some(known) = files.get(Path::new(name)) {
-                *text = Some((*known).to_owned());
-            }
-        }
-
-        let printed = Printed::read(&stdout, bodies, sources, origin.whole.as_ref());
-        Ok(Compiled::Done(match &origin.whole {
-            Some(whole) => unit_of(invocation, &printed.over(whole)),
-            None => {
-                std::fs::rename(&work, origin.base()).map_err(io)?;
-                unit_of(invocation, origin.whole.insert(printed))
-            }
-        }))
     }
 
     /// What is there for a unit; nothing of another invocation of it.
@@ -180,34 +186,32 @@ impl Shadow {
             }
         })
     }
+}
 
-    /// The compiler without its arguments.
-    fn command(&self, invocation: &Invocation) -> Command {
-        let mut command = match &self.nice {
-            Some(nice) => {
-                let mut command = Command::new(nice);
-                command.args(["-n", "10"]).arg(&invocation.program);
-                command
-            }
-            None => Command::new(&invocation.program),
-        };
-        for name in wrapper::OF_THE_BUILD {
-            command.env_remove(name);
+/// The compiler without its arguments.
+fn command(invocation: &Invocation, nice: Option<&Path>, bootstrap: bool) -> Command {
+    let mut command = match nice {
+        Some(nice) => {
+            let mut command = Command::new(nice);
+            command.args(["-n", "10"]).arg(&invocation.program);
+            command
         }
-        command.env_remove("RUSTC").envs(invocation.env.iter().map(|(name, value)| (name, value)));
-        if self.bootstrap {
-            command.env("RUSTC_BOOTSTRAP", "1");
-        }
-        command
+        None => Command::new(&invocation.program),
+    };
+    for name in wrapper::OF_THE_BUILD {
+        command.env_remove(name);
     }
+    command.env_remove("RUSTC").envs(invocation.env.iter().map(|(name, value)| (name, value)));
+    if bootstrap {
+        command.env("RUSTC_BOOTSTRAP", "1");
+    }
+    command
 }
 
 fn unit_of(invocation: &Invocation, printed: &Printed) -> Unit {
     let mut unit = Unit::new(wrapper::FLAGS, invocation.dir.clone());
     unit.invocation = Some(invocation.clone());
-    unit.push_sizes(&printed.sizes());
-    printed.bodies().for_each(|(name, text)| unit.push_body(name.to_owned(), text));
-    printed.sources.iter().for_each(|(name, text)| unit.push_source(name.clone(), text.as_deref()));
+    printed.push_to(&mut unit);
     unit
 }
 
@@ -290,14 +294,6 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Removes a folder if it is there.
-fn remove(folder: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {

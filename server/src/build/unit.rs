@@ -13,7 +13,7 @@ use super::dep_info;
 use super::invocation::Invocation;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
-use std::io::Write as _;
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -29,6 +29,8 @@ pub struct Unit {
     pub dir: PathBuf,
     /// The run itself, to be repeated; `None` if something about it is not UTF-8.
     pub invocation: Option<Invocation>,
+    /// Names what the run left for incremental compilation; the next run may build on that and nothing else.
+    pub session: Option<String>,
     sections: Vec<(SectionKind, String, Range<usize>)>,
     text: String,
 }
@@ -47,6 +49,8 @@ enum SectionKind {
     Changed,
     /// What the compiler said, in JSON, in a run that failed.
     Messages,
+    /// Types that the compiler's list of instances mentions, one in each line.
+    Mentioned,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -55,6 +59,8 @@ struct Header {
     dir: PathBuf,
     #[serde(default)]
     invocation: Option<Invocation>,
+    #[serde(default)]
+    session: Option<String>,
     crc: u32,
     sections: Vec<SectionHeader>,
 }
@@ -110,6 +116,11 @@ impl Unit {
         self.push(SectionKind::Messages, String::new(), text);
     }
 
+    /// Adds the types that the list of instances mentions.
+    pub(super) fn push_mentioned(&mut self, types: &[&str]) {
+        self.push(SectionKind::Mentioned, String::new(), &types.join("\n"));
+    }
+
     fn of(&self, kind: SectionKind) -> impl Iterator<Item = (&str, &str)> {
         let sections = self.sections.iter().filter(move |(k, ..)| *k == kind);
         sections.map(|(_, name, range)| (name.as_str(), &self.text[range.clone()]))
@@ -136,6 +147,11 @@ impl Unit {
         self.of(SectionKind::Messages).next().map_or("", |(_, text)| text)
     }
 
+    /// The types that the list of instances mentions.
+    pub(super) fn mentioned(&self) -> impl Iterator<Item = &str> {
+        self.of(SectionKind::Mentioned).flat_map(|(_, text)| text.lines())
+    }
+
     /// Writes the unit in one step.
     ///
     /// # Errors
@@ -145,6 +161,7 @@ impl Unit {
             flags: self.flags.clone(),
             dir: self.dir.clone(),
             invocation: self.invocation.clone(),
+            session: self.session.clone(),
             crc: crc32fast::hash(self.text.as_bytes()),
             sections: self
                 .sections
@@ -166,26 +183,43 @@ impl Unit {
         Ok(())
     }
 
+    /// Reads all but the sections.
+    ///
+    /// # Errors
+    /// [`UnitError`] if it is no unit file; what follows the head may still be damaged.
+    pub(super) fn read_head(path: &Path) -> Result<Head, UnitError> {
+        let mut reader = std::io::BufReader::new(std::fs::File::open(path)?);
+        let mut line = vec![0; MAGIC.len()];
+        reader.read_exact(&mut line)?;
+        if line != MAGIC {
+            return Err(UnitError::Damaged("not a unit file"));
+        }
+        line.clear();
+        reader.read_until(b'\n', &mut line)?;
+        serde_json::from_slice(&line).map(Head).map_err(|_| UnitError::Damaged("the header"))
+    }
+
     /// Reads a kept unit whole.
     ///
     /// # Errors
     /// [`UnitError`] for anything but an undamaged unit file.
     pub fn read(path: &Path) -> Result<Self, UnitError> {
         let mut bytes = std::fs::read(path)?;
-        let Read { header, start } = read_header(&bytes)?;
+        let Read { mut header, start } = read_header(&bytes)?;
         let text = String::from_utf8(bytes.split_off(start)).map_err(|_| UnitError::Damaged("not UTF-8"))?;
         if crc32fast::hash(text.as_bytes()) != header.crc {
             return Err(UnitError::Damaged("the checksum is wrong"));
         }
         let mut at = 0usize;
         let mut sections = Vec::with_capacity(header.sections.len());
-        for SectionHeader { kind, name, len } in header.sections {
+        for SectionHeader { kind, name, len } in std::mem::take(&mut header.sections) {
             let end = at.checked_add(len).filter(|&end| text.is_char_boundary(end));
             let end = end.ok_or(UnitError::Damaged("a section is cut off"))?;
             sections.push((kind, name, at..end));
             at = end;
         }
-        Ok(Unit { flags: header.flags, dir: header.dir, invocation: header.invocation, sections, text })
+        let Header { flags, dir, invocation, session, .. } = header;
+        Ok(Unit { flags, dir, invocation, session, sections, text })
     }
 }
 
@@ -220,6 +254,22 @@ pub(super) fn read_sources(
         Some((file.to_string_lossy().into_owned(), unchanged.then_some(text)))
     });
     read.collect()
+}
+
+/// A kept unit without its sections.
+pub(super) struct Head(Header);
+
+impl Head {
+    /// Can an incremental run of this unit build on it? `session` is what there is to build on.
+    pub fn is_base_of(&self, unit: &Unit, session: &Option<String>) -> bool {
+        let Head(kept) = self;
+        let is_text_known = kept.sections.iter().all(|section| section.kind != SectionKind::Changed);
+        is_text_known
+            && kept.session == *session
+            && kept.flags == unit.flags
+            && kept.invocation.is_some()
+            && kept.invocation == unit.invocation
+    }
 }
 
 struct Read {

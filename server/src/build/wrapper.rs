@@ -2,7 +2,8 @@
 //!
 //! Three kinds of calls come in.
 //! * Members of the workspace are *measured*: the compiler also prints type sizes and dumps coroutine
-//!   bodies, into files of this run, which end up in one [`Unit`] beside the unit's artifacts.
+//!   bodies, into files of this run, which end up in one [`Unit`] beside the unit's artifacts. They are
+//!   compiled incrementally, in a folder of ours beside the unit; see [`super::printed`].
 //! * Dependencies keep the MIR of their generic functions in their metadata, or the compiler could not
 //!   instantiate them for a member (`cargo check` leaves it out: "missing optimized MIR").
 //! * Everything else (cargo's questions to the compiler, build scripts, proc macros and what they are
@@ -10,6 +11,7 @@
 
 use super::inner_wrapper;
 use super::invocation::{self, Invocation};
+use super::printed::Printed;
 use super::unit::{self, Unit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -61,7 +63,7 @@ pub(super) const OF_THE_BUILD: &[&str] = &[ENV, "RUSTC_WRAPPER", "CARGO_MAKEFLAG
 const KEEP_MIR: &str = "-Zalways-encode-mir";
 
 /// Names the flags and the file format; a kept unit of another version is measured again.
-pub const FLAGS: &str = "2";
+pub const FLAGS: &str = "3";
 
 /// Runs the compiler as cargo asked, measuring where that is wanted. `args` are the process's own,
 /// without its name: `[workspace-wrapper] RUSTC ARG…`.
@@ -78,7 +80,7 @@ pub fn run(settings: &str, args: Vec<OsString>) -> ExitCode {
         Kind::Untouched => call.command(true).status(),
         Kind::Dependency => {
             let mut command = call.command(true);
-            command.arg(KEEP_MIR);
+            command.args([KEEP_MIR, invocation::NO_OPTIMIZATION]);
             call.unlock(&mut command);
             command.status()
         }
@@ -155,34 +157,77 @@ impl Call<'_> {
 
     fn measure(&self) -> std::io::Result<ExitStatus> {
         let scratch = tempfile::tempdir_in(&self.settings.scratch)?;
-        let sizes = scratch.path().join("sizes");
-        let messages = scratch.path().join("messages");
-        let bodies = scratch.path().join("mir");
-        let started = SystemTime::now();
+        let stem = invocation::artifact_stem(self.args);
+        let folder = incremental(&stem);
+        let mut unit = self.unit()?;
+        let known = session(&folder);
+        // What was kept is read while the compiler runs; whether it is of use, its head tells.
+        let kept = stem.with_extension("futurelens");
+        let is_base =
+            known.is_some() && Unit::read_head(&kept).is_ok_and(|head| head.is_base_of(&unit, &known));
+        let mut base =
+            is_base.then(|| std::thread::spawn(move || Unit::read(&kept).map(|u| Printed::of(&u))));
+        loop {
+            if base.is_none() {
+                remove(&folder)?;
+            }
+            let run = Run::new(scratch.path())?;
+            let status = self.run(&run, &folder)?;
+            if !status.success() {
+                return self.failed(&run, status);
+            }
+            let before = match base.take().map(|base| base.join()) {
+                None => None,
+                Some(Ok(Ok(before))) => Some(before),
+                // Damaged: the compiler has built on what nobody knows any more.
+                Some(_) => continue,
+            };
+            let Some(printed) = self.printed(&run, before.as_ref())? else { continue };
+            printed.push_to(&mut unit);
+            unit.session = session(&folder);
+            unit.write(&stem.with_extension("futurelens"))?;
+            forward(&run.messages)?;
+            return Ok(status);
+        }
+    }
 
+    /// Runs the compiler, measuring.
+    fn run(&self, run: &Run, incremental: &Path) -> std::io::Result<ExitStatus> {
         let plain = self.command(false);
         let mut command = Command::new(plain.get_program());
         let args: Vec<&OsStr> = plain.get_args().collect();
-        command.args(invocation::measuring(&args, &bodies));
+        command.args(invocation::measuring(&args, &run.bodies, incremental));
         self.unlock(&mut command);
-        command.stdout(File::create(&sizes)?).stderr(File::create(&messages)?);
-        let status = command.status()?;
-        if !status.success() {
-            if let Err(error) = self.keep_failed(&messages) {
-                // Who wants to know more than cargo says has to do without.
-                tracing::debug!("nothing kept of a failed run: {error}");
-            }
-            // Our flags change how types are written in messages: let the compiler say it in its own
-            // words. If it is content without our flags, what it said with them is all there is.
-            let plain = self.command(false).stdout(Stdio::null()).status()?;
-            if plain.success() {
-                forward(&messages)?;
-            }
-            return Ok(if plain.success() { status } else { plain });
+        command.stdout(File::create(&run.sizes)?).stderr(File::create(&run.messages)?);
+        command.status()
+    }
+
+    /// Has the user told what does not compile.
+    fn failed(&self, run: &Run, status: ExitStatus) -> std::io::Result<ExitStatus> {
+        if let Err(error) = self.keep_failed(&run.messages) {
+            // Who wants to know more than cargo says has to do without.
+            tracing::debug!("nothing kept of a failed run: {error}");
         }
-        self.keep(&sizes, &bodies, started)?;
-        forward(&messages)?;
-        Ok(status)
+        // Our flags change how types are written in messages: let the compiler say it in its own
+        // words. If it is content without our flags, what it said with them is all there is.
+        let plain = self.command(false).stdout(Stdio::null()).status()?;
+        if plain.success() {
+            forward(&run.messages)?;
+        }
+        Ok(if plain.success() { status } else { plain })
+    }
+
+    /// What holds after a run that succeeded; nothing if that cannot be told from it.
+    fn printed(&self, run: &Run, before: Option<&Printed>) -> std::io::Result<Option<Printed>> {
+        let stdout = std::fs::read(&run.sizes)?;
+        let bodies = unit::read_bodies(&run.bodies)?;
+        let dep_info = invocation::artifact_stem(self.args).with_extension("d");
+        let sources = unit::read_sources(&dep_info, &std::env::current_dir()?, run.started);
+        let printed = Printed::read(&String::from_utf8_lossy(&stdout), bodies, sources, before);
+        Ok(match before {
+            Some(before) => printed.over(before),
+            None => Some(printed),
+        })
     }
 
     /// An empty unit of this run.
@@ -211,20 +256,6 @@ impl Call<'_> {
         Some(Invocation { program, args, env, dir })
     }
 
-    /// Writes the unit beside the artifacts that cargo is about to consider fresh.
-    fn keep(&self, sizes: &Path, bodies: &Path, started: SystemTime) -> std::io::Result<()> {
-        let mut unit = self.unit()?;
-        unit.push_sizes(&String::from_utf8_lossy(&std::fs::read(sizes)?));
-        for (name, text) in unit::read_bodies(bodies)? {
-            unit.push_body(name, &text);
-        }
-        let stem = invocation::artifact_stem(self.args);
-        for (name, text) in unit::read_sources(&stem.with_extension("d"), &unit.dir, started) {
-            unit.push_source(name, text.as_deref());
-        }
-        unit.write(&stem.with_extension("futurelens"))
-    }
-
     /// Writes what the compiler said about code that does not compile where the build will look for it.
     fn keep_failed(&self, messages: &Path) -> std::io::Result<()> {
         let mut unit = self.unit()?;
@@ -233,6 +264,49 @@ impl Call<'_> {
         std::fs::create_dir_all(&folder)?;
         let stem = invocation::artifact_stem(self.args);
         unit.write(&folder.join(stem.with_extension("futurelens").file_name().unwrap_or_default()))
+    }
+}
+
+/// The files of one compiler run.
+struct Run {
+    sizes: PathBuf,
+    messages: PathBuf,
+    bodies: PathBuf,
+    started: SystemTime,
+}
+
+impl Run {
+    fn new(scratch: &Path) -> std::io::Result<Run> {
+        let bodies = scratch.join("mir");
+        remove(&bodies)?;
+        let (sizes, messages) = (scratch.join("sizes"), scratch.join("messages"));
+        Ok(Run { sizes, messages, bodies, started: SystemTime::now() })
+    }
+}
+
+/// Where a unit's incremental compilation keeps what it needs, given what its files are called.
+pub(super) fn incremental(stem: &Path) -> PathBuf {
+    stem.with_extension("incremental")
+}
+
+/// Names what the last compiler run that succeeded has left for incremental compilation.
+fn session(incremental: &Path) -> Option<String> {
+    let folders = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten();
+    let of_crates = folders(incremental).filter(|entry| entry.path().is_dir());
+    let sessions = of_crates.flat_map(|krate| folders(&krate.path()).collect::<Vec<_>>());
+    // `s-TIME-RANDOM-HASH`, and ending in `-working` until the run has succeeded.
+    let sessions = sessions.filter(|entry| entry.path().is_dir());
+    let names = sessions.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut done: Vec<String> = names.filter(|name| !name.ends_with("-working")).collect();
+    done.sort();
+    (!done.is_empty()).then(|| done.join(" "))
+}
+
+/// Removes a folder if it is there.
+pub(super) fn remove(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
