@@ -1,6 +1,6 @@
 //! One size build: which project, which command line, and what cargo says while it runs.
 
-use super::unit::Unit;
+use super::unit::{Unit, UnitError};
 use super::wrapper::{self, Settings};
 use super::{BuildError, Toolchain, inner_wrapper};
 use cargo_metadata::diagnostic::DiagnosticLevel;
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Which features, targets and packages; the words are cargo's.
@@ -48,8 +48,8 @@ pub struct Request {
     pub target_dir: Option<PathBuf>,
     /// Additional environment of cargo and the compiler.
     pub env: BTreeMap<String, String>,
-    /// Start cargo in a process group of its own, so that [`Cancel`] reaches everything it starts. Not
-    /// wanted where a terminal's Ctrl-C should reach cargo.
+    /// Start cargo in a process group of its own, so that [`Cancel`] reaches everything it starts, and at low
+    /// priority. Not wanted where a terminal's Ctrl-C should reach cargo, and someone waits for it.
     pub own_group: bool,
     /// Colour in the compiler's messages.
     pub color: bool,
@@ -83,6 +83,8 @@ pub enum Event {
         /// What is being compiled now.
         crates: String,
     },
+    /// What the compiler printed of this unit is there, from this build or an earlier one.
+    Measured(MeasuredUnit),
 }
 
 /// One measured compiler run.
@@ -104,6 +106,24 @@ impl MeasuredUnit {
     /// `CRATE-HASH`: names its compiler run.
     pub fn origin(&self) -> String {
         self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Tells one measurement of the unit from the next. Zero if there is none.
+    pub fn stamp(&self) -> u64 {
+        let modified = std::fs::metadata(&self.file).and_then(|meta| Ok((meta.modified()?, meta.len())));
+        modified.map_or(0, |(time, len)| {
+            let nanos = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+            nanos ^ len.rotate_left(40)
+        })
+    }
+
+    /// Reads what the compiler printed.
+    ///
+    /// # Errors
+    /// [`UnitError`] if that is not there, damaged, or measured with other flags than ours.
+    pub fn read(&self) -> Result<Unit, UnitError> {
+        let unit = Unit::read(&self.file)?;
+        if unit.flags == wrapper::FLAGS { Ok(unit) } else { Err(UnitError::OtherFlags) }
     }
 }
 
@@ -210,6 +230,12 @@ impl Project {
         self.members.values().any(|(member, _)| member == name)
     }
 
+    /// The name of the package that a file is part of.
+    pub fn package_of(&self, file: &Path) -> Option<&str> {
+        let around = self.members.values().filter(|(_, folder)| file.starts_with(folder));
+        around.max_by_key(|(_, folder)| folder.as_os_str().len()).map(|(name, _)| name.as_str())
+    }
+
     /// Is this a file of one of the workspace's packages, and not one that a build made?
     pub fn owns(&self, file: &Path) -> bool {
         let generated = file.starts_with(&self.target_dir);
@@ -275,7 +301,10 @@ impl Project {
     fn command(&self, request: &Request, settings: &str) -> Result<Command, BuildError> {
         let wrapper = own_program()
             .map_err(|source| BuildError::Io { context: "cannot find my own program".into(), source })?;
-        let mut cargo = self.toolchain.command("cargo");
+        let mut cargo = match request.own_group {
+            true => self.toolchain.background_command("cargo"),
+            false => self.toolchain.command("cargo"),
+        };
         let format = if request.color { "json-diagnostic-rendered-ansi" } else { "json" };
         cargo.current_dir(&self.dir).args(["check", "--keep-going", "--message-format", format]);
         cargo.arg("--target-dir").arg(&self.target_dir);
@@ -343,12 +372,20 @@ impl Project {
         let running = cancel.begin(child, request.own_group)?;
 
         let (mut units, mut errors) = (Vec::new(), String::new());
+        let (tell, told) = mpsc::channel();
         let said = std::thread::scope(|scope| {
-            let messages = scope.spawn(|| {
+            let tell_measured = tell.clone();
+            scope.spawn(|| {
+                let tell = tell_measured;
+                let Some(stdout) = stdout else { return };
                 // A pipe that fails once fails for good.
-                for message in Message::parse_stream(BufReader::new(stdout?)).map_while(Result::ok) {
+                for message in Message::parse_stream(BufReader::new(stdout)).map_while(Result::ok) {
                     match message {
-                        Message::CompilerArtifact(artifact) => units.extend(self.unit(&artifact)),
+                        Message::CompilerArtifact(artifact) => {
+                            let Some(unit) = self.unit(&artifact) else { continue };
+                            units.push(unit.clone());
+                            let _ = tell.send(Event::Measured(unit));
+                        }
                         Message::CompilerMessage(message)
                             if matches!(
                                 message.message.level,
@@ -360,11 +397,13 @@ impl Project {
                         _ => {}
                     }
                 }
-                Some(())
             });
-            let said = stderr.map(|stderr| read_progress(stderr, on_event)).unwrap_or_default();
-            let _ = messages.join();
-            said
+            let said = scope.spawn(move || {
+                let mut tell = |event| _ = tell.send(event);
+                stderr.map(|stderr| read_progress(stderr, &mut tell))
+            });
+            told.into_iter().for_each(on_event);
+            said.join().ok().flatten().unwrap_or_default()
         });
         let success = running.wait()?;
         let failure = (!success).then(|| match errors.is_empty() {
@@ -458,16 +497,13 @@ fn read_kept(
 ) -> (Vec<KeptUnit>, Vec<MeasuredUnit>) {
     let (mut kept, mut lost) = (Vec::new(), Vec::new());
     for measured in units {
-        let stamp = stamp(&measured.file);
+        let stamp = measured.stamp();
         if known(&measured, stamp) {
             kept.push(KeptUnit { measured, stamp, content: None });
             continue;
         }
-        match Unit::read(&measured.file) {
-            Ok(unit) if unit.flags == wrapper::FLAGS => {
-                kept.push(KeptUnit { measured, stamp, content: Some(unit) });
-            }
-            Ok(_) => lost.push(measured),
+        match measured.read() {
+            Ok(unit) => kept.push(KeptUnit { measured, stamp, content: Some(unit) }),
             Err(error) => {
                 tracing::info!("{}: {error}", measured.file.display());
                 lost.push(measured);
@@ -483,15 +519,6 @@ fn read_failed(scratch: &Path) -> Vec<Unit> {
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     files.sort();
     files.iter().filter_map(|file| Unit::read(file).ok()).collect()
-}
-
-/// Tells one write of a file from the next. Zero if there is no file.
-fn stamp(file: &Path) -> u64 {
-    let modified = std::fs::metadata(file).and_then(|meta| Ok((meta.modified()?, meta.len())));
-    modified.map_or(0, |(time, len)| {
-        let nanos = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-        nanos ^ len.rotate_left(40)
-    })
 }
 
 /// Makes cargo consider a unit stale: it looks whether a unit's outputs are there.

@@ -3,6 +3,7 @@
 //! A size build is `cargo check` in a target directory of its own, with futurelens as the compiler
 //! wrapper. It hands on what the compiler printed as raw text ([`Unit`]) and never looks inside.
 
+mod background;
 mod cargo;
 mod dep_info;
 mod inner_wrapper;

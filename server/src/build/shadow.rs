@@ -10,7 +10,7 @@
 use super::printed::Printed;
 use super::unit::{self, Unit};
 use super::wrapper::remove;
-use super::{BuildError, Cancel, Invocation, Project, dep_info, invocation, mirror, wrapper};
+use super::{BuildError, Cancel, Invocation, Project, background, dep_info, invocation, mirror, wrapper};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -25,8 +25,6 @@ pub struct Shadow {
     folder: TempDir,
     bootstrap: bool,
     own_group: bool,
-    /// `nice`, if there is one, in the background: someone is waiting for other things more.
-    nice: Option<PathBuf>,
     origins: HashMap<String, Origin>,
     /// How many folders were made for origins.
     made: usize,
@@ -78,7 +76,6 @@ impl Shadow {
             folder,
             bootstrap: project.toolchain.bootstrap,
             own_group,
-            nice: on_path("nice").filter(|_| cfg!(unix) && own_group),
             origins: HashMap::new(),
             made: 0,
         })
@@ -105,7 +102,7 @@ impl Shadow {
         let io = |source| BuildError::Io { context: "cannot prepare to compile changed text".into(), source };
         // Being written to also tells others that this folder is in use.
         let run = tempfile::tempdir_in(self.folder.path()).map_err(io)?;
-        let (nice, bootstrap, own_group) = (self.nice.clone(), self.bootstrap, self.own_group);
+        let (bootstrap, own_group) = (self.bootstrap, self.own_group);
         let origin = self.origin(origin, invocation).map_err(io)?;
         let (folder, work) = (origin.mirror(), origin.work());
         mirror::make(&folder, &invocation.dir, &files).map_err(io)?;
@@ -121,7 +118,7 @@ impl Shadow {
             }
             let (sizes, bodies) = (run.path().join("sizes"), run.path().join("mir"));
             remove(&bodies).map_err(io)?;
-            let mut command = command(invocation, nice.as_deref(), bootstrap);
+            let mut command = command(invocation, own_group, bootstrap);
             command.args(invocation::measuring(&args, &bodies, &work)).current_dir(&folder);
             command.stdout(File::create(&sizes).map_err(io)?);
             let started = SystemTime::now();
@@ -189,15 +186,9 @@ impl Shadow {
 }
 
 /// The compiler without its arguments.
-fn command(invocation: &Invocation, nice: Option<&Path>, bootstrap: bool) -> Command {
-    let mut command = match nice {
-        Some(nice) => {
-            let mut command = Command::new(nice);
-            command.args(["-n", "10"]).arg(&invocation.program);
-            command
-        }
-        None => Command::new(&invocation.program),
-    };
+fn command(invocation: &Invocation, in_background: bool, bootstrap: bool) -> Command {
+    let program = &invocation.program;
+    let mut command = if in_background { background::command(program) } else { Command::new(program) };
     for name in wrapper::OF_THE_BUILD {
         command.env_remove(name);
     }
@@ -294,9 +285,4 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn on_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }

@@ -3,7 +3,7 @@
 //! The dumps need a nightly compiler, or a stable one that is told to behave like one
 //! (`RUSTC_BOOTSTRAP=1`, set for the compiler runs that need it and nothing else).
 
-use super::BuildError;
+use super::{BuildError, background};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -87,7 +87,15 @@ impl Toolchain {
 
     /// A command that runs this toolchain's `program`.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
+        self.env(Command::new(program))
+    }
+
+    /// The same at low priority.
+    pub(super) fn background_command(&self, program: &str) -> Command {
+        self.env(background::command(program))
+    }
+
+    fn env(&self, mut command: Command) -> Command {
         if let Some(name) = &self.name {
             command.env("RUSTUP_TOOLCHAIN", name);
         }

@@ -81,6 +81,9 @@ pub enum UnitError {
     /// It is cut off, damaged, or no such file at all.
     #[error("damaged: {0}")]
     Damaged(&'static str),
+    /// Another version of futurelens made it.
+    #[error("measured with other flags")]
+    OtherFlags,
 }
 
 impl Unit {

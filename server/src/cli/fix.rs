@@ -9,7 +9,6 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(super) struct FixArgs {
@@ -57,10 +56,16 @@ pub(super) fn run(args: &FixArgs) -> Result<(), CliError> {
         refuse_if_dirty(&project)?;
     }
     let bar = progress_bar("Measuring");
-    let measured =
-        engine::measure_project(&project, &request, &Default::default(), &Cancel::default(), &mut |event| {
-            super::show(&bar, event);
-        });
+    let measured = engine::measure_project(
+        &project,
+        &request,
+        &Default::default(),
+        &Cancel::default(),
+        None,
+        &mut |news| {
+            super::show(&bar, news);
+        },
+    );
     bar.finish_and_clear();
     let mut measurement = measured?;
     if let Some(failure) = measurement.failure.take_if(|_| measurement.snapshot.recursions.is_empty()) {
@@ -112,7 +117,7 @@ fn offered(
     if let Some(failure) = &measurement.failure {
         eprintln!("{}", failure.trim_end());
     }
-    let snapshot = Arc::new(measurement.snapshot);
+    let snapshot = measurement.snapshot.clone();
     let candidates = engine::candidates(project, &snapshot);
     let candidates: Vec<&Candidate> = candidates.iter().filter(|one| wanted(one)).collect();
     let mut verifier = Verifier::new(project, snapshot, measurement.units, own_group)?;

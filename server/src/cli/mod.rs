@@ -5,13 +5,15 @@ mod fix;
 mod hints;
 mod report;
 
-use crate::build::{BuildError, Cancel, Event, Request, Selection};
+use crate::build::{BuildError, Cancel, Request, Selection};
+use crate::engine::News;
 use crate::engine::{self, Measurement};
 use crate::features::{Snapshot, bytes};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Shows what every async fn costs: bytes, cache lines, and what is held across each await.
 ///
@@ -205,11 +207,11 @@ impl BuildArgs {
     }
 
     /// Measures with a progress bar on a terminal. Crates that do not compile are an error here.
-    fn measure(&self, dir: &Path) -> Result<Snapshot, CliError> {
+    fn measure(&self, dir: &Path) -> Result<Arc<Snapshot>, CliError> {
         let request = self.request(dir);
         let bar = progress_bar("Measuring");
-        let mut on_event = |event: Event| show(&bar, event);
-        let measured = engine::measure(&request, &Snapshot::default(), &Cancel::default(), &mut on_event);
+        let mut on_news = |news: News| show(&bar, news);
+        let measured = engine::measure(&request, &Snapshot::default(), &Cancel::default(), &mut on_news);
         bar.finish_and_clear();
         let Measurement { snapshot, failure, .. } = measured?;
         match failure {
@@ -219,8 +221,8 @@ impl BuildArgs {
     }
 }
 
-fn show(bar: &indicatif::ProgressBar, event: Event) {
-    let Event::Progress { done, total, crates } = event;
+fn show(bar: &indicatif::ProgressBar, news: News) {
+    let News::Progress { done, total, crates } = news else { return };
     bar.set_length(total.into());
     bar.set_position(done.into());
     bar.set_message(crates);

@@ -76,7 +76,7 @@ pub fn apply(
 ) -> Result<Changes, ApplyError> {
     let mut changes = Changes { applied: Vec::new(), measurement, notes: Vec::new() };
     let measure = |changes: &Changes| {
-        measure_project(project, request, &changes.measurement.snapshot, cancel, &mut |_| {})
+        measure_project(project, request, &changes.measurement.snapshot, cancel, None, &mut |_| {})
     };
     let recursive = first_of_each(super::candidates(project, &changes.measurement.snapshot), wanted);
     if !recursive.is_empty() {
@@ -99,7 +99,7 @@ pub fn apply(
     }
     for origin in changes.measurement.snapshot.origins_libraries_first() {
         on_progress(origin.rsplit_once('-').map_or(&origin, |(krate, _)| krate));
-        let snapshot = Arc::new(changes.measurement.snapshot.clone());
+        let snapshot = changes.measurement.snapshot.clone();
         let units = changes.measurement.units.clone();
         let mut rounds = Rounds {
             verifier: Verifier::new(project, snapshot.clone(), units, request.own_group)?,

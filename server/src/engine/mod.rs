@@ -15,18 +15,36 @@ use crate::features::actions::box_recursion::recursions;
 use crate::features::actions::{self, Candidate};
 use crate::features::budget::Budgets;
 use crate::features::snapshot::UnitText;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// What a measurement gave.
 #[derive(Debug)]
 pub struct Measurement {
     /// All numbers that hold, new and old.
-    pub snapshot: Snapshot,
+    pub snapshot: Arc<Snapshot>,
     /// The compiler's rendered errors if some crates did not compile; their old numbers are kept.
     pub failure: Option<String>,
     /// How each unit is compiled.
     pub units: Units,
+}
+
+/// What a measurement tells before it is over.
+#[derive(Debug)]
+pub enum News {
+    /// How far it is.
+    Progress {
+        /// Units done.
+        done: u32,
+        /// Units in all.
+        total: u32,
+        /// What is being compiled now.
+        crates: String,
+    },
+    /// All numbers, those of the units that are done among them.
+    Numbers(Arc<Snapshot>),
 }
 
 /// The actions for all files of a project; of its own files, that is, not of what was generated.
@@ -35,7 +53,7 @@ pub fn candidates(project: &Project, snapshot: &Snapshot) -> Vec<Candidate> {
     own.flat_map(|file| actions::candidates(snapshot, file)).collect()
 }
 
-/// Measures a project. `previous` gives the numbers of what did not change or does not compile.
+/// Measures a project, without early numbers; see [`measure_project`].
 ///
 /// # Errors
 /// See [`BuildError`].
@@ -43,12 +61,13 @@ pub fn measure(
     request: &Request,
     previous: &Snapshot,
     cancel: &Cancel,
-    on_event: &mut dyn FnMut(Event),
+    on_news: &mut dyn FnMut(News),
 ) -> Result<Measurement, BuildError> {
-    measure_project(&Project::open(request)?, request, previous, cancel, on_event)
+    measure_project(&Project::open(request)?, request, previous, cancel, None, on_news)
 }
 
-/// As [`measure`], for a project that was opened before.
+/// Measures a project. `previous` gives the numbers of what did not change or does not compile. If numbers are
+/// wanted as soon as a unit is done, `early` names the packages that are waited for most.
 ///
 /// # Errors
 /// See [`BuildError`].
@@ -57,7 +76,8 @@ pub fn measure_project(
     request: &Request,
     previous: &Snapshot,
     cancel: &Cancel,
-    on_event: &mut dyn FnMut(Event),
+    early: Option<&BTreeSet<String>>,
+    on_news: &mut dyn FnMut(News),
 ) -> Result<Measurement, BuildError> {
     let mut base = previous.to_update();
     // Numbers of another compiler or profile are not comparable: start anew.
@@ -74,12 +94,28 @@ pub fn measure_project(
 
     let manifests = project.manifests.iter();
     base.budgets = Budgets::read(manifests.map(|m| (m.crates.as_deref(), &m.settings)));
+    base.versions = project.versions();
 
-    let known = |unit: &MeasuredUnit, stamp: u64| base.stamp(&unit.origin()) == Some(stamp);
-    let outcome = project.measure(request, cancel, &known, on_event)?;
+    let numbers = RefCell::new(Numbers::new(base));
+    let known =
+        |unit: &MeasuredUnit, stamp: u64| numbers.borrow().snapshot.stamp(&unit.origin()) == Some(stamp);
+    let mut on_event = |event| match event {
+        Event::Progress { done, total, crates } => on_news(News::Progress { done, total, crates }),
+        Event::Measured(unit) => {
+            let Some(first) = early else { return };
+            let mut numbers = numbers.borrow_mut();
+            if numbers.add(unit, first) {
+                on_news(News::Numbers(numbers.snapshot.clone()));
+            }
+        }
+    };
+    let outcome = project.measure(request, cancel, &known, &mut on_event)?;
     if cancel.is_cancelled() {
         return Err(BuildError::Cancelled);
     }
+    let started = Instant::now();
+    let Numbers { snapshot, spent, .. } = numbers.into_inner();
+    let mut base = snapshot.to_update();
     // Of a project without a lock file the build has just made one.
     base.versions = project.versions();
     base.debug_assertions = outcome.units.iter().any(|unit| unit.measured.debug_assertions);
@@ -95,7 +131,62 @@ pub fn measure_project(
         let read = |file: &std::path::Path| std::fs::read_to_string(file).ok();
         snapshot.recursions.extend(recursions(unit.messages(), &origin, &dialect, &unit.dir, &read));
     }
-    Ok(Measurement { snapshot, failure: outcome.failure, units })
+    tracing::info!("read and placed the numbers in {} ms", (spent + started.elapsed()).as_millis());
+    Ok(Measurement { snapshot: Arc::new(snapshot), failure: outcome.failure, units })
+}
+
+/// Numbers as they come in.
+struct Numbers {
+    snapshot: Arc<Snapshot>,
+    /// Measured, but not in the snapshot yet.
+    waiting: Vec<MeasuredUnit>,
+    /// It takes time to take numbers in, and a build may have hundreds of units: not before this, unless
+    /// someone waits for them.
+    not_before: Instant,
+    spent: Duration,
+}
+
+/// Taking numbers in may take this part of the time of a build.
+const SHARE: u32 = 20;
+
+impl Numbers {
+    fn new(base: Snapshot) -> Self {
+        Numbers {
+            snapshot: Arc::new(base),
+            waiting: Vec::new(),
+            not_before: Instant::now(),
+            spent: Duration::ZERO,
+        }
+    }
+
+    /// Hears of a unit; is there a new snapshot now?
+    fn add(&mut self, unit: MeasuredUnit, first: &BTreeSet<String>) -> bool {
+        let started = Instant::now();
+        let is_awaited = first.contains(&unit.package);
+        if self.snapshot.stamp(&unit.origin()) == Some(unit.stamp()) {
+            return false;
+        }
+        self.waiting.push(unit);
+        if !is_awaited && started < self.not_before {
+            return false;
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        // What cannot be read is measured again when the build is over.
+        let read = waiting.into_iter().filter_map(|measured| {
+            let stamp = measured.stamp();
+            Some((measured.origin(), stamp, measured.read().ok()?, measured))
+        });
+        let read: Vec<_> = read.collect();
+        let texts: Vec<UnitText<'_>> = read
+            .iter()
+            .map(|(origin, stamp, content, measured)| units::unit_text(origin, *stamp, measured, content))
+            .collect();
+        self.snapshot = Arc::new(self.snapshot.with_units(&texts));
+        let took = started.elapsed();
+        self.not_before = Instant::now() + took * SHARE;
+        self.spent += took;
+        true
+    }
 }
 
 fn read(base: &Snapshot, outcome: &Outcome) -> Snapshot {

@@ -173,9 +173,18 @@ impl Snapshot {
         snapshot
     }
 
+    /// The same with some units measured anew, while the build that measures them goes on.
+    pub fn with_units(&self, texts: &[UnitText<'_>]) -> Snapshot {
+        let measured: BTreeSet<Arc<str>> = texts.iter().map(|text| text.origin.into()).collect();
+        let stale = self.stale.difference(&measured).cloned().collect();
+        let current = self.origins().chain(measured).collect();
+        let recursions = self.recursions.clone();
+        Snapshot { recursions, ..self.updated(texts, &current, stale) }
+    }
+
     /// What was measured, without what was made of it: all that [`Snapshot::updated`] looks at.
     pub fn to_update(&self) -> Snapshot {
-        Snapshot { units: self.units.clone(), ..self.circumstances() }
+        Snapshot { units: self.units.clone(), stale: self.stale.clone(), ..self.circumstances() }
     }
 
     /// By what, for what and of what was measured; nothing that was.

@@ -8,7 +8,7 @@ use super::config::Config;
 use super::convert;
 use super::outbox::Out;
 use super::protocol::{self, State, Status, Wanted};
-use crate::build::{BuildError, Cancel, Event, Project};
+use crate::build::{BuildError, Cancel, Project};
 use crate::engine::{self, Measurement, Units};
 use crate::features::diagnostics;
 use crate::features::hints::{self, Hint};
@@ -72,7 +72,7 @@ pub enum Message {
     /// The pause after a save is over.
     Due(PathBuf, u64),
     /// A build says something.
-    Event(PathBuf, u64, Event),
+    News(PathBuf, u64, engine::News),
     /// It is time to tell how far a build is.
     Progress(PathBuf, u64),
     /// A build is over.
@@ -104,7 +104,8 @@ pub struct Abilities {
     pub versioned_edits: bool,
 }
 
-/// A save is often followed by another (format on save, save all): wait this long for it.
+/// A save is often followed by others (save all): the first one starts a build, the others wait this long for
+/// more to come, and start another.
 const DEBOUNCE: Duration = Duration::from_millis(40);
 
 /// Progress about the same crates more often than this is flicker.
@@ -278,7 +279,11 @@ impl Session {
                     && let Some(package) = package_folder(&file).filter(|_| !is_dependency(&file))
                 {
                     match self.packages.get(&package).and_then(Package::root).map(Path::to_owned) {
-                        Some(root) => self.want_build(&root, DEBOUNCE),
+                        Some(root) => {
+                            let idle = |w: &Workspace| w.running.is_none() && !w.is_due;
+                            let is_idle = self.workspaces.get(&root).is_some_and(idle);
+                            self.want_build(&root, if is_idle { Duration::ZERO } else { DEBOUNCE });
+                        }
                         None => self.look_for_project(package, true),
                     }
                 }
@@ -360,7 +365,7 @@ impl Session {
                     self.build(&root);
                 }
             }
-            Message::Event(root, number, event) => self.progress(&root, number, event),
+            Message::News(root, number, news) => self.hear(&root, number, news),
             Message::Progress(root, number) => self.tell_progress(&root, number),
             Message::Done(root, number, result) => self.done(&root, number, *result),
             Message::Actions(root, number, news) => {
@@ -681,6 +686,8 @@ impl Session {
             cancelled_by_user: false,
         });
         let (project, snapshot) = (workspace.project.clone(), workspace.snapshot.clone());
+        let files = self.documents.values().filter_map(|document| document.file.as_deref());
+        let first = files.filter_map(|file| project.package_of(file)).map(str::to_owned).collect();
         self.tell(root);
         let request = self.config.request(root);
         let (sender, root) = (self.sender.clone(), root.to_owned());
@@ -697,16 +704,37 @@ impl Session {
             ));
         }
         std::thread::spawn(move || {
-            let mut on_event = |event| {
-                let _ = sender.send(Message::Event(root.clone(), number, event));
+            let mut on_news = |news| {
+                let _ = sender.send(Message::News(root.clone(), number, news));
             };
-            let result = engine::measure_project(&project, &request, &snapshot, &cancel, &mut on_event);
+            let result =
+                engine::measure_project(&project, &request, &snapshot, &cancel, Some(&first), &mut on_news);
             let _ = sender.send(Message::Done(root.clone(), number, Box::new(result)));
         });
     }
 
-    fn progress(&mut self, root: &Path, number: u64, event: Event) {
-        let Event::Progress { done, total, crates } = event;
+    /// A build goes on.
+    fn hear(&mut self, root: &Path, number: u64, news: engine::News) {
+        let Some(workspace) = self.workspaces.get_mut(root) else { return };
+        if workspace.running.as_ref().is_none_or(|running| running.number != number) {
+            return;
+        }
+        match news {
+            engine::News::Progress { done, total, crates } => {
+                self.progress(root, number, done, total, crates)
+            }
+            engine::News::Numbers(snapshot) => {
+                if !snapshot.is_comparable_to(&workspace.snapshot) {
+                    workspace.sizes.clear();
+                    workspace.before.clear();
+                }
+                workspace.snapshot = snapshot;
+                self.refresh();
+            }
+        }
+    }
+
+    fn progress(&mut self, root: &Path, number: u64, done: u32, total: u32, crates: String) {
         let Some(workspace) = self.workspaces.get_mut(root) else { return };
         let is_member = |name: &str| workspace.project.is_member(name.split('(').next().unwrap_or(name));
         let in_dependencies = !crates.is_empty() && crates.split(", ").all(|name| !is_member(name));
@@ -796,7 +824,7 @@ impl Session {
                 if failure.is_none() {
                     workspace.before = std::mem::replace(&mut workspace.sizes, overview::sizes(&snapshot));
                 }
-                workspace.snapshot = Arc::new(snapshot);
+                workspace.snapshot = snapshot;
                 workspace.units = units;
                 workspace.actions.clear();
                 let compiler = workspace.snapshot.compiler.clone();
