@@ -7,6 +7,7 @@ use crate::dump::{CoroutineBody, LineCol, Span, TypeSizes};
 use crate::layout::{self, Body, BodyIndex, Future, FutureKind};
 use crate::source::{self, Outline, PlacedKind};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::Hasher as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -58,6 +59,18 @@ struct Unit {
     files: BTreeMap<Arc<str>, Outline>,
     /// Of the bodies, by definition path.
     places: HashMap<Arc<str>, source::Place>,
+    /// By name of the dump's file.
+    dumps: HashMap<Arc<str>, Dump>,
+    /// Lines of the dumps of sizes that were not understood.
+    skipped: usize,
+}
+
+/// A dump of a body that was read.
+#[derive(Debug, Clone)]
+struct Dump {
+    digest: u64,
+    body: Option<Arc<Body>>,
+    /// Lines that were not understood.
     skipped: usize,
 }
 
@@ -152,7 +165,8 @@ impl Snapshot {
             units.remove(text.origin);
         }
         // All bodies first, since a unit may instantiate those of another.
-        let read: Vec<Unit> = texts.iter().map(Unit::read).collect();
+        let read = |text: &UnitText<'_>| Unit::read(text, self.units.get(text.origin).map(|unit| &**unit));
+        let read: Vec<Unit> = texts.iter().map(read).collect();
         let mut index = BodyIndex::default();
         for unit in units.values().map(|unit| &**unit).chain(&read) {
             for body in &unit.bodies {
@@ -161,7 +175,7 @@ impl Snapshot {
         }
         for (text, mut unit) in texts.iter().zip(read) {
             let sizes = TypeSizes::parse(text.sizes);
-            unit.skipped += sizes.skipped;
+            unit.skipped = sizes.skipped;
             let source =
                 layout::Source { origin: text.origin, unit: text.unit, sizes: &sizes, bodies: &index };
             unit.futures = layout::futures(&source).into_iter().map(Arc::new).collect();
@@ -218,7 +232,8 @@ impl Snapshot {
 
     /// Lines of the dumps that were not understood.
     pub fn skipped(&self) -> usize {
-        self.units.values().map(|unit| unit.skipped).sum()
+        let in_dumps = |unit: &Unit| unit.dumps.values().map(|dump| dump.skipped).sum::<usize>();
+        self.units.values().map(|unit| unit.skipped + in_dumps(unit)).sum()
     }
 
     /// Was no future found in any crate of the workspace?
@@ -370,60 +385,48 @@ fn view_of<'a>(
 }
 
 impl Unit {
-    /// Reads and places the bodies; the futures come when all bodies are known.
-    fn read(text: &UnitText<'_>) -> Unit {
-        let mut skipped = 0;
-        let mut bodies: Vec<Body> = Vec::with_capacity(text.bodies.len());
+    /// Reads and places the bodies; the futures come when all bodies are known. What was read before and did
+    /// not change since is not read again.
+    fn read(text: &UnitText<'_>, before: Option<&Unit>) -> Unit {
+        let before = before.map(|unit| Before::new(unit, text));
+        let mut read: Vec<(Arc<str>, Dump)> = Vec::with_capacity(text.bodies.len());
+        let mut fresh: Vec<(usize, Body)> = Vec::new();
         for (name, dump) in &text.bodies {
-            let Some(parsed) = CoroutineBody::parse(dump) else {
-                skipped += 1;
+            let digest = digest(dump);
+            if let Some((name, dump)) = before.as_ref().and_then(|before| before.dump(name, digest)) {
+                read.push((name.clone(), dump.clone()));
                 continue;
-            };
-            skipped += parsed.skipped;
-            match Body::new(text.origin, text.krate, name, &parsed) {
-                Some(mut body) => {
-                    if is_foreign(&body, text) {
-                        // Made by another crate's macro: which call made it, only its statements tell.
-                        body.add_spans(&crate::dump::coroutine::statement_spans(dump));
-                    }
-                    bodies.push(body);
-                }
-                None => skipped += 1,
             }
+            let (body, skipped) = read_body(text, name, dump);
+            fresh.extend(body.map(|body| (read.len(), body)));
+            read.push(((*name).into(), Dump { digest, body: None, skipped }));
         }
-        let files = outlines(text, &bodies);
+        let known = read.iter().filter_map(|(_, dump)| dump.body.as_deref());
+        let files = outlines(text, known.chain(fresh.iter().map(|(_, body)| body)), before.as_ref());
         let mut places = HashMap::new();
-        for body in &mut bodies {
-            let Some(span) = body.span.clone() else { continue };
-            let segments = body.segments();
-            let query = source::Body {
-                span: &span,
-                spans: &body.spans,
-                path: &segments,
-                impl_span: body.impl_span.as_ref(),
-            };
-            let Some(place) = source::place(&files, &query) else { continue };
-            let header = source::header_span(&files, &query);
-            places.insert(body.def_path.clone(), place.clone());
-            body.header = Some(header);
-            body.set_kind(match place.kind {
-                PlacedKind::AsyncFn => FutureKind::AsyncFn,
-                PlacedKind::AsyncBlock => FutureKind::AsyncBlock,
-                PlacedKind::AsyncClosure => FutureKind::AsyncClosure,
-                PlacedKind::Gen => FutureKind::Gen,
-            });
+        if let Some(before) = &before {
+            let known = read.iter().filter_map(|(_, dump)| dump.body.as_deref());
+            let known = known.filter_map(|body| before.unit.places.get_key_value(&body.def_path));
+            places.extend(known.map(|(path, place)| (path.clone(), place.clone())));
+        }
+        for (index, mut body) in fresh {
+            if let Some(place) = place(&files, &mut body) {
+                places.insert(body.def_path.clone(), place);
+            }
+            read[index].1.body = Some(Arc::new(body));
         }
         Unit {
             stamp: text.stamp,
             dialect: text.dialect(),
             is_library: text.unit.starts_with("lib"),
             dir: text.dir.into(),
-            bodies: bodies.into_iter().map(Arc::new).collect(),
+            bodies: read.iter().filter_map(|(_, dump)| dump.body.clone()).collect(),
             futures: Vec::new(),
             boxed_when_large: HashSet::new(),
             files,
             places,
-            skipped,
+            dumps: read.into_iter().collect(),
+            skipped: 0,
         }
     }
 
@@ -444,6 +447,79 @@ impl Unit {
     }
 }
 
+/// A unit as it was measured before, and which of its files have not changed since.
+struct Before<'a> {
+    unit: &'a Unit,
+    unchanged: HashSet<&'a str>,
+}
+
+impl<'a> Before<'a> {
+    fn new(unit: &'a Unit, text: &UnitText<'_>) -> Self {
+        let now: HashMap<&str, &str> = text.sources.iter().copied().collect();
+        let is_unchanged =
+            |(path, outline): &(&Arc<str>, &Outline)| now.get(&***path) == Some(&&**outline.text());
+        let unchanged = unit.files.iter().filter(is_unchanged).map(|(path, _)| &**path).collect();
+        Before { unit, unchanged }
+    }
+
+    /// A dump that is as it was, of a body that is where it was: not one that a macro of another file made.
+    fn dump(&self, name: &str, digest: u64) -> Option<(&'a Arc<str>, &'a Dump)> {
+        let (name, dump) = self.unit.dumps.get_key_value(name).filter(|(_, dump)| dump.digest == digest)?;
+        let body = dump.body.as_deref()?;
+        let place = self.unit.places.get(&body.def_path)?;
+        let is_its_own = body.span.as_ref().is_some_and(|span| span.file == place.file);
+        let is_unchanged = mentioned(body).all(|span| self.unchanged.contains(&*span.file));
+        (is_its_own && is_unchanged).then_some((name, dump))
+    }
+
+    fn outline(&self, path: &str) -> Option<(&'a Arc<str>, &'a Outline)> {
+        self.unit.files.get_key_value(path).filter(|_| self.unchanged.contains(path))
+    }
+}
+
+/// Tells one dump from the next.
+fn digest(dump: &str) -> u64 {
+    let mut hasher = rustc_hash::FxHasher::default();
+    hasher.write(dump.as_bytes());
+    hasher.finish() ^ u64::from(crc32fast::hash(dump.as_bytes())) << 16
+}
+
+/// Reads one dump; second, how many lines were not understood.
+fn read_body(text: &UnitText<'_>, name: &str, dump: &str) -> (Option<Body>, usize) {
+    let Some(parsed) = CoroutineBody::parse(dump) else { return (None, 1) };
+    let Some(mut body) = Body::new(text.origin, text.krate, name, &parsed) else {
+        return (None, parsed.skipped + 1);
+    };
+    if is_foreign(&body, text) {
+        // Made by another crate's macro: which call made it, only its statements tell.
+        body.add_spans(&crate::dump::coroutine::statement_spans(dump));
+    }
+    (Some(body), parsed.skipped)
+}
+
+/// Places a body, and puts right what the source tells about it.
+fn place(files: &BTreeMap<Arc<str>, Outline>, body: &mut Body) -> Option<source::Place> {
+    let span = body.span.clone()?;
+    let segments = body.segments();
+    let query =
+        source::Body { span: &span, spans: &body.spans, path: &segments, impl_span: body.impl_span.as_ref() };
+    let place = source::place(files, &query)?;
+    let header = source::header_span(files, &query);
+    body.header = Some(header);
+    body.set_kind(match place.kind {
+        PlacedKind::AsyncFn => FutureKind::AsyncFn,
+        PlacedKind::AsyncBlock => FutureKind::AsyncBlock,
+        PlacedKind::AsyncClosure => FutureKind::AsyncClosure,
+        PlacedKind::Gen => FutureKind::Gen,
+    });
+    Some(place)
+}
+
+/// Every place a body names.
+fn mentioned(body: &Body) -> impl Iterator<Item = &Span> {
+    body.spans.iter().chain(&body.span).chain(&body.impl_span)
+}
+
 /// Does the body's own span lie outside the texts of its crate?
 fn is_foreign(body: &Body, text: &UnitText<'_>) -> bool {
     body.span.as_ref().is_some_and(|span| text.sources.iter().all(|(file, _)| **file != *span.file))
@@ -451,17 +527,22 @@ fn is_foreign(body: &Body, text: &UnitText<'_>) -> bool {
 
 /// Outlines of the texts a place could be in: those that a body mentions. If a body was made by another
 /// crate's macro and mentions none, all of them.
-fn outlines(text: &UnitText<'_>, bodies: &[Body]) -> BTreeMap<Arc<str>, Outline> {
-    let spans = |body: &Body| -> Vec<Span> {
-        body.spans.iter().chain(&body.span).chain(&body.impl_span).cloned().collect()
+fn outlines<'a>(
+    text: &UnitText<'_>,
+    bodies: impl Iterator<Item = &'a Body>,
+    before: Option<&Before<'_>>,
+) -> BTreeMap<Arc<str>, Outline> {
+    let sources: HashSet<&str> = text.sources.iter().map(|(file, _)| *file).collect();
+    let mut named: HashSet<&str> = HashSet::new();
+    let mut everything = false;
+    for body in bodies {
+        named.extend(mentioned(body).map(|span| &*span.file));
+        everything |= mentioned(body).all(|span| !sources.contains(&*span.file));
+    }
+    let wanted = text.sources.iter().filter(|(file, _)| everything || named.contains(file));
+    let outline = |(file, text): &(&str, &str)| match before.and_then(|before| before.outline(file)) {
+        Some((file, outline)) => (file.clone(), outline.clone()),
+        None => ((*file).into(), Outline::new((*text).into())),
     };
-    let mentioned: HashSet<Arc<str>> = bodies.iter().flat_map(spans).map(|span| span.file).collect();
-    let everything = bodies
-        .iter()
-        .any(|body| spans(body).iter().all(|span| text.sources.iter().all(|(f, _)| **f != *span.file)));
-    text.sources
-        .iter()
-        .filter(|(file, _)| everything || mentioned.contains(*file))
-        .map(|(file, text)| ((*file).into(), Outline::new((*text).into())))
-        .collect()
+    wanted.map(outline).collect()
 }
