@@ -3,10 +3,12 @@
 
 mod apply;
 mod units;
+mod unsaved;
 mod verify;
 
 pub use apply::{Applied, ApplyError, Changes, apply};
 pub use units::Units;
+pub use unsaved::Unsaved;
 pub use verify::{Refusal, Verdict, Verifier};
 
 use crate::build::{BuildError, Cancel, Event, MeasuredUnit, Outcome, Project, Request};

@@ -4,7 +4,7 @@ use crate::build::{BuildError, Invocation, MeasuredUnit, Unit};
 use crate::features::Snapshot;
 use crate::features::snapshot::UnitText;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 /// By `CRATE-HASH`.
@@ -70,16 +70,19 @@ impl Units {
         self.compiled(origin).map(|compiled| compiled.dir.clone()).unwrap_or_default()
     }
 
+    /// Is a file part of a unit?
+    pub(super) fn has_file(&self, origin: &str, file: &Path) -> bool {
+        self.compiled(origin).is_some_and(|compiled| compiled.sources.contains(file))
+    }
+
     /// The unit, and all others that one of the files is part of.
     pub(super) fn with_files<'a>(
         &self,
         origin: &Arc<str>,
         files: impl Iterator<Item = &'a PathBuf> + Clone,
     ) -> Vec<Arc<str>> {
-        let others = self.0.keys().filter(|other| *other != origin).filter(|other| {
-            let compiled = self.compiled(other);
-            compiled.is_some_and(|compiled| files.clone().any(|file| compiled.sources.contains(file)))
-        });
+        let others = self.0.keys().filter(|other| *other != origin);
+        let others = others.filter(|other| files.clone().any(|file| self.has_file(other, file)));
         std::iter::once(origin).chain(others).cloned().collect()
     }
 

@@ -46,7 +46,7 @@ impl Context<'_> {
 
 /// Everything about one future: its instances if it is generic, then the largest of them in detail.
 /// `futures` are the instances, largest first.
-pub fn future(page: &mut Page, futures: &[&Arc<Future>], stale: bool, context: &Context<'_>) {
+pub fn future(page: &mut Page, futures: &[&Arc<Future>], caveat: Option<&str>, context: &Context<'_>) {
     let Some(largest) = futures.first() else { return };
     let lines = largest.cache_lines(context.cache_line);
     page.paragraph(&format!(
@@ -57,8 +57,8 @@ pub fn future(page: &mut Page, futures: &[&Arc<Future>], stale: bool, context: &
         cache_lines(lines, lines),
         largest.align,
     ));
-    if stale {
-        page.paragraph("Stale: measured before the last change. Save to measure again.");
+    if let Some(caveat) = caveat {
+        page.paragraph(caveat);
     }
     instances(page, futures);
     awaits(page, largest, context);
@@ -248,7 +248,13 @@ pub fn stored_twice(future: &Future) -> Vec<Twice<'_>> {
 }
 
 /// Everything held across one await.
-pub fn one_await(page: &mut Page, future: &Future, state: &State, stale: bool, context: &Context<'_>) {
+pub fn one_await(
+    page: &mut Page,
+    future: &Future,
+    state: &State,
+    caveat: Option<&str>,
+    context: &Context<'_>,
+) {
     let place = state.awaiting.as_ref().and_then(context.place);
     let at = place.map(|place| format!(", {place}")).unwrap_or_default();
     page.paragraph(&format!(
@@ -257,8 +263,8 @@ pub fn one_await(page: &mut Page, future: &Future, state: &State, stale: bool, c
         page.bold(&exact(state.size + future.discriminant)),
         exact(future.size),
     ));
-    if stale {
-        page.paragraph("Stale: measured before the last change. Save to measure again.");
+    if let Some(caveat) = caveat {
+        page.paragraph(caveat);
     }
     let mut held: Vec<&Held> = state.held.iter().collect();
     held.sort_by_key(|held| std::cmp::Reverse(held.size));

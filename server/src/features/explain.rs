@@ -3,6 +3,7 @@
 use super::breakdown::{self, Context};
 use super::nesting;
 use super::report::relative;
+use super::sites::STALE;
 use super::snapshot::Placed;
 use super::today::Today;
 use crate::dump::Span;
@@ -42,9 +43,9 @@ pub fn explain(today: &Today<'_>, instances: &[&Placed], settings: &ExplainSetti
     }
     let stale = today.is_stale(first);
     let futures: Vec<&Arc<Future>> = instances.iter().map(|placed| &placed.future).collect();
-    breakdown::future(&mut page, &futures, stale, &context);
+    breakdown::future(&mut page, &futures, stale.then_some(STALE), &context);
     for state in first.future.states.iter().filter(|state| state.is_suspended()) {
-        breakdown::one_await(&mut page, &first.future, state, false, &context);
+        breakdown::one_await(&mut page, &first.future, state, None, &context);
     }
     if let Some(depth) = settings.depth {
         let PictureOptions { width, color, ascii, .. } = settings.picture;

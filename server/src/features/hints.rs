@@ -68,7 +68,7 @@ pub fn hints<'a>(views: &'a [FileView], text: &'a Outline, settings: &HintSettin
     for site in sites(views, text) {
         let site = Rc::new(site);
         if let Some(label) = site_label(&site, settings) {
-            let (at, label) = (site.site().hint, with_mark(label, site.stale));
+            let (at, label) = (site.site().hint, with_mark(label, &site));
             hints.push(Hint { at, label, site: site.clone(), awaitee: None });
         }
         hints.extend(await_hints(&site, settings));
@@ -80,11 +80,14 @@ pub fn hints<'a>(views: &'a [FileView], text: &'a Outline, settings: &HintSettin
 /// The hint of a site that has a size.
 pub(super) fn size_label(site: &MeasuredSite<'_>, settings: &HintSettings) -> Option<String> {
     site.outermost().next()?;
-    site_label(site, settings).map(|label| with_mark(label, site.stale))
+    site_label(site, settings).map(|label| with_mark(label, site))
 }
 
-fn with_mark(label: String, stale: bool) -> String {
-    if stale { label + " · stale" } else { label }
+fn with_mark(label: String, site: &MeasuredSite<'_>) -> String {
+    match site.mark() {
+        Some(mark) => format!("{label} · {mark}"),
+        None => label,
+    }
 }
 
 /// `260 B · 5 cache lines`, or `generic`; nothing for what is below the limit.
@@ -131,7 +134,7 @@ fn await_hints<'a>(site: &Rc<MeasuredSite<'a>>, settings: &HintSettings) -> Vec<
             if known || !(large || settings.awaits == Awaits::All) {
                 continue;
             }
-            let label = with_mark(format!("{} held", bytes::short(held.size)), site.stale);
+            let label = with_mark(format!("{} held", bytes::short(held.size)), site);
             hints.push(Hint { at: range.end(), label, site: site.clone(), awaitee: Some(held) });
         }
     }
@@ -194,8 +197,8 @@ pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: u64) -> String 
         lines.push(format!("- {size} B {what} {}{line}", page.code(called(held))));
     }
     lines.push(String::new());
-    if hint.site.stale {
-        lines.push("Stale: measured before the last change; save to measure again.\n".to_owned());
+    if let Some(caveat) = hint.site.caveat() {
+        lines.push(format!("{caveat}\n"));
     }
     lines.push(format!("{} · {}", snapshot.profile, snapshot.compiler));
     lines.join("\n")

@@ -58,7 +58,7 @@ pub fn hover(
             full_types: false,
         };
         if let Some((future, state, range)) = await_at(site, at) {
-            breakdown::one_await(&mut page, future, state, site.stale, &context);
+            breakdown::one_await(&mut page, future, state, site.caveat(), &context);
             return Some(Hover { range, text: page.finish() });
         }
         let named = site.site().name.filter(|name| name.contains_inclusive(at));
@@ -68,7 +68,7 @@ pub fn hover(
         if futures.is_empty() {
             page.paragraph("Generic, and this build makes no instance of it: there is no size to show.");
         }
-        breakdown::future(&mut page, &futures, site.stale, &context);
+        breakdown::future(&mut page, &futures, site.caveat(), &context);
         return Some(Hover { range, text: page.finish() });
     }
     None

@@ -19,7 +19,12 @@ pub struct MeasuredSite<'a> {
     pub found: &'a SiteView,
     /// The numbers were measured on another text of this site, or its crate does not compile now.
     pub stale: bool,
+    /// They were measured on text that is not saved.
+    pub unsaved: bool,
 }
+
+/// What is said of numbers that are not those of today's text.
+pub const STALE: &str = "Stale: measured before the last change. Save to measure again.";
 
 /// All measured sites that still exist in today's text, in its order. Where units were measured on
 /// different texts of the file, the one that is not stale counts.
@@ -30,9 +35,10 @@ pub fn sites<'a>(views: &'a [FileView], today: &'a Outline) -> Vec<MeasuredSite<
         for (&measured, found) in &view.sites {
             let Some(Some(place)) = now.get(measured) else { continue };
             let stale = place.changed || view.stale;
-            let site = MeasuredSite { view, measured, now: *place, today, found, stale };
+            let unsaved = view.unsaved;
+            let site = MeasuredSite { view, measured, now: *place, today, found, stale, unsaved };
             match sites.get(&place.site) {
-                Some(known) if known.stale <= stale => {}
+                Some(known) if (known.stale, known.unsaved) <= (stale, unsaved) => {}
                 _ => {
                     sites.insert(place.site, site);
                 }
@@ -46,6 +52,24 @@ impl<'a> MeasuredSite<'a> {
     /// The site in today's text.
     pub fn site(&self) -> &'a Site {
         &self.today.sites()[self.now.site]
+    }
+
+    /// What the numbers are not, in a word: those of the text as it was saved last.
+    pub fn mark(&self) -> Option<&'static str> {
+        match (self.stale, self.unsaved) {
+            (true, _) => Some("stale"),
+            (false, true) => Some("unsaved"),
+            (false, false) => None,
+        }
+    }
+
+    /// The same in a sentence.
+    pub fn caveat(&self) -> Option<&'static str> {
+        match (self.stale, self.unsaved) {
+            (true, _) => Some(STALE),
+            (false, true) => Some("Measured on text that is not saved."),
+            (false, false) => None,
+        }
     }
 
     /// Does the span lie in this file, wherever?

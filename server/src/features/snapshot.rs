@@ -34,6 +34,8 @@ pub struct Snapshot {
     units: BTreeMap<Arc<str>, Arc<Unit>>,
     /// Runs that would fail now.
     stale: BTreeSet<Arc<str>>,
+    /// Runs on text that is not saved.
+    unsaved: BTreeSet<Arc<str>>,
     /// Each future once, largest first.
     futures: Vec<Placed>,
     /// Indices into `futures`.
@@ -129,6 +131,8 @@ pub struct FileView {
     pub outline: Outline,
     /// A newer text of the crate does not compile: these are the last good numbers.
     pub stale: bool,
+    /// It was measured on text that is not saved.
+    pub unsaved: bool,
     /// What was measured at each site.
     pub sites: BTreeMap<usize, SiteView>,
 }
@@ -182,7 +186,9 @@ impl Snapshot {
             unit.boxed_when_large = layout::boxed_when_large(&source);
             units.insert(text.origin.into(), Arc::new(unit));
         }
-        let mut snapshot = Snapshot { units, stale, ..self.circumstances() };
+        let measured = |origin: &Arc<str>| texts.iter().any(|text| *text.origin == **origin);
+        let unsaved = self.unsaved.iter().filter(|origin| !measured(origin)).cloned().collect();
+        let mut snapshot = Snapshot { units, stale, unsaved, ..self.circumstances() };
         snapshot.place_futures();
         snapshot
     }
@@ -194,6 +200,15 @@ impl Snapshot {
         let current = self.origins().chain(measured).collect();
         let recursions = self.recursions.clone();
         Snapshot { recursions, ..self.updated(texts, &current, stale) }
+    }
+
+    /// Says of a unit that it was measured on text that is not saved.
+    pub fn mark_unsaved(&mut self, origin: &Arc<str>) {
+        self.unsaved.insert(origin.clone());
+        for view in self.files.values_mut().flatten() {
+            let mut bodies = view.sites.values().flat_map(|site| &site.bodies);
+            view.unsaved |= bodies.any(|body| body.origin == *origin);
+        }
     }
 
     /// What was measured, without what was made of it: all that [`Snapshot::updated`] looks at.
@@ -326,8 +341,8 @@ impl Snapshot {
                     && seen_bodies.insert((body.def_path.clone(), location.file.clone()))
                     && let Some((path, outline)) = unit.text_of(body)
                 {
-                    let stale = self.stale.contains(&body.origin);
-                    let view = view_of(&mut self.files, &location.file, path, outline, stale);
+                    let standing = (self.stale.contains(&body.origin), self.unsaved.contains(&body.origin));
+                    let view = view_of(&mut self.files, &location.file, path, outline, standing);
                     view.sites.entry(location.site).or_default().bodies.push(body.clone());
                 }
             }
@@ -350,8 +365,8 @@ impl Snapshot {
                 if let (Some(location), Some(body)) = (&location, &future.body)
                     && let Some((path, outline)) = owner.text_of(body)
                 {
-                    let stale = self.stale.contains(&body.origin);
-                    let view = view_of(&mut self.files, &location.file, path, outline, stale);
+                    let standing = (self.stale.contains(&body.origin), self.unsaved.contains(&body.origin));
+                    let view = view_of(&mut self.files, &location.file, path, outline, standing);
                     view.sites.entry(location.site).or_default().futures.push(future.clone());
                 }
                 self.futures.push(Placed { future: future.clone(), location, dir: owner.dir.clone() });
@@ -373,12 +388,15 @@ fn view_of<'a>(
     file: &Path,
     path: &Arc<str>,
     outline: &Outline,
-    stale: bool,
+    (stale, unsaved): (bool, bool),
 ) -> &'a mut FileView {
     let views = files.entry(file.to_owned()).or_default();
-    let same = |view: &FileView| view.stale == stale && view.outline.text() == outline.text();
+    let same = |view: &FileView| {
+        (view.stale, view.unsaved) == (stale, unsaved) && view.outline.text() == outline.text()
+    };
     let index = views.iter().position(same).unwrap_or_else(|| {
-        views.push(FileView { path: path.clone(), outline: outline.clone(), stale, sites: BTreeMap::new() });
+        let (path, outline, sites) = (path.clone(), outline.clone(), BTreeMap::new());
+        views.push(FileView { path, outline, stale, unsaved, sites });
         views.len() - 1
     });
     &mut views[index]

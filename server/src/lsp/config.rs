@@ -77,11 +77,13 @@ pub struct BuildConfig {
     pub on_save: bool,
     /// Measure when a project is opened.
     pub on_open: bool,
+    /// Measure text that is not saved, too, after each pause in typing.
+    pub as_you_type: bool,
 }
 
 impl Default for BuildConfig {
     fn default() -> Self {
-        BuildConfig { on_save: true, on_open: true }
+        BuildConfig { on_save: true, on_open: true, as_you_type: false }
     }
 }
 

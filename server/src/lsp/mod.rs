@@ -7,6 +7,7 @@ mod outbox;
 mod protocol;
 mod server;
 mod session;
+mod unsaved;
 
 use server::Server;
 use session::Message;

@@ -8,6 +8,7 @@ use super::config::Config;
 use super::convert;
 use super::outbox::Out;
 use super::protocol::{self, State, Status, Wanted};
+use super::unsaved::{self, Unsaved};
 use crate::build::{BuildError, Cancel, Project};
 use crate::engine::{self, Measurement, Units};
 use crate::features::diagnostics;
@@ -79,6 +80,10 @@ pub enum Message {
     Done(PathBuf, u64, Box<Result<Measurement, BuildError>>),
     /// What is found out about actions.
     Actions(PathBuf, u64, News),
+    /// There was a pause after an edit.
+    Pause(PathBuf, u64),
+    /// Unsaved text was measured, or not.
+    Unsaved(PathBuf, u64, Box<unsaved::Over>),
 }
 
 /// What the editor can do.
@@ -135,6 +140,8 @@ struct Workspace {
     /// How what was measured is compiled.
     units: Units,
     actions: Actions,
+    /// The sizes of unsaved text.
+    unsaved: Unsaved,
     /// Counts builds asked for; a build with an older number is out of date.
     wanted: u64,
     running: Option<Running>,
@@ -148,6 +155,13 @@ struct Workspace {
     rest: (State, Option<String>),
     /// What the editor was told last.
     told: Option<Status>,
+}
+
+impl Workspace {
+    /// What the editor shows: numbers of unsaved text where there are some.
+    fn shown(&self) -> &Snapshot {
+        self.unsaved.shown().unwrap_or(&self.snapshot)
+    }
 }
 
 struct Running {
@@ -292,6 +306,12 @@ impl Session {
                 if self.documents.remove(&uri).is_some_and(|document| document.has_diagnostics) {
                     self.send(Out::Diagnostics(uri, Vec::new(), None));
                 }
+                // What was typed and not saved is gone.
+                let cleared: Vec<bool> =
+                    self.workspaces.values_mut().map(|one| one.unsaved.clear()).collect();
+                if cleared.contains(&true) {
+                    self.refresh();
+                }
             }
             Message::Configure(settings) => self.configure(&settings),
             Message::Folders(change) => self.change_folders(change),
@@ -379,6 +399,18 @@ impl Session {
                     self.leave();
                 }
             }
+            Message::Pause(root, number) => self.measure_unsaved(&root, number),
+            Message::Unsaved(root, number, over) => {
+                let Some(workspace) = self.workspaces.get_mut(&root) else { return };
+                let (waiting, is_new) = workspace.unsaved.hear(number, *over);
+                if is_new {
+                    self.refresh();
+                }
+                if let Some(number) = waiting {
+                    self.measure_unsaved(&root, number);
+                }
+                self.leave();
+            }
         }
     }
 
@@ -402,7 +434,11 @@ impl Session {
         if self.leaving.is_empty() {
             return;
         }
-        let left: Vec<bool> = self.workspaces.values_mut().map(|one| one.actions.leave()).collect();
+        let leave = |one: &mut Workspace| {
+            let left = [one.actions.leave(), one.unsaved.leave()];
+            left == [true, true]
+        };
+        let left: Vec<bool> = self.workspaces.values_mut().map(leave).collect();
         if left.into_iter().all(|left| left) {
             self.leaving.drain(..).for_each(|reply| _ = reply.send(()));
         }
@@ -411,6 +447,7 @@ impl Session {
     fn cancel_all(&mut self) {
         for workspace in self.workspaces.values_mut() {
             workspace.actions.stop();
+            workspace.unsaved.typed();
             workspace.again = false;
             workspace.is_due = false;
             workspace.wanted += 1;
@@ -522,6 +559,7 @@ impl Session {
                     before: Sizes::default(),
                     units: Units::default(),
                     actions: Actions::default(),
+                    unsaved: Unsaved::default(),
                     wanted: 0,
                     running: None,
                     is_due: false,
@@ -554,6 +592,7 @@ impl Session {
             for root in gone {
                 let Some(mut workspace) = self.workspaces.remove(&root) else { continue };
                 workspace.actions.stop();
+                workspace.unsaved.typed();
                 if let Some(running) = workspace.running {
                     running.cancel.cancel();
                     self.end_progress(running.token, "closed");
@@ -633,6 +672,7 @@ impl Session {
         let Some(workspace) = self.workspaces.get_mut(root) else { return };
         // Whatever is being tried is of yesterday's text, and in the way.
         workspace.actions.stop();
+        workspace.unsaved.typed();
         workspace.wanted += 1;
         workspace.is_due = true;
         let due = Message::Due(root.to_owned(), workspace.wanted);
@@ -729,6 +769,7 @@ impl Session {
                     workspace.before.clear();
                 }
                 workspace.snapshot = snapshot;
+                workspace.unsaved.clear();
                 self.refresh();
             }
         }
@@ -827,6 +868,7 @@ impl Session {
                 workspace.snapshot = snapshot;
                 workspace.units = units;
                 workspace.actions.clear();
+                workspace.unsaved.clear();
                 let compiler = workspace.snapshot.compiler.clone();
                 let budget_errors = workspace.snapshot.budgets.errors.clone();
                 self.refresh();
@@ -947,17 +989,65 @@ impl Session {
         document.version = change.text_document.version;
         document.unchecked = true;
         document.outline = Outline::new(text.into());
+        self.typed(&change.text_document.uri);
+    }
+
+    /// Has unsaved text measured when nothing more is typed for a while, if the user wants that.
+    fn typed(&mut self, uri: &lsp::Url) {
+        let file = self.documents.get(uri).and_then(|document| document.file.as_deref());
+        let Some(file) = file.filter(|_| self.config.build.as_you_type) else { return };
+        for (root, workspace) in &mut self.workspaces {
+            if !workspace.project.owns(file) {
+                continue;
+            }
+            let pause = Message::Pause(root.clone(), workspace.unsaved.typed());
+            let sender = self.sender.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(unsaved::PAUSE).await;
+                let _ = sender.send(pause);
+            });
+        }
+    }
+
+    /// Measures the text of all documents that are not as on the disk. Not during a build: what it finds comes
+    /// first, and is of a text that was saved.
+    fn measure_unsaved(&mut self, root: &Path, number: u64) {
+        let Some(workspace) = self.workspaces.get_mut(root) else { return };
+        if workspace.running.is_some() || workspace.is_due || !workspace.unsaved.is_time(number) {
+            return;
+        }
+        let documents = self.documents.values().filter_map(|document| {
+            let file = document.file.as_ref().filter(|file| workspace.project.owns(file))?;
+            let text = document.outline.text();
+            let is_saved = std::fs::read_to_string(file).is_ok_and(|saved| *saved == **text);
+            (!is_saved).then(|| (file.clone(), text.to_string()))
+        });
+        let texts: Vec<(PathBuf, String)> = documents.collect();
+        if texts.is_empty() {
+            if workspace.unsaved.clear() {
+                self.refresh();
+            }
+            return;
+        }
+        // Both want the processor, and this one is waited for.
+        workspace.actions.stop();
+        let (project, snapshot, units) =
+            (workspace.project.clone(), workspace.snapshot.clone(), workspace.units.clone());
+        let (sender, root) = (self.sender.clone(), root.to_owned());
+        let tell = move |number, over| _ = sender.send(Message::Unsaved(root, number, over));
+        workspace.unsaved.begin(Ground { project, snapshot, units }, texts, tell);
     }
 
     // Requests.
 
     /// The document, and the workspace that has measured something in it.
-    fn measured(&self, uri: &lsp::Url) -> Option<(&Document, &Workspace, &[FileView])> {
+    fn measured(&self, uri: &lsp::Url) -> Option<(&Document, &Snapshot, &[FileView])> {
         let document = self.documents.get(uri)?;
         let file = document.file.as_deref()?;
         self.workspaces.values().find_map(|workspace| {
-            let views = workspace.snapshot.file(file);
-            (!views.is_empty()).then_some((document, workspace, views))
+            let snapshot = workspace.shown();
+            let views = snapshot.file(file);
+            (!views.is_empty()).then_some((document, snapshot, views))
         })
     }
 
@@ -965,7 +1055,7 @@ impl Session {
         if !self.config.hints.enable {
             return None;
         }
-        let (document, workspace, views) = self.measured(uri)?;
+        let (document, snapshot, views) = self.measured(uri)?;
         let outline = &document.outline;
         let encoding = self.abilities.encoding;
         let start = convert::offset(outline, range.start, encoding);
@@ -974,7 +1064,7 @@ impl Session {
         let visible = hints.into_iter().filter(|hint| (start..=end).contains(&hint.at));
         let hint = |hint: Hint<'_>| {
             let data = HintData { uri: uri.clone(), at: hint.at.into() };
-            let tooltip = (!self.abilities.resolve_tooltip).then(|| self.tooltip(workspace, &hint));
+            let tooltip = (!self.abilities.resolve_tooltip).then(|| self.tooltip(snapshot, &hint));
             let target = hints::target(&hint).map(|target| lsp::Location {
                 uri: uri.clone(),
                 range: convert::range(outline, target, encoding),
@@ -985,7 +1075,7 @@ impl Session {
     }
 
     fn hover(&self, uri: &lsp::Url, at: lsp::Position) -> Option<lsp::Hover> {
-        let (document, workspace, views) = self.measured(uri)?;
+        let (document, snapshot, views) = self.measured(uri)?;
         let (outline, encoding) = (&document.outline, self.abilities.encoding);
         let settings = HoverSettings {
             cache_line: self.config.cache_line.bytes,
@@ -993,7 +1083,7 @@ impl Session {
             link: &convert::line_link,
         };
         let at = convert::offset(outline, at, encoding);
-        let hover = hover::hover(&workspace.snapshot, views, outline, at, &settings)?;
+        let hover = hover::hover(snapshot, views, outline, at, &settings)?;
         Some(convert::hover(hover, outline, encoding, self.abilities.markdown_hover))
     }
 
@@ -1001,13 +1091,12 @@ impl Session {
     fn layout(&self, wanted: &Wanted) -> Option<serde_json::Value> {
         let (snapshot, placed) = match wanted {
             Wanted::Id(id) => self.workspaces.values().find_map(|workspace| {
-                let snapshot = &*workspace.snapshot;
+                let snapshot = workspace.shown();
                 Some((snapshot, snapshot.future(id)?))
             })?,
             Wanted::At(uri, at) => {
-                let (document, workspace, views) = self.measured(uri)?;
+                let (document, snapshot, views) = self.measured(uri)?;
                 let at = convert::offset(&document.outline, *at, self.abilities.encoding);
-                let snapshot = &*workspace.snapshot;
                 (snapshot, layout::at(snapshot, views, &document.outline, at)?)
             }
         };
@@ -1032,7 +1121,7 @@ impl Session {
                 before: &workspace.before,
             };
             let Some(root) = convert::folder(root) else { continue };
-            let snapshot = &*workspace.snapshot;
+            let snapshot = workspace.shown();
             let today = Today::new(snapshot, &open);
             workspaces.push(protocol::WorkspaceReport {
                 root,
@@ -1133,10 +1222,10 @@ impl Session {
     }
 
     fn diagnostics(&self, uri: &lsp::Url) -> Vec<lsp::Diagnostic> {
-        let Some((document, workspace, views)) = self.measured(uri) else { return Vec::new() };
+        let Some((document, snapshot, views)) = self.measured(uri) else { return Vec::new() };
         let (outline, encoding) = (&document.outline, self.abilities.encoding);
         let budget = &self.config.budget;
-        let mut found = diagnostics::diagnostics(&workspace.snapshot, views, outline, budget.bytes);
+        let mut found = diagnostics::diagnostics(snapshot, views, outline, budget.bytes);
         if self.config.hints.as_diagnostics {
             found.extend(diagnostics::sizes(views, outline, &self.config.hint_settings()));
         }
@@ -1146,18 +1235,18 @@ impl Session {
             .collect()
     }
 
-    fn tooltip(&self, workspace: &Workspace, hint: &Hint<'_>) -> String {
-        hints::tooltip(hint, &workspace.snapshot, self.config.cache_line.bytes)
+    fn tooltip(&self, snapshot: &Snapshot, hint: &Hint<'_>) -> String {
+        hints::tooltip(hint, snapshot, self.config.cache_line.bytes)
     }
 
     fn resolve(&self, mut hint: lsp::InlayHint) -> lsp::InlayHint {
         let data = hint.data.clone().and_then(|data| HintData::deserialize(data).ok());
         if let Some(data) = data
-            && let Some((document, workspace, views)) = self.measured(&data.uri)
+            && let Some((document, snapshot, views)) = self.measured(&data.uri)
         {
             let hints = hints::hints(views, &document.outline, &self.config.hint_settings());
             if let Some(found) = hints.iter().find(|hint| u32::from(hint.at) == data.at) {
-                let tooltip = convert::markdown(self.tooltip(workspace, found));
+                let tooltip = convert::markdown(self.tooltip(snapshot, found));
                 hint.tooltip = Some(lsp::InlayHintTooltip::MarkupContent(tooltip));
             }
         }
