@@ -440,3 +440,42 @@ fn said_once(project: &Project, files: [&str; 2], options: Value, word: &str) {
     let shown = editor.shown(opened);
     assert_eq!(shown.len(), 1, "{shown:#?}");
 }
+
+#[test]
+fn unsaved_text_is_measured_if_wanted() {
+    let (project, file) = project();
+    let good = two_futures();
+    let options = json!({ "build": { "asYouType": true } });
+    let mut editor = Editor::open(project.root(), Setup { options, ..Setup::default() });
+    editor.did_open(&file);
+    editor.hints_when(&file, "the first sizes", |hints| fresh(hints, 0, "260 B"));
+
+    let unsaved = |hints: &[Hint], line: usize, bytes: &str| {
+        fresh(hints, line, bytes) && at(hints, line).is_some_and(|hint| hint.label.contains("unsaved"))
+    };
+    // In steps, as people type; the last one counts.
+    for size in [259, 300, 500] {
+        editor.did_change_all(&file, &good.replace("258", &size.to_string()));
+    }
+    let hints = editor.hints_when(&file, "the size of what was typed", |hints| unsaved(hints, 0, "502 B"));
+    assert!(hints[0].tooltip.contains("not saved"), "{hints:?}");
+    let text = editor.hover(&file, (0, 11)).expect("there is a future").text;
+    assert!(text.contains("502 bytes") && text.contains("not saved"), "{text}");
+    assert_eq!(project.read("src/lib.rs"), good, "nothing was written");
+
+    // What does not compile is stale, and what is typed next is measured again.
+    editor.did_change_all(&file, &good.replace("[1u8; 258]", "[1u8; missing]"));
+    editor.hints_when(&file, "the old size, marked", |hints| stale(hints, 0, " B"));
+    editor.did_change_all(&file, &good.replace("258", "600"));
+    editor.hints_when(&file, "the next size", |hints| unsaved(hints, 0, "602 B"));
+
+    // As it was saved: nothing is left of what was typed.
+    editor.did_change_all(&file, &good);
+    editor.hints_when(&file, "the saved size", |hints| fresh(hints, 0, "260 B") && !unsaved(hints, 0, "B"));
+    editor.did_change_all(&file, &good.replace("258", "700"));
+    editor.hints_when(&file, "the last size", |hints| unsaved(hints, 0, "702 B"));
+    editor.save_as(&file, &good.replace("258", "700"));
+    editor.hints_when(&file, "the saved size", |hints| fresh(hints, 0, "702 B") && !unsaved(hints, 0, "B"));
+    editor.exit();
+    editor.expect_no_children();
+}
