@@ -26,9 +26,11 @@ const MARK: &str = "FUTURELENS_TEST_EDITOR";
 pub struct Editor {
     child: Child,
     stdin: Option<ChildStdin>,
-    arriving: Receiver<Value>,
+    arriving: Receiver<(Instant, Value)>,
     /// Everything the server has sent.
     log: Vec<Value>,
+    /// When each of it came.
+    arrived: Vec<Instant>,
     stderr: Arc<Mutex<String>>,
     next_id: u64,
     mark: String,
@@ -36,6 +38,8 @@ pub struct Editor {
     pub capabilities: Value,
     /// `utf-8` or `utf-16`.
     pub encoding: String,
+    /// How long to wait for a message.
+    pub patience: Duration,
     versions: BTreeMap<String, i64>,
     options: Value,
 }
@@ -43,6 +47,13 @@ pub struct Editor {
 /// A place in the log of what the server has sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(usize);
+
+impl Moment {
+    /// Before everything.
+    pub fn start() -> Self {
+        Self(0)
+    }
+}
 
 /// An inlay hint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,8 +208,11 @@ impl Editor {
         let (send, arriving) = mpsc::channel();
         thread::spawn(move || {
             let mut stdout = BufReader::new(stdout);
-            while let Some(message) = read_message(&mut stdout) {
-                if send.send(message).is_err() {
+            while let Some(body) = read_body(&mut stdout) {
+                // Reading a long answer is not the server's time.
+                let now = Instant::now();
+                let Ok(message) = serde_json::from_slice(&body) else { break };
+                if send.send((now, message)).is_err() {
                     break;
                 }
             }
@@ -219,11 +233,13 @@ impl Editor {
             stdin,
             arriving,
             log: Vec::new(),
+            arrived: Vec::new(),
             stderr,
             next_id: 0,
             mark,
             capabilities: Value::Null,
             encoding: "utf-16".to_owned(),
+            patience: PATIENCE,
             versions: BTreeMap::new(),
             options: Value::Null,
         }
@@ -243,8 +259,8 @@ impl Editor {
 
     /// Now: to wait for what comes after something, take this before doing it.
     pub fn now(&mut self) -> Moment {
-        while let Ok(message) = self.arriving.try_recv() {
-            self.take(message);
+        while let Ok((at, message)) = self.arriving.try_recv() {
+            self.take(at, message);
         }
         Moment(self.log.len())
     }
@@ -262,17 +278,25 @@ impl Editor {
     /// Sends a request and waits for its result or its error.
     #[track_caller]
     pub fn try_request(&mut self, method: &str, params: Value) -> Result<Value, Value> {
+        self.timed_request(method, params).1
+    }
+
+    /// As [`Editor::try_request`], and when the answer came.
+    #[track_caller]
+    pub fn timed_request(&mut self, method: &str, params: Value) -> (Instant, Result<Value, Value>) {
         self.next_id += 1;
         let id = self.next_id;
         let since = self.now();
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
-        let answer = self.wait(since, method, |message| {
-            (message["id"] == id && message["method"].is_null()).then(|| message.clone())
-        });
-        match answer.get("error") {
+        let mut is_answer =
+            |message: &Value| (message["id"] == id && message["method"].is_null()).then_some(());
+        let (Moment(next), at, ()) = self.wait_for(since, method, &mut is_answer);
+        let answer = &self.log[next - 1];
+        let result = match answer.get("error") {
             Some(error) => Err(error.clone()),
             None => Ok(answer["result"].clone()),
-        }
+        };
+        (at, result)
     }
 
     /// Sends a notification.
@@ -293,21 +317,32 @@ impl Editor {
     ///
     /// # Panics
     ///
-    /// After [`PATIENCE`], or if the server ends, with all that it said.
+    /// After [`Editor::patience`], or if the server ends, with all that it said.
     #[track_caller]
     pub fn wait<T>(&mut self, since: Moment, what: &str, mut wanted: impl FnMut(&Value) -> Option<T>) -> T {
-        let deadline = Instant::now() + PATIENCE;
+        self.wait_for(since, what, &mut wanted).2
+    }
+
+    /// As [`Editor::wait`]; also where to go on from, and when the message came.
+    #[track_caller]
+    pub fn wait_for<T>(
+        &mut self,
+        since: Moment,
+        what: &str,
+        wanted: &mut dyn FnMut(&Value) -> Option<T>,
+    ) -> (Moment, Instant, T) {
+        let deadline = Instant::now() + self.patience;
         let mut at = since.0;
         loop {
             while at < self.log.len() {
                 if let Some(found) = wanted(&self.log[at]) {
-                    return found;
+                    return (Moment(at + 1), self.arrived[at], found);
                 }
                 at += 1;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             match self.arriving.recv_timeout(left) {
-                Ok(message) => self.take(message),
+                Ok((at, message)) => self.take(at, message),
                 Err(RecvTimeoutError::Timeout) => self.fail(since, what, "did not come"),
                 Err(RecvTimeoutError::Disconnected) => {
                     self.fail(since, what, "did not come before the server ended")
@@ -316,13 +351,18 @@ impl Editor {
         }
     }
 
+    /// Has a message like that come between two moments?
+    pub fn has(&self, since: Moment, before: Moment, wanted: impl Fn(&Value) -> bool) -> bool {
+        self.log[since.0.min(before.0)..before.0].iter().any(wanted)
+    }
+
     #[track_caller]
     fn fail(&self, since: Moment, what: &str, how: &str) -> ! {
         let messages: Vec<String> = self.log[since.0..].iter().map(Value::to_string).collect();
         panic!("{what} {how}; messages since:\n{}\nstderr:\n{}", messages.join("\n"), self.stderr())
     }
 
-    fn take(&mut self, message: Value) {
+    fn take(&mut self, at: Instant, message: Value) {
         if !message["id"].is_null()
             && let Some(method) = message["method"].as_str()
         {
@@ -353,6 +393,7 @@ impl Editor {
             self.send(&answer);
         }
         self.log.push(message);
+        self.arrived.push(at);
     }
 
     /// Waits until the server says that a piece of work, such as a size build, has ended.
@@ -477,13 +518,7 @@ impl Editor {
     /// The hints that the server has for a file now, in the order of the text.
     #[track_caller]
     pub fn hints(&mut self, path: &Path) -> Vec<Hint> {
-        let params = json!({
-            "textDocument": { "uri": uri(path) },
-            "range": {
-                "start": { "line": 0, "character": 0 },
-                "end": { "line": 100_000, "character": 0 },
-            },
-        });
+        let params = whole_file(path);
         let resolves = self.capabilities["inlayHintProvider"]["resolveProvider"] == true;
         let hints = self.request("textDocument/inlayHint", params);
         let hints = hints.as_array().cloned().unwrap_or_default();
@@ -499,6 +534,16 @@ impl Editor {
             .collect();
         hints.sort_by_key(|hint| (hint.line, hint.character));
         hints
+    }
+
+    /// The hints as an editor shows them, without those tooltips that have to be asked for, and when they came.
+    #[track_caller]
+    pub fn shown_hints(&mut self, path: &Path) -> (Instant, Vec<Hint>) {
+        let (at, answer) = self.timed_request("textDocument/inlayHint", whole_file(path));
+        let hints = answer.unwrap_or_else(|error| panic!("hints: {error}"));
+        let mut hints: Vec<Hint> = hints.as_array().into_iter().flatten().map(hint_of).collect();
+        hints.sort_by_key(|hint| (hint.line, hint.character));
+        (at, hints)
     }
 
     /// Asks for the hints, and asks again whenever the server says that they have changed, until
@@ -768,6 +813,17 @@ pub fn byte_offset(line: &str, character: usize, encoding: &str) -> usize {
     line.len()
 }
 
+/// Asks about all of a file.
+pub fn whole_file(path: &Path) -> Value {
+    json!({
+        "textDocument": { "uri": uri(path) },
+        "range": {
+            "start": { "line": 0, "character": 0 },
+            "end": { "line": 100_000, "character": 0 },
+        },
+    })
+}
+
 /// `begin`, `report` or `end` of a progress notification.
 fn progress_kind(message: &Value) -> Option<&str> {
     if message["method"] != "$/progress" {
@@ -845,8 +901,8 @@ pub fn text_at(text: &str, range: Range) -> &str {
     &text.lines().nth(line).expect("the line is there")[start..end]
 }
 
-/// The next message of a stream; nothing at its end, or if it is not LSP.
-fn read_message(stream: &mut impl BufRead) -> Option<Value> {
+/// The next message of a stream, unread; nothing at its end, or if it is not LSP.
+fn read_body(stream: &mut impl BufRead) -> Option<Vec<u8>> {
     let mut length = None;
     loop {
         let mut line = String::new();
@@ -864,7 +920,7 @@ fn read_message(stream: &mut impl BufRead) -> Option<Value> {
     }
     let mut body = vec![0; length?];
     stream.read_exact(&mut body).ok()?;
-    serde_json::from_slice(&body).ok()
+    Some(body)
 }
 
 #[cfg(test)]
@@ -882,9 +938,9 @@ mod tests {
     #[test]
     fn reads_one_message_after_the_other() {
         let mut stream: &[u8] = b"Content-Length: 8\r\n\r\n{\"a\": 1}content-length: 2\r\nX: y\r\n\r\n{}";
-        assert_eq!(read_message(&mut stream), Some(json!({ "a": 1 })));
-        assert_eq!(read_message(&mut stream), Some(json!({})));
-        assert_eq!(read_message(&mut stream), None);
+        assert_eq!(read_body(&mut stream).as_deref(), Some(&b"{\"a\": 1}"[..]));
+        assert_eq!(read_body(&mut stream).as_deref(), Some(&b"{}"[..]));
+        assert_eq!(read_body(&mut stream), None);
     }
 
     #[test]

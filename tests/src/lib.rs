@@ -11,6 +11,7 @@
 //! | [`oracle`] | today's workflow: a plain full build that prints type sizes, and a reader for it |
 //! | [`layouts`] | what was reported against what was printed |
 //! | [`report`] | `report --format json`, as far as tests look at it |
+//! | [`scale`] | synthetic workspaces of any size |
 //! | [`project`] | small cargo projects in temporary directories |
 //! | [`actions`] | what `fix` offers, each tried alone |
 //! | [`editor`] | an editor: an LSP client over stdio |
@@ -23,3 +24,4 @@ pub mod oracle;
 pub mod project;
 pub mod registry;
 pub mod report;
+pub mod scale;

@@ -43,40 +43,132 @@ pub fn named(arguments: &[String]) -> Option<PathBuf> {
     }
 }
 
-/// Downloads a crate by way of a scratch project that depends on it.
-fn fetch(name: &str, version: &str, to: &Path) {
+/// Crates of one project that were published one by one, and a project again when put together.
+#[derive(Debug)]
+pub struct Family {
+    /// What to call it.
+    pub name: &'static str,
+    /// Names and versions.
+    pub members: &'static [(&'static str, &'static str)],
+}
+
+/// A web framework with its runtime, server, client and macros.
+pub const ACTIX: Family = Family {
+    name: "actix",
+    members: &[
+        ("actix-codec", "0.5.4"),
+        ("actix-files", "0.6.10"),
+        ("actix-http", "3.20.0"),
+        ("actix-macros", "0.2.5"),
+        ("actix-multipart", "0.7.2"),
+        ("actix-multipart-derive", "0.7.0"),
+        ("actix-router", "0.5.4"),
+        ("actix-rt", "2.15.0"),
+        ("actix-server", "2.10.0"),
+        ("actix-service", "2.0.3"),
+        ("actix-tls", "3.6.1"),
+        ("actix-utils", "3.0.2"),
+        ("actix-web", "4.18.1"),
+        ("actix-web-codegen", "4.5.0"),
+        ("awc", "3.11.0"),
+    ],
+};
+
+/// The sources of a family as one workspace whose members depend on each other by path. Without their tests'
+/// dependencies. Kept as [`checkout`] keeps its crates: do not edit it, copy it.
+///
+/// # Panics
+///
+/// If the registry cannot be reached and cargo has not downloaded the crates before.
+pub fn family(family: &Family) -> PathBuf {
+    let kept = cache_dir().join("crates").join(format!("{}-family", family.name));
+    if kept.join("Cargo.toml").exists() {
+        return kept;
+    }
+    let (scratch, sources) = download(family.members);
+    // Published manifests name each other by version only.
+    let names: Vec<String> = family.members.iter().map(|(name, _)| format!("{name:?}")).collect();
+    let mut manifest =
+        format!("[workspace]\nresolver = \"2\"\nmembers = [{}]\n\n[patch.crates-io]\n", names.join(", "));
+    keep(&kept, |fresh| {
+        for ((name, _), source) in family.members.iter().zip(&sources) {
+            copy(source, &fresh.join(name));
+            let _ = fs::remove_file(fresh.join(name).join("Cargo.lock"));
+            let path = fresh.join(name).join("Cargo.toml");
+            let text = fs::read_to_string(&path).expect("a published crate has a Cargo.toml");
+            fs::write(&path, without_tests(&text)).expect("the copy is writable");
+            manifest.push_str(&format!("{name} = {{ path = \"{name}\" }}\n"));
+        }
+        fs::copy(scratch.root().join("Cargo.lock"), fresh.join("Cargo.lock"))
+            .and_then(|_| fs::write(fresh.join("Cargo.toml"), &manifest))
+            .expect("the copy is writable");
+    });
+    kept
+}
+
+/// A published manifest without the tables that only tests, benches and examples need.
+fn without_tests(manifest: &str) -> String {
+    let mut kept = true;
+    let lines = manifest.lines().filter(|line| {
+        if line.starts_with('[') {
+            let unwanted = ["[[test]]", "[[bench]]", "[[example]]"].contains(line);
+            kept = !unwanted && !line.contains("dev-dependencies");
+        }
+        kept
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A scratch project that depends on these crates, and where cargo has put their sources.
+fn download(crates: &[(&str, &str)]) -> (Project, Vec<PathBuf>) {
     let scratch = Project::lib("scratch", "");
-    scratch
-        .write("Cargo.toml", &format!("{}\n[dependencies]\n{name} = \"={version}\"\n", manifest("scratch")));
+    let dependencies: Vec<String> =
+        crates.iter().map(|(name, version)| format!("{name} = \"={version}\"\n")).collect();
+    let manifest = format!("{}\n[dependencies]\n{}", manifest("scratch"), dependencies.concat());
+    scratch.write("Cargo.toml", &manifest);
     run(cargo(nightly()).arg("fetch").current_dir(scratch.root())).expect_success();
     let metadata =
         run(cargo(nightly()).args(["metadata", "--format-version", "1"]).current_dir(scratch.root()))
             .expect_success();
     let metadata: Value = serde_json::from_str(&metadata.stdout).expect("cargo metadata prints JSON");
-    let source = metadata["packages"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .find(|package| package["name"] == name && package["version"] == version)
-        .and_then(|package| package["manifest_path"].as_str())
-        .map(|manifest| Path::new(manifest).with_file_name(""))
-        .expect("cargo has just downloaded it");
+    let source = |(name, version): &(&str, &str)| {
+        metadata["packages"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|package| package["name"] == *name && package["version"] == *version)
+            .and_then(|package| package["manifest_path"].as_str())
+            .map(|manifest| Path::new(manifest).with_file_name(""))
+            .expect("cargo has just downloaded it")
+    };
+    let sources = crates.iter().map(source).collect();
+    (scratch, sources)
+}
 
-    // Complete or not there at all, whatever happens in between.
+/// Fills a folder that is complete or not there at all, whatever happens in between.
+fn keep(to: &Path, fill: impl FnOnce(&Path)) {
     let parent = to.parent().expect("it is below the cache");
     fs::create_dir_all(parent).expect("the cache is writable");
     let fresh = tempfile::tempdir_in(parent).expect("the cache is writable");
-    copy(&source, fresh.path());
-    let _ = fs::remove_file(fresh.path().join(".cargo-ok"));
-    let path = fresh.path().join("Cargo.toml");
-    let mut text = fs::read_to_string(&path).expect("a published crate has a Cargo.toml");
-    if !text.lines().any(|line| line.trim() == "[workspace]") {
-        text.push_str("\n[workspace]\n");
-        fs::write(&path, text).expect("the copy is writable");
-    }
+    fill(fresh.path());
     let fresh = fresh.keep();
     if fs::rename(&fresh, to).is_err() {
         // Another test process was faster.
         let _ = fs::remove_dir_all(&fresh);
     }
+}
+
+/// Downloads a crate and makes a project of it.
+fn fetch(name: &str, version: &str, to: &Path) {
+    let (_scratch, sources) = download(&[(name, version)]);
+    keep(to, |fresh| {
+        copy(&sources[0], fresh);
+        let _ = fs::remove_file(fresh.join(".cargo-ok"));
+        let path = fresh.join("Cargo.toml");
+        let mut text = fs::read_to_string(&path).expect("a published crate has a Cargo.toml");
+        if !text.lines().any(|line| line.trim() == "[workspace]") {
+            text.push_str("\n[workspace]\n");
+            fs::write(&path, text).expect("the copy is writable");
+        }
+    });
 }
