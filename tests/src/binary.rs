@@ -198,6 +198,20 @@ pub fn kill(pid: u32) {
     let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status();
 }
 
+/// Makes a command start in a process group of its own, for [`kill_group`].
+pub fn own_group(command: &mut Command) {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    #[cfg(not(unix))]
+    let _ = command;
+}
+
+/// Ends a process and, where there are process groups, everything it started.
+pub fn kill_group(pid: u32) {
+    let pid = if cfg!(unix) { format!("-{pid}") } else { pid.to_string() };
+    let _ = Command::new("kill").args(["-KILL", "--", &pid]).stderr(Stdio::null()).status();
+}
+
 /// Prints to the terminal even if the test passes: for tables of counts and for what was skipped.
 pub fn say(text: &str) {
     // The test harness captures `println!`, not the stream itself.

@@ -14,11 +14,13 @@
 //! | [`scale`] | synthetic workspaces of any size |
 //! | [`project`] | small cargo projects in temporary directories |
 //! | [`actions`] | what `fix` offers, each tried alone |
+//! | [`edits`] | random edits of a library, and a check that what is measured after each is what a clean build gives |
 //! | [`editor`] | an editor: an LSP client over stdio |
 
 pub mod actions;
 pub mod binary;
 pub mod editor;
+pub mod edits;
 pub mod layouts;
 pub mod oracle;
 pub mod project;
