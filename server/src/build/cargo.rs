@@ -5,6 +5,7 @@ use super::wrapper::{self, Settings};
 use super::{BuildError, Toolchain, inner_wrapper};
 use cargo_metadata::diagnostic::DiagnosticLevel;
 use cargo_metadata::{Message, PackageId, TargetKind};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -88,7 +89,7 @@ pub enum Event {
 }
 
 /// One measured compiler run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MeasuredUnit {
     /// The package's name.
     pub package: String,
@@ -110,11 +111,7 @@ impl MeasuredUnit {
 
     /// Tells one measurement of the unit from the next. Zero if there is none.
     pub fn stamp(&self) -> u64 {
-        let modified = std::fs::metadata(&self.file).and_then(|meta| Ok((meta.modified()?, meta.len())));
-        modified.map_or(0, |(time, len)| {
-            let nanos = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-            nanos ^ len.rotate_left(40)
-        })
+        stamp(&self.file)
     }
 
     /// Reads what the compiler printed.
@@ -171,6 +168,8 @@ pub struct Project {
     pub toolchain: Toolchain,
     /// Budgets the manifests set, see [`Manifest`].
     pub manifests: Vec<Manifest>,
+    /// Where what rides along with the user's own cargo is kept.
+    pub ride_along: PathBuf,
     /// The workspace's packages: name and folder.
     members: BTreeMap<PackageId, (String, PathBuf)>,
 }
@@ -183,6 +182,12 @@ impl Project {
     pub fn open(request: &Request) -> Result<Self, BuildError> {
         let dir = project_dir(&request.dir)?;
         let toolchain = Toolchain::choose(&request.toolchain, &dir)?;
+        Self::open_with(request, toolchain)
+    }
+
+    /// Finds the project as this toolchain sees it.
+    pub(super) fn open_with(request: &Request, toolchain: Toolchain) -> Result<Self, BuildError> {
+        let dir = project_dir(&request.dir)?;
         let mut command = toolchain.command("cargo");
         command.current_dir(&dir).args(["metadata", "--format-version=1", "--no-deps"]);
         // Or cargo would note this compiler's version in the user's target directory.
@@ -211,11 +216,11 @@ impl Project {
             })
             .collect();
         let manifests = manifests(&metadata);
-        let target_dir = match &request.target_dir {
-            Some(own) => request.dir.join(own),
-            None => metadata.target_directory.as_std_path().join("futurelens"),
-        };
-        Ok(Project { root: metadata.workspace_root.into(), dir, target_dir, toolchain, manifests, members })
+        let own = metadata.target_directory.as_std_path().join("futurelens");
+        let ride_along = own.join("ride-along");
+        let target_dir = request.target_dir.as_ref().map_or(own, |dir| request.dir.join(dir));
+        let root = metadata.workspace_root.into();
+        Ok(Project { root, dir, target_dir, ride_along, toolchain, manifests, members })
     }
 
     /// `name version` of the packages in `Cargo.lock`, by crate name; only of those that are there in one
@@ -223,6 +228,16 @@ impl Project {
     pub fn versions(&self) -> HashMap<String, String> {
         let lock = std::fs::read_to_string(self.root.join("Cargo.lock")).unwrap_or_default();
         locked_versions(&lock)
+    }
+
+    /// The package's folder, if cargo runs in one and not in the workspace's.
+    pub(super) fn part(&self) -> Option<&Path> {
+        (self.dir != self.root).then_some(&*self.dir)
+    }
+
+    /// The folders of the workspace's packages.
+    pub(super) fn member_folders(&self) -> Vec<PathBuf> {
+        self.members.values().map(|(_, folder)| folder.clone()).collect()
     }
 
     /// Is this the name of a package of the workspace?
@@ -257,11 +272,12 @@ impl Project {
         let scratch = self.prepare_target_dir()?;
         let inner = inner_wrapper::configured(&self.toolchain, &self.dir);
         let settings = Settings {
-            members: self.members.values().map(|(_, folder)| folder.clone()).collect(),
+            members: self.member_folders(),
             inner,
             bootstrap: self.toolchain.bootstrap,
             scratch: scratch.path().to_owned(),
             environment: Settings::own_environment(),
+            ride_along: false,
         };
         let settings = serde_json::to_string(&settings).map_err(|error| BuildError::Io {
             context: "a path is not UTF-8".into(),
@@ -416,7 +432,7 @@ impl Project {
     }
 
     /// The kept file of a member's library, binary, test, …; nothing for what is not measured.
-    fn unit(&self, artifact: &cargo_metadata::Artifact) -> Option<MeasuredUnit> {
+    pub(super) fn unit(&self, artifact: &cargo_metadata::Artifact) -> Option<MeasuredUnit> {
         let (package, _) = self.members.get(&artifact.package_id)?;
         let target = &artifact.target;
         let kind = match target.kind.first()? {
@@ -444,7 +460,7 @@ impl Project {
 }
 
 /// This program, also if its file was replaced since it started: an update must not end a server.
-fn own_program() -> std::io::Result<PathBuf> {
+pub(super) fn own_program() -> std::io::Result<PathBuf> {
     let program = std::env::current_exe()?;
     let running = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
     Ok(if cfg!(target_os = "linux") && !program.exists() { running } else { program })
@@ -521,6 +537,15 @@ fn read_failed(scratch: &Path) -> Vec<Unit> {
     files.iter().filter_map(|file| Unit::read(file).ok()).collect()
 }
 
+/// Tells one write of a file from the next. Zero if there is no file.
+pub(super) fn stamp(file: &Path) -> u64 {
+    let modified = std::fs::metadata(file).and_then(|meta| Ok((meta.modified()?, meta.len())));
+    modified.map_or(0, |(time, len)| {
+        let nanos = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+        nanos ^ len.rotate_left(40)
+    })
+}
+
 /// Makes cargo consider a unit stale: it looks whether a unit's outputs are there.
 fn forget(file: &Path) {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
@@ -537,10 +562,10 @@ fn forget(file: &Path) {
     }
 }
 
-const SCRATCH: &str = "scratch-";
+pub(super) const SCRATCH: &str = "scratch-";
 
 /// Removes what killed builds left; a build that runs now is younger than a day.
-fn remove_old_scratch(target_dir: &Path) {
+pub(super) fn remove_old_scratch(target_dir: &Path) {
     let Ok(entries) = std::fs::read_dir(target_dir) else { return };
     for entry in entries.flatten() {
         let age = entry.metadata().and_then(|meta| meta.modified());

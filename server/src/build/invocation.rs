@@ -112,8 +112,12 @@ pub(super) fn codegen_option<S: AsRef<OsStr>>(args: &[S], name: &str) -> Option<
 }
 
 /// cargo's arguments with our flags. Bodies are dumped into a folder. Incremental compilation is ours, as the
-/// compiler prints only what it computed anew: it uses and leaves what is in `incremental`.
-pub(super) fn measuring<S: AsRef<OsStr>>(args: &[S], bodies: &Path, incremental: &Path) -> Vec<OsString> {
+/// compiler prints only what it computed anew: it uses and leaves what is in `incremental`, if given.
+pub(super) fn measuring<S: AsRef<OsStr>>(
+    args: &[S],
+    bodies: &Path,
+    incremental: Option<&Path>,
+) -> Vec<OsString> {
     let mut measuring = Vec::with_capacity(args.len() + MEASURE.len() + 2);
     let mut args = args.iter().map(AsRef::as_ref).peekable();
     while let Some(arg) = args.next() {
@@ -138,10 +142,38 @@ pub(super) fn measuring<S: AsRef<OsStr>>(args: &[S], bodies: &Path, incremental:
     measuring.extend(MEASURE.iter().map(OsString::from));
     let mut dump_dir = OsString::from("-Zdump-mir-dir=");
     dump_dir.push(bodies);
-    let mut incremental_dir = OsString::from("-Cincremental=");
-    incremental_dir.push(incremental);
-    measuring.extend([dump_dir, incremental_dir]);
+    measuring.push(dump_dir);
+    if let Some(folder) = incremental {
+        let mut incremental = OsString::from("-Cincremental=");
+        incremental.push(folder);
+        measuring.push(incremental);
+    }
     measuring
+}
+
+/// cargo's arguments, turned into a run that only checks, prints what we read, says nothing about the code, and
+/// writes into a folder of its own.
+pub(super) fn recording(args: &[OsString], out_dir: &Path, bodies: &Path) -> Vec<OsString> {
+    let mut recording = Vec::with_capacity(args.len() + MEASURE.len());
+    let mut args = measuring(args, bodies, None).into_iter().filter(|arg| arg != "-Zno-codegen");
+    let emit = "--emit=dep-info,metadata";
+    while let Some(arg) = args.next() {
+        let text = arg.to_str().unwrap_or_default();
+        let joined = |name: &str| text.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
+        if text == "--out-dir" || text == "--emit" {
+            args.next();
+        }
+        if text == "--out-dir" || joined("--out-dir") {
+            recording.extend(["--out-dir".into(), out_dir.into()]);
+        } else if text == "--emit" || joined("--emit") {
+            recording.push(emit.into());
+        } else {
+            recording.push(arg);
+        }
+    }
+    // Lints cost time, and nobody would hear of them.
+    recording.push("--cap-lints=allow".into());
+    recording
 }
 
 /// `OUT_DIR/CRATE-HASH.any`: what a run's files are called, before the extension.
@@ -179,11 +211,18 @@ mod tests {
         assert_eq!(run.origin(), "a-1f");
         assert_eq!(artifact_stem(&run.args).with_extension("d"), Path::new("/t/deps/a-1f.d"));
         assert_eq!(option(&run.args_into("/o"), "--out-dir").unwrap(), "/o");
-        let measuring = measuring(&run.args, Path::new("/m"), Path::new("/n"));
+        let measuring = measuring(&run.args, Path::new("/m"), Some(Path::new("/n")));
         assert!(measuring.contains(&"--emit=dep-info,metadata,obj".into()));
         assert!(measuring.contains(&"-Zdump-mir-dir=/m".into()));
         assert!(measuring.contains(&"-Cincremental=/n".into()));
         assert!(!measuring.contains(&"incremental=/i".into()));
+        let args: Vec<OsString> = run.args.iter().map(OsString::from).collect();
+        let recording = recording(&args, Path::new("/o"), Path::new("/m"));
+        assert_eq!(option(&recording, "--out-dir").unwrap(), "/o");
+        assert_eq!(option(&recording, "--emit").unwrap(), "dep-info,metadata");
+        assert!(
+            recording.contains(&"-Zprint-type-sizes".into()) && !recording.contains(&"-Zno-codegen".into())
+        );
         assert_eq!(invocation("a.txt").edition(), "2015");
         assert_eq!(invocation("a.txt").root(), None);
     }

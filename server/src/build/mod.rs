@@ -6,16 +6,19 @@
 mod background;
 mod cargo;
 mod dep_info;
+mod index;
 mod inner_wrapper;
 mod invocation;
 mod mirror;
 mod printed;
+pub mod ride_along;
 mod shadow;
 mod toolchain;
 mod unit;
 pub mod wrapper;
 
 pub use cargo::{Cancel, Event, KeptUnit, Manifest, MeasuredUnit, Outcome, Project, Request, Selection};
+pub use index::{Index, Indexed};
 pub use invocation::Invocation;
 pub use shadow::{Compiled, Shadow};
 pub use toolchain::Toolchain;

@@ -119,7 +119,7 @@ impl Shadow {
             let (sizes, bodies) = (run.path().join("sizes"), run.path().join("mir"));
             remove(&bodies).map_err(io)?;
             let mut command = command(invocation, own_group, bootstrap);
-            command.args(invocation::measuring(&args, &bodies, &work)).current_dir(&folder);
+            command.args(invocation::measuring(&args, &bodies, Some(&work))).current_dir(&folder);
             command.stdout(File::create(&sizes).map_err(io)?);
             let started = SystemTime::now();
             let (success, messages) = run_to_end(command, own_group, cancel)?;

@@ -35,19 +35,27 @@ impl Toolchain {
                 _ => Err(BuildError::NoToolchain { name: name.to_owned() }),
             };
         }
-        let own = Self::probe(None, dir);
+        // Each question takes a while, and none needs the answer to another.
+        let (own, mut probed) = std::thread::scope(|scope| {
+            let own = scope.spawn(|| Self::probe(None, dir));
+            let nightlies = installed().unwrap_or_default();
+            let nightlies: Vec<_> = nightlies
+                .into_iter()
+                .filter(|name| name.starts_with("nightly"))
+                .map(|name| scope.spawn(move || Self::probe(Some(&name), dir).ok().flatten()))
+                .collect();
+            let probed = nightlies.into_iter().filter_map(|one| one.join().ok().flatten());
+            let probed: Vec<Toolchain> = probed.collect();
+            let own = own.join().unwrap_or_else(|_| Self::probe(None, dir));
+            (own, probed)
+        });
         if let Ok(Some(own)) = &own
             && !own.bootstrap
         {
             return Ok(own.clone());
         }
-        let nightlies = installed().unwrap_or_default().into_iter().filter(|n| n.starts_with("nightly"));
-        let mut probed: Vec<(String, Toolchain)> = nightlies
-            .filter_map(|name| Self::probe(Some(&name), dir).ok().flatten())
-            .map(|toolchain| (toolchain.commit_date().to_owned(), toolchain))
-            .collect();
-        probed.sort_by(|a, b| a.0.cmp(&b.0));
-        if let Some((_, newest)) = probed.pop() {
+        probed.sort_by(|a, b| a.commit_date().cmp(b.commit_date()));
+        if let Some(newest) = probed.pop() {
             return Ok(newest);
         }
         match own {
@@ -55,6 +63,11 @@ impl Toolchain {
             Ok(None) => Err(BuildError::NoToolchain { name: "the project's own".to_owned() }),
             Err(source) => Err(BuildError::NoProgram { program: "rustc", source }),
         }
+    }
+
+    /// One by rustup's name, or the project's own.
+    pub(super) fn named(name: Option<&str>, dir: &Path) -> Option<Self> {
+        Self::probe(name, dir).ok().flatten()
     }
 
     /// Asks a toolchain what it is. `Ok(None)` if it ran and refused (rustup: not installed).

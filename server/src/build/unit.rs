@@ -13,7 +13,7 @@ use super::dep_info;
 use super::invocation::Invocation;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
-use std::io::{BufRead as _, Read as _, Write as _};
+use std::io::{BufRead, Read as _, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -191,15 +191,7 @@ impl Unit {
     /// # Errors
     /// [`UnitError`] if it is no unit file; what follows the head may still be damaged.
     pub(super) fn read_head(path: &Path) -> Result<Head, UnitError> {
-        let mut reader = std::io::BufReader::new(std::fs::File::open(path)?);
-        let mut line = vec![0; MAGIC.len()];
-        reader.read_exact(&mut line)?;
-        if line != MAGIC {
-            return Err(UnitError::Damaged("not a unit file"));
-        }
-        line.clear();
-        reader.read_until(b'\n', &mut line)?;
-        serde_json::from_slice(&line).map(Head).map_err(|_| UnitError::Damaged("the header"))
+        read_header(&mut std::io::BufReader::new(std::fs::File::open(path)?)).map(Head)
     }
 
     /// Reads a kept unit whole.
@@ -207,9 +199,14 @@ impl Unit {
     /// # Errors
     /// [`UnitError`] for anything but an undamaged unit file.
     pub fn read(path: &Path) -> Result<Self, UnitError> {
-        let mut bytes = std::fs::read(path)?;
-        let Read { mut header, start } = read_header(&bytes)?;
-        let text = String::from_utf8(bytes.split_off(start)).map_err(|_| UnitError::Damaged("not UTF-8"))?;
+        let file = std::fs::File::open(path)?;
+        let len = file.metadata()?.len();
+        let mut file = std::io::BufReader::with_capacity(1 << 16, file);
+        let mut header = read_header(&mut file)?;
+        // Tens of megabytes: neither copied nor grown into.
+        let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
+        file.read_to_end(&mut bytes)?;
+        let text = String::from_utf8(bytes).map_err(|_| UnitError::Damaged("not UTF-8"))?;
         if crc32fast::hash(text.as_bytes()) != header.crc {
             return Err(UnitError::Damaged("the checksum is wrong"));
         }
@@ -275,17 +272,17 @@ impl Head {
     }
 }
 
-struct Read {
-    header: Header,
-    /// Where the sections begin.
-    start: usize,
-}
-
-fn read_header(bytes: &[u8]) -> Result<Read, UnitError> {
-    let rest = bytes.strip_prefix(MAGIC).ok_or(UnitError::Damaged("not a unit file"))?;
-    let end = rest.iter().position(|&b| b == b'\n').ok_or(UnitError::Damaged("the header is cut off"))?;
-    let header = serde_json::from_slice(&rest[..end]).map_err(|_| UnitError::Damaged("the header"))?;
-    Ok(Read { header, start: MAGIC.len() + end + 1 })
+/// Reads up to where the sections begin.
+fn read_header(file: &mut impl BufRead) -> Result<Header, UnitError> {
+    let mut magic = [0; MAGIC.len()];
+    file.read_exact(&mut magic).map_err(|_| UnitError::Damaged("not a unit file"))?;
+    if magic != *MAGIC {
+        return Err(UnitError::Damaged("not a unit file"));
+    }
+    let mut header = Vec::new();
+    file.read_until(b'\n', &mut header)?;
+    let header = header.strip_suffix(b"\n").ok_or(UnitError::Damaged("the header is cut off"))?;
+    serde_json::from_slice(header).map_err(|_| UnitError::Damaged("the header"))
 }
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ pub struct Settings {
     /// The environment of the futurelens that started the build: names, and checksums of the values, so that
     /// a run can tell what cargo has set.
     pub environment: BTreeMap<String, u32>,
+    /// The build is the user's own: see [`super::ride_along`].
+    pub ride_along: bool,
 }
 
 impl Settings {
@@ -49,7 +51,7 @@ impl Settings {
     }
 }
 
-fn checksum(value: &OsStr) -> u32 {
+pub(super) fn checksum(value: &OsStr) -> u32 {
     crc32fast::hash(value.as_encoded_bytes())
 }
 
@@ -77,6 +79,9 @@ pub fn run(settings: &str, args: Vec<OsString>) -> ExitCode {
     };
     let call = Call { settings: &settings, program, args };
     let result = match call.kind() {
+        kind if settings.ride_along => {
+            super::ride_along::compile(&settings, program, args, matches!(kind, Kind::Measured))
+        }
         Kind::Untouched => call.command(true).status(),
         Kind::Dependency => {
             let mut command = call.command(true);
@@ -196,7 +201,7 @@ impl Call<'_> {
         let plain = self.command(false);
         let mut command = Command::new(plain.get_program());
         let args: Vec<&OsStr> = plain.get_args().collect();
-        command.args(invocation::measuring(&args, &run.bodies, incremental));
+        command.args(invocation::measuring(&args, &run.bodies, Some(incremental)));
         self.unlock(&mut command);
         command.stdout(File::create(&run.sizes)?).stderr(File::create(&run.messages)?);
         command.status()
@@ -241,19 +246,8 @@ impl Call<'_> {
     /// This run, to be repeated; `None` if something about it is not UTF-8.
     fn invocation(&self, dir: PathBuf) -> Option<Invocation> {
         let command = self.command(false);
-        let args = command.get_args().map(|arg| arg.to_str().map(str::to_owned)).collect::<Option<_>>()?;
-        let mut env = Vec::new();
-        for (name, value) in std::env::vars_os() {
-            let known = self.settings.environment.get(&*name.to_string_lossy());
-            if known != Some(&checksum(&value)) && !OF_THE_BUILD.iter().any(|own| name == *own) {
-                env.push((name.into_string().ok()?, value.into_string().ok()?));
-            }
-        }
-        env.sort();
-        // It is written as JSON, which knows no other paths.
-        dir.to_str()?;
-        let program = command.get_program().to_str()?.into();
-        Some(Invocation { program, args, env, dir })
+        let args: Vec<OsString> = command.get_args().map(OsStr::to_owned).collect();
+        recorded(self.settings, command.get_program(), &args, &dir)
     }
 
     /// Writes what the compiler said about code that does not compile where the build will look for it.
@@ -308,6 +302,27 @@ pub(super) fn remove(folder: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// A run, to be repeated; `None` if something about it is not UTF-8.
+pub(super) fn recorded(
+    settings: &Settings,
+    program: &OsStr,
+    args: &[OsString],
+    dir: &Path,
+) -> Option<Invocation> {
+    let args = args.iter().map(|arg| arg.to_str().map(str::to_owned)).collect::<Option<_>>()?;
+    let mut env = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let known = settings.environment.get(&*name.to_string_lossy());
+        if known != Some(&checksum(&value)) && !OF_THE_BUILD.iter().any(|own| name == *own) {
+            env.push((name.into_string().ok()?, value.into_string().ok()?));
+        }
+    }
+    env.sort();
+    // It is written as JSON, which knows no other paths.
+    dir.to_str()?;
+    Some(Invocation { program: program.to_str()?.into(), args, env, dir: dir.to_owned() })
 }
 
 /// Hands the compiler's messages on to cargo, byte for byte.

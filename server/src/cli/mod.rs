@@ -1,5 +1,6 @@
 //! The commands for terminals and CI.
 
+mod cargo;
 mod explain;
 mod fix;
 mod hints;
@@ -28,6 +29,7 @@ use std::sync::Arc;
   futurelens report --format json | jq '.futures[0]'
   futurelens explain Handler::run       what makes it large
   futurelens hints src/server.rs        the file with sizes beside each async fn
+  futurelens cargo check                cargo check, which records the sizes on the way
   futurelens fix                        edits that make futures smaller, and what each saves
 
 Exit status: 0 fine, 1 a check failed, 2 could not measure (the reason is on standard error).")]
@@ -54,6 +56,9 @@ enum Command {
     Fix(fix::FixArgs),
     /// Print a file as an editor would show it, with the sizes inserted.
     Hints(hints::HintsArgs),
+    /// Run cargo as it is, and record the sizes on the way: one build for rust-analyzer and futurelens.
+    #[command(disable_help_flag = true)]
+    Cargo(cargo::CargoArgs),
 }
 
 /// What the measuring commands have in common.
@@ -150,14 +155,17 @@ pub fn main() -> ExitCode {
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Fix(args)) => fix::run(&args),
         Some(Command::Hints(args)) => hints::run(&args),
+        Some(Command::Cargo(args)) => return cargo::run(&args).unwrap_or_else(|error| trouble(&error)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(TROUBLE)
-        }
+        Err(error) => trouble(&error),
     }
+}
+
+fn trouble(error: &CliError) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(TROUBLE)
 }
 
 /// The language server; says so to a person who started it by hand.

@@ -5,11 +5,13 @@ mod apply;
 mod units;
 mod unsaved;
 mod verify;
+mod warm;
 
 pub use apply::{Applied, ApplyError, Changes, apply};
 pub use units::Units;
 pub use unsaved::Unsaved;
 pub use verify::{Refusal, Verdict, Verifier};
+pub use warm::Warm;
 
 use crate::build::{BuildError, Cancel, Event, MeasuredUnit, Outcome, Project, Request};
 use crate::features::Snapshot;
@@ -94,8 +96,7 @@ pub fn measure_project(
     base.profile = request.profile.clone();
     base.target = request.selection.target.clone().unwrap_or_else(|| project.toolchain.host.clone());
 
-    let manifests = project.manifests.iter();
-    base.budgets = Budgets::read(manifests.map(|m| (m.crates.as_deref(), &m.settings)));
+    base.budgets = budgets(project);
     base.versions = project.versions();
 
     let numbers = RefCell::new(Numbers::new(base));
@@ -121,11 +122,14 @@ pub fn measure_project(
     // Of a project without a lock file the build has just made one.
     base.versions = project.versions();
     base.debug_assertions = outcome.units.iter().any(|unit| unit.measured.debug_assertions);
+    let new = outcome.units.iter().filter(|unit| unit.content.is_some()).count();
+    tracing::debug!("{new} of {} units are new", outcome.units.len());
     let mut units = Units::default();
     for unit in &outcome.units {
         units.insert(unit.measured.clone());
     }
     let mut snapshot = read(&base, &outcome);
+    warm::keep(project, request, &outcome, &snapshot);
     for unit in &outcome.failed {
         let Some(origin) = units.insert_failed(unit) else { continue };
         let measured = MeasuredUnit::default();
@@ -189,6 +193,10 @@ impl Numbers {
         self.spent += took;
         true
     }
+}
+
+fn budgets(project: &Project) -> Budgets {
+    Budgets::read(project.manifests.iter().map(|m| (m.crates.as_deref(), &m.settings)))
 }
 
 fn read(base: &Snapshot, outcome: &Outcome) -> Snapshot {

@@ -35,6 +35,11 @@ impl HowCompiled {
 }
 
 impl Units {
+    /// Is it not known how anything is compiled?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds one that was measured.
     pub(super) fn insert(&mut self, measured: MeasuredUnit) {
         let known = Known { measured, compiled: OnceLock::new() };

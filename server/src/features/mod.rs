@@ -14,6 +14,7 @@ pub mod hover;
 pub mod layout;
 pub mod nesting;
 pub mod overview;
+mod parallel;
 pub mod report;
 pub mod sites;
 pub mod snapshot;

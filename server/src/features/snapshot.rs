@@ -3,6 +3,7 @@
 
 use super::actions::box_recursion::Recursion;
 use super::dialect::Dialect;
+use super::parallel;
 use crate::dump::{CoroutineBody, LineCol, Span, TypeSizes};
 use crate::layout::{self, Body, BodyIndex, Future, FutureKind};
 use crate::source::{self, Outline, PlacedKind};
@@ -245,6 +246,16 @@ impl Snapshot {
         self.units.keys().cloned()
     }
 
+    /// Does a crate not compile as it is now?
+    pub fn has_stale(&self) -> bool {
+        !self.stale.is_empty()
+    }
+
+    /// Those of them that would fail now.
+    pub fn stale_origins(&self) -> impl Iterator<Item = Arc<str>> {
+        self.stale.iter().cloned()
+    }
+
     /// Lines of the dumps that were not understood.
     pub fn skipped(&self) -> usize {
         let in_dumps = |unit: &Unit| unit.dumps.values().map(|dump| dump.skipped).sum::<usize>();
@@ -407,18 +418,20 @@ impl Unit {
     /// not change since is not read again.
     fn read(text: &UnitText<'_>, before: Option<&Unit>) -> Unit {
         let before = before.map(|unit| Before::new(unit, text));
-        let mut read: Vec<(Arc<str>, Dump)> = Vec::with_capacity(text.bodies.len());
-        let mut fresh: Vec<(usize, Body)> = Vec::new();
-        for (name, dump) in &text.bodies {
+        let read = parallel::map(&text.bodies, |(name, dump)| {
             let digest = digest(dump);
             if let Some((name, dump)) = before.as_ref().and_then(|before| before.dump(name, digest)) {
-                read.push((name.clone(), dump.clone()));
-                continue;
+                return (name.clone(), dump.clone(), None);
             }
             let (body, skipped) = read_body(text, name, dump);
-            fresh.extend(body.map(|body| (read.len(), body)));
-            read.push(((*name).into(), Dump { digest, body: None, skipped }));
-        }
+            ((*name).into(), Dump { digest, body: None, skipped }, body)
+        });
+        let mut fresh: Vec<(usize, Body)> = Vec::new();
+        let take = |(index, (name, dump, body)): (usize, (Arc<str>, Dump, Option<Body>))| {
+            fresh.extend(body.map(|body| (index, body)));
+            (name, dump)
+        };
+        let mut read: Vec<(Arc<str>, Dump)> = read.into_iter().enumerate().map(take).collect();
         let known = read.iter().filter_map(|(_, dump)| dump.body.as_deref());
         let files = outlines(text, known.chain(fresh.iter().map(|(_, body)| body)), before.as_ref());
         let mut places = HashMap::new();
@@ -562,5 +575,6 @@ fn outlines<'a>(
         Some((file, outline)) => (file.clone(), outline.clone()),
         None => ((*file).into(), Outline::new((*text).into())),
     };
-    wanted.map(outline).collect()
+    let wanted: Vec<(&str, &str)> = wanted.copied().collect();
+    parallel::map(&wanted, outline).into_iter().collect()
 }

@@ -194,8 +194,8 @@ impl<'a> TypeFacts<'a> {
             let record = self.record(ty).filter(|record| record.size == size);
             return record.is_some_and(|record| self.add_layers(record, coroutine, layers));
         };
-        let is_around =
-            |part: &&str| memchr::memmem::find(part.as_bytes(), coroutine.name.as_bytes()).is_some();
+        let names_it = memchr::memmem::Finder::new(coroutine.name.as_bytes());
+        let is_around = |part: &&str| names_it.find(part.as_bytes()).is_some();
         let mut around = arguments(list).filter(is_around);
         let (Some(part), None) = (around.next(), around.next()) else { return false };
         let mut others = arguments(list).filter(|part| !is_around(part));
@@ -270,10 +270,13 @@ impl<'a> TypeFacts<'a> {
         coroutine: &TypeRecord<'_>,
     ) -> impl Iterator<Item = &'a TypeRecord<'a>> {
         let same_size = self.by_size.get(&size).map_or(&[][..], Vec::as_slice);
+        // Names are long, and to prepare a search for one takes longer than most searches.
+        let names_it = memchr::memmem::Finder::new(coroutine.name.as_bytes());
+        let wraps = memchr::memmem::Finder::new(ty.name.as_bytes());
         same_size.iter().copied().filter(move |part| {
             part.name != ty.name
-                && memchr::memmem::find(part.name.as_bytes(), coroutine.name.as_bytes()).is_some()
-                && memchr::memmem::find(part.name.as_bytes(), ty.name.as_bytes()).is_none()
+                && names_it.find(part.name.as_bytes()).is_some()
+                && wraps.find(part.name.as_bytes()).is_none()
         })
     }
 

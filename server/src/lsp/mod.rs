@@ -8,6 +8,7 @@ mod protocol;
 mod server;
 mod session;
 mod unsaved;
+mod warm;
 
 use server::Server;
 use session::Message;

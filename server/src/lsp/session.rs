@@ -9,8 +9,9 @@ use super::convert;
 use super::outbox::Out;
 use super::protocol::{self, State, Status, Wanted};
 use super::unsaved::{self, Unsaved};
+use super::warm::{self, Taken, WarmStart, Watch};
 use crate::build::{BuildError, Cancel, Project};
-use crate::engine::{self, Measurement, Units};
+use crate::engine::{self, Measurement, Units, Warm};
 use crate::features::diagnostics;
 use crate::features::hints::{self, Hint};
 use crate::features::hover::{self, HoverSettings};
@@ -70,6 +71,12 @@ pub enum Message {
     Shutdown(oneshot::Sender<()>),
     /// A project was looked for.
     Found(PathBuf, Box<Result<Project, BuildError>>),
+    /// What an earlier session measured was read.
+    Kept(Box<warm::News>),
+    /// There are numbers that rode along with the user's own build.
+    Riding(PathBuf),
+    /// They were read; for which watch, so that those for earlier settings do not count.
+    RodeAlong(PathBuf, u64, Option<Box<Warm>>),
     /// The pause after a save is over.
     Due(PathBuf, u64),
     /// A build says something.
@@ -142,6 +149,13 @@ struct Workspace {
     actions: Actions,
     /// The sizes of unsaved text.
     unsaved: Unsaved,
+    /// What was measured earlier is being read, and shown before anything else happens. Is a build to follow?
+    opening: Option<bool>,
+    /// What is shown was measured earlier, and nothing happened since that is known to change it.
+    is_warm: bool,
+    /// Looks for numbers that ride along with the user's own builds; and how often such were looked for.
+    watch: Option<Watch>,
+    rides: u64,
     /// Counts builds asked for; a build with an older number is out of date.
     wanted: u64,
     running: Option<Running>,
@@ -199,6 +213,7 @@ pub struct Session {
     leaving: Vec<oneshot::Sender<()>>,
     /// See [`Session::hints_wait`].
     held_hints: Vec<HeldHints>,
+    warm: WarmStart,
 }
 
 /// A request for hints that is not answered yet.
@@ -264,6 +279,7 @@ impl Session {
             shown: HashSet::new(),
             leaving: Vec::new(),
             held_hints: Vec::new(),
+            warm: WarmStart::default(),
         }
     }
 
@@ -274,9 +290,7 @@ impl Session {
             // In a burst of messages only the last state is worth a look.
             if messages.is_empty() {
                 self.publish_diagnostics();
-                if !self.held_hints.is_empty() && !self.hints_wait() {
-                    self.answer_hints();
-                }
+                self.answer_hints(false);
             }
         }
         self.cancel_all();
@@ -335,7 +349,7 @@ impl Session {
                 }
             }
             Message::Hints(uri, range, reply) => {
-                if self.hints_wait() {
+                if self.hints_wait(&uri) {
                     self.held_hints.push(HeldHints { uri, range, reply });
                     let sender = self.sender.clone();
                     tokio::spawn(async move {
@@ -346,7 +360,7 @@ impl Session {
                     let _ = reply.send(self.hints(&uri, range));
                 }
             }
-            Message::AnswerHints => self.answer_hints(),
+            Message::AnswerHints => self.answer_hints(true),
             Message::ResolveHint(hint, reply) => {
                 let _ = reply.send(self.resolve(*hint));
             }
@@ -378,6 +392,17 @@ impl Session {
                 self.leave();
             }
             Message::Found(folder, result) => self.found(folder, *result),
+            Message::Kept(news) => {
+                self.warm.hear(*news);
+                for root in self.roots() {
+                    self.warm_up(&root);
+                }
+                if !self.is_opening() {
+                    self.warm.clear();
+                }
+            }
+            Message::Riding(root) => self.read_ride(&root),
+            Message::RodeAlong(root, number, warm) => self.rode_along(&root, number, warm),
             Message::Due(root, number) => {
                 let workspace = self.workspaces.get_mut(&root);
                 if let Some(workspace) = workspace.filter(|workspace| workspace.wanted == number) {
@@ -450,6 +475,7 @@ impl Session {
             workspace.unsaved.typed();
             workspace.again = false;
             workspace.is_due = false;
+            workspace.opening = None;
             workspace.wanted += 1;
             if let Some(running) = &workspace.running {
                 running.cancel.cancel();
@@ -517,6 +543,9 @@ impl Session {
         }
         self.packages.insert(package.clone(), Package::Asked { build });
         let request = self.config.request(&package);
+        if !self.workspaces.keys().any(|root| package.starts_with(root)) {
+            self.warm.guess(&package, &request, kept(&self.sender));
+        }
         let sender = self.sender.clone();
         tokio::task::spawn_blocking(move || {
             let found = Project::open(&request);
@@ -560,6 +589,10 @@ impl Session {
                     units: Units::default(),
                     actions: Actions::default(),
                     unsaved: Unsaved::default(),
+                    opening: Some(self.config.build.on_open || build),
+                    is_warm: false,
+                    watch: None,
+                    rides: 0,
                     wanted: 0,
                     running: None,
                     is_due: false,
@@ -568,14 +601,85 @@ impl Session {
                     rest: (State::Idle, None),
                     told: None,
                 };
+                let target_dir = workspace.project.target_dir.clone();
                 self.workspaces.insert(root.clone(), workspace);
-                if self.config.build.on_open || build {
-                    self.want_build(&root, Duration::ZERO);
-                } else {
-                    self.tell(&root);
-                }
+                self.warm.begin(target_dir, &self.config.request(&root), kept(&self.sender));
+                self.warm_up(&root);
             }
         }
+    }
+
+    /// Shows what was measured earlier, if a workspace was just opened and that was read. Then it is built.
+    fn warm_up(&mut self, root: &Path) {
+        let Some(workspace) = self.workspaces.get_mut(root) else { return };
+        let Some(build) = workspace.opening else { return };
+        let target_dir = &workspace.project.target_dir;
+        let Taken::Read(warm) = self.warm.take(target_dir, &self.config.request(root)) else { return };
+        workspace.opening = None;
+        self.watch_rides(root);
+        let Some(workspace) = self.workspaces.get_mut(root) else { return };
+        let snapshot = warm.and_then(|warm| warm.of(&workspace.project));
+        let is_warm = snapshot.is_some();
+        if let Some(snapshot) = snapshot {
+            workspace.snapshot = Arc::new(snapshot);
+            self.refresh();
+        }
+        if build {
+            self.want_build(root, Duration::ZERO);
+        } else {
+            self.tell(root);
+            self.look_for_actions(root);
+        }
+        if let Some(workspace) = self.workspaces.get_mut(root) {
+            workspace.is_warm = is_warm;
+        }
+    }
+
+    /// Looks for numbers that ride along with the user's own builds.
+    fn watch_rides(&mut self, root: &Path) {
+        let request = self.config.request(root);
+        let Some(workspace) = self.workspaces.get_mut(root) else { return };
+        workspace.rides += 1;
+        let project = &workspace.project;
+        let (sender, told) = (self.sender.clone(), root.to_owned());
+        let tell = move || _ = sender.send(Message::Riding(told.clone()));
+        workspace.watch = Some(warm::watch(project.ride_along.clone(), &project.target_dir, &request, tell));
+    }
+
+    fn read_ride(&mut self, root: &Path) {
+        let request = self.config.request(root);
+        let Some(workspace) = self.workspaces.get_mut(root) else { return };
+        workspace.rides += 1;
+        let (number, snapshot) = (workspace.rides, workspace.snapshot.clone());
+        let (folder, sender, root) =
+            (workspace.project.ride_along.clone(), self.sender.clone(), root.to_owned());
+        tokio::task::spawn_blocking(move || {
+            let warm = Warm::rode_along(&folder, &request, &snapshot).map(Box::new);
+            let _ = sender.send(Message::RodeAlong(root, number, warm));
+        });
+    }
+
+    /// Shows numbers that rode along, unless there are newer ones, or they are not those that are asked for.
+    fn rode_along(&mut self, root: &Path, number: u64, warm: Option<Box<Warm>>) {
+        let request = self.config.request(root);
+        let Some(workspace) = self.workspaces.get_mut(root).filter(|w| w.rides == number) else { return };
+        let Some(snapshot) = warm.and_then(|warm| warm.beside(&workspace.project, &request)) else { return };
+        if !snapshot.is_comparable_to(&workspace.snapshot) {
+            workspace.sizes.clear();
+            workspace.before.clear();
+        }
+        workspace.rest = (State::Stale, Some(STALE.to_owned()));
+        if !snapshot.has_stale() {
+            workspace.before = std::mem::replace(&mut workspace.sizes, overview::sizes(&snapshot));
+            workspace.rest = (State::Idle, None);
+        }
+        workspace.snapshot = Arc::new(snapshot);
+        // How to compile them once more is not known: nothing of the dependencies was made for that.
+        workspace.units = Units::default();
+        workspace.actions.clear();
+        workspace.is_warm = false;
+        self.refresh();
+        self.tell(root);
     }
 
     /// Has the project looked at anew before its next build.
@@ -650,6 +754,7 @@ impl Session {
                 if build(&old) != build(&self.config) {
                     self.shown.clear();
                     for root in self.roots() {
+                        self.watch_rides(&root);
                         self.reopen(&root);
                         self.want_build(&root, DEBOUNCE);
                     }
@@ -675,6 +780,7 @@ impl Session {
         workspace.unsaved.typed();
         workspace.wanted += 1;
         workspace.is_due = true;
+        workspace.is_warm = false;
         let due = Message::Due(root.to_owned(), workspace.wanted);
         let sender = self.sender.clone();
         tokio::spawn(async move {
@@ -686,6 +792,10 @@ impl Session {
     /// Begins a build now, or sees to it that one follows the one that runs.
     fn build(&mut self, root: &Path) {
         let Some(workspace) = self.workspaces.get_mut(root) else { return };
+        if let Some(build) = &mut workspace.opening {
+            *build = true;
+            return;
+        }
         if let Some(running) = &workspace.running {
             workspace.again = true;
             // What is being compiled of the workspace is compiled again anyway after a save, so waiting
@@ -853,6 +963,7 @@ impl Session {
         let Some(workspace) = self.workspaces.get_mut(root) else { return };
         let Some(running) = workspace.running.take_if(|running| running.number == number) else { return };
         let again = std::mem::take(&mut workspace.again) && !running.cancelled_by_user;
+        workspace.is_warm = false;
         let mut rest = workspace.rest.clone();
         let end = match result {
             Ok(Measurement { snapshot, failure, units }) => {
@@ -866,6 +977,7 @@ impl Session {
                     workspace.before = std::mem::replace(&mut workspace.sizes, overview::sizes(&snapshot));
                 }
                 workspace.snapshot = snapshot;
+                workspace.rides += 1;
                 workspace.units = units;
                 workspace.actions.clear();
                 workspace.unsaved.clear();
@@ -923,7 +1035,11 @@ impl Session {
     /// Goes on with the actions of open documents, if no build is due.
     fn look_for_actions(&mut self, root: &Path) {
         let Some(workspace) = self.workspaces.get_mut(root) else { return };
-        if workspace.running.is_some() || workspace.again {
+        if workspace.running.is_some() || workspace.again || workspace.is_due {
+            return;
+        }
+        // Only what was built in this session is compiled again: what lies in the target directory may be anyone's.
+        if workspace.units.is_empty() {
             return;
         }
         let measured = workspace.snapshot.paths();
@@ -947,16 +1063,37 @@ impl Session {
 
     /// Is it better to answer a request for hints later? An editor that cannot be told to ask again would
     /// keep the numbers of now, or none, until the text is edited.
-    fn hints_wait(&self) -> bool {
-        let is_asked = self.packages.values().any(|package| matches!(package, Package::Asked { .. }));
+    fn hints_wait(&self, uri: &lsp::Url) -> bool {
         let is_busy = |workspace: &Workspace| workspace.running.is_some() || workspace.is_due;
-        !self.abilities.refresh && (is_asked || self.workspaces.values().any(is_busy))
+        let is_waited_for = self.is_opening() || self.workspaces.values().any(is_busy);
+        !self.abilities.refresh && is_waited_for && !self.has_warm_hints(uri)
     }
 
-    /// Answers the requests for hints that were held back.
-    fn answer_hints(&mut self) {
-        for HeldHints { uri, range, reply } in std::mem::take(&mut self.held_hints) {
-            let _ = reply.send(self.hints(&uri, range));
+    /// Is a project being looked for, or what was measured of it earlier?
+    fn is_opening(&self) -> bool {
+        self.packages.values().any(|package| matches!(package, Package::Asked { .. }))
+            || self.workspaces.values().any(|workspace| workspace.opening.is_some())
+    }
+
+    /// Are the hints of a document from an earlier session, and its text as it was then?
+    fn has_warm_hints(&self, uri: &lsp::Url) -> bool {
+        let Some((document, _, views)) = self.measured(uri) else { return false };
+        let has_file = |workspace: &&Workspace| {
+            document.file.as_ref().is_some_and(|file| !workspace.snapshot.file(file).is_empty())
+        };
+        let is_warm = self.workspaces.values().find(has_file).is_some_and(|workspace| workspace.is_warm);
+        let hints = || hints::hints(views, &document.outline, &self.config.hint_settings());
+        is_warm && hints().iter().all(|hint| !hint.site.stale)
+    }
+
+    /// Answers the requests for hints that were held back, `all` of them or those that need not wait any more.
+    fn answer_hints(&mut self, all: bool) {
+        for held in std::mem::take(&mut self.held_hints) {
+            if !all && self.hints_wait(&held.uri) {
+                self.held_hints.push(held);
+            } else {
+                let _ = held.reply.send(self.hints(&held.uri, held.range));
+            }
         }
     }
 
@@ -1252,6 +1389,12 @@ impl Session {
         }
         hint
     }
+}
+
+/// How the session hears of what an earlier one measured.
+fn kept(sender: &mpsc::UnboundedSender<Message>) -> impl Fn(warm::News) + Send + 'static {
+    let sender = sender.clone();
+    move |news| _ = sender.send(Message::Kept(Box::new(news)))
 }
 
 /// Is this the source of a dependency or of the standard library, as cargo and rustup keep them?

@@ -1,0 +1,334 @@
+//! Recording sizes while the user's own cargo works: `futurelens cargo check …`.
+//!
+//! cargo runs as it would, with futurelens as its compiler wrapper. Every compiler run is what cargo asked for, and
+//! only after one of a workspace member has succeeded the compiler runs once more, with our flags, into a folder
+//! of ours, and unheard. So messages, artifacts and fingerprints are the user's alone: our flags would change how
+//! types are written in messages, and would have to be in cargo's fingerprints.
+//!
+//! Dependencies are the user's, too, and `cargo check` leaves the MIR of their generic functions out. So the second
+//! run is one that only checks: it prints every concrete future, but not the instances of generic ones that only
+//! generic code makes.
+//!
+//! What was recorded is kept in `futurelens/ride-along` of the project's own target directory, wherever cargo puts
+//! its artifacts: one file for each unit, as of a size build, and an [`Index`].
+
+use super::cargo::{own_program, remove_old_scratch, stamp};
+use super::invocation;
+use super::unit::{self, Unit};
+use super::wrapper::{self, Settings};
+use super::{Index, Indexed, MeasuredUnit, Project, Request, Selection, Toolchain, inner_wrapper};
+use cargo_metadata::{Artifact, Message};
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::SystemTime;
+
+/// The request that stands for what rode along with a build of the same profile and target.
+pub fn request(like: &Request) -> Request {
+    Request {
+        toolchain: "ride-along".to_owned(),
+        profile: like.profile.clone(),
+        selection: Selection { target: like.selection.target.clone(), ..Selection::default() },
+        ..Request::new(PathBuf::new())
+    }
+}
+
+/// When the index of what rode along was last written.
+pub fn written(folder: &Path, like: &Request) -> Option<SystemTime> {
+    Index::written(folder, &request(like))
+}
+
+/// What of cargo's command line matters here.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct CommandLine {
+    toolchain: Option<String>,
+    subcommand: Option<String>,
+    manifest: Option<PathBuf>,
+    profile: Option<String>,
+    targets: Vec<String>,
+    /// The messages on standard output are JSON.
+    json: bool,
+}
+
+impl CommandLine {
+    fn parse(args: &[OsString]) -> Self {
+        let mut line = CommandLine::default();
+        let mut args = args.iter().map(|arg| arg.to_str().unwrap_or_default()).peekable();
+        if let Some(name) = args.peek().and_then(|arg| arg.strip_prefix('+')) {
+            line.toolchain = Some(name.to_owned());
+            args.next();
+        }
+        while let Some(arg) = args.next() {
+            let (name, value) = match arg.split_once('=') {
+                Some((name, value)) if name.starts_with("--") => (name, Some(value)),
+                _ => (arg, None),
+            };
+            let mut value = || value.or_else(|| args.next()).unwrap_or_default().to_owned();
+            match name {
+                // What follows is not cargo's.
+                "--" => break,
+                "--manifest-path" => line.manifest = Some(value().into()),
+                "--profile" => line.profile = Some(value()),
+                "--release" | "-r" => line.profile = Some("release".to_owned()),
+                "--target" => line.targets.push(value()),
+                "--message-format" => line.json = value().starts_with("json"),
+                // They have a value that could be taken for the subcommand.
+                "--config" | "--color" | "-C" | "-Z" => _ = value(),
+                _ if line.subcommand.is_none() && !name.starts_with('-') => {
+                    line.subcommand = Some(name.to_owned());
+                }
+                _ => {}
+            }
+        }
+        line
+    }
+
+    /// Only where units are checked there is something to record.
+    fn checks(&self) -> bool {
+        matches!(self.subcommand.as_deref(), Some("check" | "c" | "clippy"))
+    }
+}
+
+/// Runs cargo with these arguments, and records the sizes of what it checks. Its standard streams are ours.
+///
+/// # Errors
+/// If cargo cannot be started.
+pub fn run(args: &[OsString]) -> std::io::Result<ExitStatus> {
+    let line = CommandLine::parse(args);
+    let cargo = std::env::var_os("CARGO").filter(|_| line.toolchain.is_none());
+    let mut command = Command::new(cargo.unwrap_or_else(|| "cargo".into()));
+    command.args(args);
+    let ride = if line.checks() { Ride::prepare(&line, &mut command) } else { None };
+    let Some(ride) = ride.filter(|_| line.json) else { return replace_with(command) };
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let mut heard = Heard::default();
+    if let Some(mut from) = child.stdout.take() {
+        let mut to = std::io::stdout();
+        let (mut buffer, mut rest) = (vec![0; 1 << 16], Vec::new());
+        while let Ok(len) = from.read(&mut buffer) {
+            // Who does not listen any more does not want cargo to go on: it notices by itself.
+            if len == 0 || to.write_all(&buffer[..len]).and_then(|()| to.flush()).is_err() {
+                break;
+            }
+            rest.extend_from_slice(&buffer[..len]);
+            while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
+                let message: Vec<u8> = rest.drain(..=end).collect();
+                ride.hear(&message, &mut heard);
+            }
+        }
+    }
+    let status = child.wait()?;
+    ride.keep(heard);
+    Ok(status)
+}
+
+/// Runs a command in place of this process where that is possible: nobody stands between cargo and its caller.
+fn replace_with(mut command: Command) -> std::io::Result<ExitStatus> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt as _;
+        Err(command.exec())
+    }
+    #[cfg(not(unix))]
+    command.status()
+}
+
+/// What cargo said.
+#[derive(Default)]
+struct Heard {
+    units: Vec<Indexed>,
+    /// Whether everything compiles; not if cargo never got so far as to compile.
+    success: Option<bool>,
+}
+
+struct Ride {
+    project: Project,
+    request: Request,
+}
+
+impl Ride {
+    /// Makes cargo start us in place of the compiler; not where anything about the project is unclear: then cargo
+    /// alone has the word.
+    fn prepare(line: &CommandLine, command: &mut Command) -> Option<Self> {
+        let dir = match &line.manifest {
+            Some(manifest) => std::path::absolute(manifest).ok()?.parent()?.to_owned(),
+            None => std::env::current_dir().ok()?,
+        };
+        let toolchain = Toolchain::named(line.toolchain.as_deref(), &dir)?;
+        let target = match &line.targets[..] {
+            [] => None,
+            [target] => Some(target.clone()),
+            _ => return None,
+        };
+        let asked = Request {
+            profile: line.profile.clone().unwrap_or_else(|| "dev".to_owned()),
+            selection: Selection { target, ..Selection::default() },
+            ..Request::new(dir)
+        };
+        let mut project = Project::open_with(&asked, toolchain).ok()?;
+        // What is asked for and what was recorded before it are one whole.
+        project.dir.clone_from(&project.root);
+        let settings = Settings {
+            members: project.member_folders(),
+            inner: inner_wrapper::configured(&project.toolchain, &project.root),
+            bootstrap: project.toolchain.bootstrap,
+            scratch: project.ride_along.clone(),
+            environment: Settings::own_environment(),
+            ride_along: true,
+        };
+        command
+            .env("RUSTC_WRAPPER", own_program().ok()?)
+            .env(wrapper::ENV, serde_json::to_string(&settings).ok()?)
+            // Or cargo would ask the compiler what it is each time the wrapper changes, and write that down.
+            .env("CARGO_CACHE_RUSTC_INFO", "0");
+        Some(Ride { request: request(&asked), project })
+    }
+
+    /// Takes note of a message of cargo.
+    fn hear(&self, message: &[u8], heard: &mut Heard) {
+        // Most are about the code.
+        let is_about = |reason: &str| memchr::memmem::find(message, reason.as_bytes()).is_some();
+        if !message.starts_with(b"{")
+            || !(is_about("\"compiler-artifact\"") || is_about("\"build-finished\""))
+        {
+            return;
+        }
+        match serde_json::from_slice(message) {
+            Ok(Message::CompilerArtifact(artifact)) => heard.units.extend(self.unit(&artifact)),
+            Ok(Message::BuildFinished(finished)) => heard.success = Some(finished.success),
+            _ => {}
+        }
+    }
+
+    /// A unit that was recorded. It is stale if it was compiled again when nobody rode along.
+    fn unit(&self, artifact: &Artifact) -> Option<Indexed> {
+        let mut measured = self.project.unit(artifact)?;
+        measured.file = self.project.ride_along.join(measured.file.file_name()?);
+        let written = |file: &Path| std::fs::metadata(file).and_then(|meta| meta.modified()).ok();
+        let recorded = written(&measured.file)?;
+        let stale =
+            artifact.filenames.iter().any(|file| written(file.as_std_path()).is_none_or(|t| t > recorded));
+        Some(Indexed { stamp: stamp(&measured.file), measured, stale })
+    }
+
+    /// Writes which units there are. Packages that cargo said nothing about were not asked for, or do not compile.
+    fn keep(&self, heard: Heard) {
+        let Some(success) = heard.success else { return };
+        let folder = &self.project.ride_along;
+        remove_old_scratch(folder);
+        let mut project = self.project.clone();
+        project.target_dir.clone_from(folder);
+        let host = || project.toolchain.host.clone();
+        let target = self.request.selection.target.clone().unwrap_or_else(host);
+        let built: BTreeSet<String> = heard.units.iter().map(|unit| unit.measured.package.clone()).collect();
+        let fate = |unit: &MeasuredUnit| match built.contains(&unit.package) {
+            _ if !success => Some(true),
+            true => None,
+            false => project.is_member(&unit.package).then_some(false),
+        };
+        let index = Index::new(&project, &self.request, &target, heard.units.into_iter(), &fate);
+        if let Err(error) = index.write(folder) {
+            eprintln!("futurelens: cannot keep what was recorded in {}: {error}", folder.display());
+        }
+    }
+}
+
+/// The compiler wrapper's part: runs the compiler as cargo asked; then, of a `member`, once more with our flags.
+pub(super) fn compile(
+    settings: &Settings,
+    program: &OsStr,
+    args: &[OsString],
+    member: bool,
+) -> std::io::Result<ExitStatus> {
+    let clean = |program: &OsStr| {
+        let mut command = Command::new(program);
+        command.env_remove(wrapper::ENV);
+        match &settings.inner {
+            Some(inner) => command.env("RUSTC_WRAPPER", inner),
+            None => command.env_remove("RUSTC_WRAPPER"),
+        };
+        command
+    };
+    let mut plain = match &settings.inner {
+        Some(inner) => clean(inner.as_os_str()),
+        None => clean(program),
+    };
+    if settings.inner.is_some() {
+        plain.arg(program);
+    }
+    let status = plain.args(args).status()?;
+    if status.success() && member {
+        // A lint driver in front of the compiler: `clippy-driver rustc …`.
+        let (program, args) = match args.split_first() {
+            Some((rustc, rest)) if Path::new(rustc).file_stem() == Some(OsStr::new("rustc")) => {
+                (&**rustc, rest)
+            }
+            _ => (program, args),
+        };
+        if let Err(error) = record(settings, clean(program), program, args) {
+            // Who wants to know more than cargo says has to do without.
+            tracing::debug!("nothing recorded: {error}");
+        }
+    }
+    Ok(status)
+}
+
+fn record(
+    settings: &Settings,
+    mut compiler: Command,
+    program: &OsStr,
+    args: &[OsString],
+) -> std::io::Result<()> {
+    std::fs::create_dir_all(&settings.scratch)?;
+    let scratch = tempfile::Builder::new().prefix(super::cargo::SCRATCH).tempdir_in(&settings.scratch)?;
+    let (sizes, bodies) = (scratch.path().join("sizes"), scratch.path().join("mir"));
+    let args = invocation::recording(args, scratch.path(), &bodies);
+    let started = SystemTime::now();
+    // In a stable compiler it unlocks our flags; in a nightly it changes nothing.
+    compiler.args(&args).env("RUSTC_BOOTSTRAP", "1");
+    compiler.stdin(Stdio::null()).stdout(std::fs::File::create(&sizes)?).stderr(Stdio::null());
+    if !compiler.status()?.success() {
+        return Err(std::io::Error::other("the compiler failed with our flags"));
+    }
+    let dir = std::env::current_dir()?;
+    let mut unit = Unit::new(wrapper::FLAGS, dir);
+    unit.invocation = wrapper::recorded(settings, program, &args, &unit.dir);
+    unit.push_sizes(&String::from_utf8_lossy(&std::fs::read(sizes)?));
+    for (name, text) in unit::read_bodies(&bodies)? {
+        unit.push_body(name, &text);
+    }
+    let stem = invocation::artifact_stem(&args);
+    for (name, text) in unit::read_sources(&stem.with_extension("d"), &unit.dir, started) {
+        unit.push_source(name, text.as_deref());
+    }
+    let name = stem.with_extension("futurelens");
+    unit.write(&settings.scratch.join(name.file_name().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> CommandLine {
+        CommandLine::parse(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn cargo_s_command_line_is_read() {
+        let line = parse("+nightly --config a=b check --message-format=json --release --target t");
+        assert_eq!(line.toolchain.as_deref(), Some("nightly"));
+        assert!(line.checks() && line.json);
+        assert_eq!((line.profile.as_deref(), &line.targets[..]), (Some("release"), &["t".to_owned()][..]));
+        let line =
+            parse("clippy --manifest-path a/Cargo.toml --profile x --message-format human -- --release");
+        assert_eq!(
+            (line.manifest.as_deref(), line.profile.as_deref()),
+            (Some(Path::new("a/Cargo.toml")), Some("x"))
+        );
+        assert!(line.checks() && !line.json);
+        assert!(!parse("build --message-format json").checks());
+        assert!(!parse("--version").checks());
+    }
+}

@@ -1,0 +1,99 @@
+//! What an earlier session measured, read back before anything is built.
+
+use super::units;
+use crate::build::{Index, Indexed, MeasuredUnit, Outcome, Project, Request, ride_along};
+use crate::features::Snapshot;
+use crate::features::snapshot::UnitText;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The numbers that were kept for a request. They hold for a project only if that is the one they were measured
+/// in, see [`Warm::of`].
+#[derive(Debug)]
+pub struct Warm {
+    target_dir: PathBuf,
+    snapshot: Snapshot,
+}
+
+impl Warm {
+    /// Reads what was kept in a target directory for a request for a whole workspace; none if there is nothing.
+    pub fn read(target_dir: &Path, request: &Request) -> Option<Self> {
+        let index = Index::read(target_dir, request, None)?;
+        let read = Self::units(index, target_dir, &request.profile, &Snapshot::default());
+        // Nothing to show yet.
+        Some(read).filter(|warm| warm.snapshot.origins().next().is_some())
+    }
+
+    /// Reads what rode along with the user's own builds of the same profile and target. What `base` has is not
+    /// read again.
+    pub fn rode_along(folder: &Path, request: &Request, base: &Snapshot) -> Option<Self> {
+        let request = ride_along::request(request);
+        let index = Index::read(folder, &request, None)?;
+        let (compiler, root, profile) = (&base.compiler, &base.root, &base.profile);
+        let is_base = (&index.compiler, &index.root, &request.profile) == (compiler, root, profile);
+        let nothing = Snapshot::default();
+        Some(Self::units(index, folder, &request.profile, if is_base { base } else { &nothing }))
+    }
+
+    fn units(index: Index, target_dir: &Path, profile: &str, base: &Snapshot) -> Self {
+        let known = |unit: &MeasuredUnit, stamp: u64| base.stamp(&unit.origin()) == Some(stamp);
+        let units = index.units(target_dir, &known);
+        let origins: Vec<String> = units.iter().map(|(unit, _)| unit.measured.origin()).collect();
+        let texts: Vec<UnitText<'_>> = units
+            .iter()
+            .zip(&origins)
+            .filter_map(|((unit, content), origin)| {
+                Some(units::unit_text(origin, unit.stamp, &unit.measured, content.as_ref()?))
+            })
+            .collect();
+        let named = |stale: bool| -> BTreeSet<Arc<str>> {
+            let named = units.iter().zip(&origins).filter(|((unit, _), _)| unit.stale == stale);
+            named.map(|(_, origin)| origin.as_str().into()).collect()
+        };
+        let mut base = base.to_update();
+        base.debug_assertions = units.iter().any(|(unit, _)| unit.measured.debug_assertions);
+        base.profile = profile.to_owned();
+        (base.root, base.compiler) = (index.root, index.compiler);
+        (base.target, base.versions) = (index.target, index.versions);
+        let snapshot = base.updated(&texts, &named(false), named(true));
+        Warm { target_dir: target_dir.to_owned(), snapshot }
+    }
+
+    /// The numbers, if they were measured in this project by the compiler that measures it now.
+    pub fn of(self, project: &Project) -> Option<Snapshot> {
+        let is_it = self.target_dir == project.target_dir
+            && self.snapshot.compiler == project.toolchain.version
+            && self.snapshot.root == project.root;
+        is_it.then(|| self.with_budgets(project))
+    }
+
+    /// The numbers that rode along, if they are of this project, and of the compiler that is asked for if one is.
+    pub fn beside(self, project: &Project, request: &Request) -> Option<Snapshot> {
+        let is_it = self.snapshot.root == project.root
+            && (request.toolchain == "auto" || self.snapshot.compiler == project.toolchain.version);
+        is_it.then(|| self.with_budgets(project))
+    }
+
+    fn with_budgets(self, project: &Project) -> Snapshot {
+        let mut snapshot = self.snapshot;
+        snapshot.budgets = super::budgets(project);
+        snapshot
+    }
+}
+
+/// Keeps for the next session which units were measured.
+pub(super) fn keep(project: &Project, request: &Request, outcome: &Outcome, snapshot: &Snapshot) {
+    let stale: BTreeSet<Arc<str>> = snapshot.stale_origins().collect();
+    let measured = outcome.units.iter().map(|unit| Indexed {
+        measured: unit.measured.clone(),
+        stamp: unit.stamp,
+        stale: false,
+    });
+    let fate = |unit: &MeasuredUnit| stale.contains(&*unit.origin()).then_some(true);
+    let index = Index::new(project, request, &snapshot.target, measured, &fate);
+    if let Err(error) = index.write(&project.target_dir) {
+        // The next session measures before it shows anything.
+        tracing::warn!("cannot keep which units were measured: {error}");
+    }
+}
