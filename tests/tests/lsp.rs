@@ -459,7 +459,8 @@ fn unsaved_text_is_measured_if_wanted() {
     }
     let hints = editor.hints_when(&file, "the size of what was typed", |hints| unsaved(hints, 0, "502 B"));
     assert!(hints[0].tooltip.contains("not saved"), "{hints:?}");
-    let text = editor.hover(&file, (0, 11)).expect("there is a future").text;
+    let text =
+        editor.hover(&file, (0, good.find("first").expect("its name"))).expect("there is a future").text;
     assert!(text.contains("502 bytes") && text.contains("not saved"), "{text}");
     assert_eq!(project.read("src/lib.rs"), good, "nothing was written");
 

@@ -1029,6 +1029,13 @@ impl Session {
         } else {
             self.tell(root);
             self.look_for_actions(root);
+            // What was typed meanwhile.
+            if self.config.build.as_you_type
+                && let Some(workspace) = self.workspaces.get_mut(root)
+            {
+                let number = workspace.unsaved.typed();
+                self.measure_unsaved(root, number);
+            }
         }
     }
 
