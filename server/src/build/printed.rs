@@ -13,8 +13,8 @@
 //! * the instances of a body that was dumped again with other captures are other types now.
 //!
 //! A body that a macro made stands in the macro's definition, wherever the macro is called. If such a body is
-//! neither dumped nor mentioned, nobody can tell, and the unit is to be measured whole: [`Printed::over`] says
-//! so.
+//! neither dumped nor mentioned, the body around it tells whether it is there. If there is none, nobody can tell,
+//! and the unit is to be measured whole: [`Printed::over`] says so.
 
 use super::unit::Unit;
 use crate::dump::names::{self, CoroutineName};
@@ -121,7 +121,7 @@ impl Printed {
         let taken = self.taken(before);
         let mut left = Vec::new();
         for (name, old) in before.bodies.iter().filter(|(name, _)| !self.bodies.contains_key(*name)) {
-            match self.fate(old, before, &taken) {
+            match self.fate(name, old, before, &taken) {
                 Fate::AsBefore => left.push((name.clone(), old.clone())),
                 Fate::Gone => {}
                 Fate::Unknown => return None,
@@ -174,7 +174,31 @@ impl Printed {
     }
 
     /// What became of a body that was not dumped again?
-    fn fate(&self, body: &Body, before: &Printed, taken: &HashSet<&Span>) -> Fate {
+    fn fate(&self, name: &str, body: &Body, before: &Printed, taken: &HashSet<&Span>) -> Fate {
+        match self.fate_by_place(body, before, taken) {
+            Fate::Unknown => self.fate_by_parent(name, body, before, taken),
+            fate => fate,
+        }
+    }
+
+    /// A body within another one is there if that one still mentions it.
+    fn fate_by_parent(&self, name: &str, body: &Body, before: &Printed, taken: &HashSet<&Span>) -> Fate {
+        let parent = name.split_once("}.").and_then(|(path, rest)| {
+            let (parent, number) = path.rsplit_once("-{closure#")?;
+            number.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("{parent}.{rest}"))
+        });
+        let (Some(parent), Some(own)) = (parent, CoroutineName::parse(&body.ty)) else {
+            return Fate::Unknown;
+        };
+        match (self.bodies.get(&parent), before.bodies.get(&parent)) {
+            (Some(now), _) if now.text.contains(&format!("{} upvar_tys=", own.path)) => Fate::AsBefore,
+            (Some(_), _) => Fate::Gone,
+            (None, Some(parent_before)) => self.fate(&parent, parent_before, before, taken),
+            (None, None) => Fate::Unknown,
+        }
+    }
+
+    fn fate_by_place(&self, body: &Body, before: &Printed, taken: &HashSet<&Span>) -> Fate {
         let Some(span) = &body.span else { return Fate::Unknown };
         if self.mentioned.contains(&body.ty) || self.sources == before.sources {
             return Fate::AsBefore;
@@ -423,6 +447,51 @@ mod tests {
         for ty in ["a::B<(u8, c::D)>", "(u8, c::D)", "c::D", "u8", "{static h<i::J>}", "i::J"] {
             assert!(found.contains(&ty), "{ty} in {found:?}");
         }
+    }
+
+    #[test]
+    fn what_a_macro_made_is_there_if_the_body_around_it_is() {
+        let span = |file: &str, line| Span {
+            file: file.into(),
+            start: LineCol { line, col: 1 },
+            end: LineCol { line, col: 9 },
+        };
+        let ty = |path: &str| format!("{{static {path} upvar_tys=() resume_ty=R yield_ty=() return_ty=()}}");
+        let (outer, inner) = ("f::{closure#0}", "f::{closure#0}::{closure#0}");
+        let file = |path: &str| format!("a.{}.-------.pass.0.mir", path.replace("::", "-"));
+        let body = |path: &str, text: &str, span| Body { text: text.into(), ty: ty(path), span: Some(span) };
+        let printed = |text: &str, bodies: Vec<(String, Body)>| Printed {
+            bodies: bodies.into_iter().collect(),
+            sources: vec![("a.rs".to_owned(), Some(text.to_owned()))],
+            ..run("", None)
+        };
+        let made = || (file(inner), body(inner, "", span("other.rs", 7)));
+        let around = |text: &str| (file(outer), body(outer, text, span("a.rs", 1)));
+        let before = || printed("a\nb", vec![around(&ty(inner)), made()]);
+        let names = |now: Option<Printed>| now.map(|now| now.bodies.into_keys().collect::<Vec<_>>());
+        let both = vec![file(outer), file(inner)].into_iter().rev().collect::<Vec<_>>();
+        // Not dumped again, and where it was.
+        assert_eq!(names(printed("a\nc", vec![]).over(&before())), Some(both.clone()));
+        // Dumped again.
+        let dumped = |text: &str| printed("x\nb", vec![around(text)]);
+        assert_eq!(names(dumped(&ty(inner)).over(&before())), Some(both));
+        assert_eq!(names(dumped("").over(&before())), Some(vec![file(outer)]));
+        // Nothing tells.
+        let alone = printed("a\nb", vec![made()]);
+        assert!(printed("a\nc", vec![]).over(&alone).is_none());
+        assert!(printed("a\nb", vec![]).over(&alone).is_some(), "nothing has changed");
+    }
+
+    #[test]
+    fn a_macro_is_found_by_its_brackets() {
+        let text = "fn a() {}\nmacro_rules! m {\n    () => { async {} };\n}\nasync fn b() {}\n";
+        let at = |line| Span {
+            file: "a.rs".into(),
+            start: LineCol { line, col: 1 },
+            end: LineCol { line, col: 2 },
+        };
+        let found: Vec<bool> = (1..=5).map(|line| is_in_macro(&at(line), text)).collect();
+        assert_eq!(found, [false, true, true, true, false]);
     }
 
     #[test]
