@@ -53,7 +53,7 @@ enum SectionKind {
     Mentioned,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Header {
     flags: String,
     dir: PathBuf,
@@ -65,7 +65,7 @@ struct Header {
     sections: Vec<SectionHeader>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct SectionHeader {
     kind: SectionKind,
     name: String,
@@ -190,8 +190,8 @@ impl Unit {
     ///
     /// # Errors
     /// [`UnitError`] if it is no unit file; what follows the head may still be damaged.
-    pub(super) fn read_head(path: &Path) -> Result<Head, UnitError> {
-        read_header(&mut std::io::BufReader::new(std::fs::File::open(path)?)).map(Head)
+    pub fn read_head(path: &Path) -> Result<UnitHead, UnitError> {
+        read_header(&mut std::io::BufReader::new(std::fs::File::open(path)?)).map(UnitHead)
     }
 
     /// Reads a kept unit whole.
@@ -202,23 +202,22 @@ impl Unit {
         let file = std::fs::File::open(path)?;
         let len = file.metadata()?.len();
         let mut file = std::io::BufReader::with_capacity(1 << 16, file);
-        let mut header = read_header(&mut file)?;
+        let Header { flags, dir, invocation, session, crc, sections: headers } = read_header(&mut file)?;
         // Tens of megabytes: neither copied nor grown into.
         let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
         file.read_to_end(&mut bytes)?;
         let text = String::from_utf8(bytes).map_err(|_| UnitError::Damaged("not UTF-8"))?;
-        if crc32fast::hash(text.as_bytes()) != header.crc {
+        if crc32fast::hash(text.as_bytes()) != crc {
             return Err(UnitError::Damaged("the checksum is wrong"));
         }
         let mut at = 0usize;
-        let mut sections = Vec::with_capacity(header.sections.len());
-        for SectionHeader { kind, name, len } in std::mem::take(&mut header.sections) {
+        let mut sections = Vec::with_capacity(headers.len());
+        for SectionHeader { kind, name, len } in headers {
             let end = at.checked_add(len).filter(|&end| text.is_char_boundary(end));
             let end = end.ok_or(UnitError::Damaged("a section is cut off"))?;
             sections.push((kind, name, at..end));
             at = end;
         }
-        let Header { flags, dir, invocation, session, .. } = header;
         Ok(Unit { flags, dir, invocation, session, sections, text })
     }
 }
@@ -257,12 +256,29 @@ pub(super) fn read_sources(
 }
 
 /// A kept unit without its sections.
-pub(super) struct Head(Header);
+#[derive(Debug)]
+pub struct UnitHead(Header);
 
-impl Head {
+impl UnitHead {
+    /// See [`Unit::dir`].
+    pub fn dir(&self) -> &Path {
+        &self.0.dir
+    }
+
+    /// See [`Unit::invocation`].
+    pub fn invocation(&self) -> Option<&Invocation> {
+        self.0.invocation.as_ref()
+    }
+
+    /// The paths of the source files whose text was measured.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        let sources = self.0.sections.iter().filter(|section| section.kind == SectionKind::Source);
+        sources.map(|section| section.name.as_str())
+    }
+
     /// Can an incremental run of this unit build on it? `session` is what there is to build on.
-    pub fn is_base_of(&self, unit: &Unit, session: &Option<String>) -> bool {
-        let Head(kept) = self;
+    pub(super) fn is_base_of(&self, unit: &Unit, session: &Option<String>) -> bool {
+        let UnitHead(kept) = self;
         let is_text_known = kept.sections.iter().all(|section| section.kind != SectionKind::Changed);
         is_text_known
             && kept.session == *session

@@ -1,6 +1,6 @@
 //! The compiler runs that were measured: what each compiles, and how.
 
-use crate::build::{BuildError, Invocation, MeasuredUnit, Unit};
+use crate::build::{BuildError, Invocation, MeasuredUnit, Unit, UnitHead};
 use crate::features::Snapshot;
 use crate::features::snapshot::UnitText;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +32,11 @@ impl HowCompiled {
         let sources = unit.sources().map(|(file, _)| unit.dir.join(file)).collect();
         Some(HowCompiled { dir: unit.dir.clone(), invocation: unit.invocation.clone()?, sources })
     }
+
+    fn of_kept(unit: &UnitHead) -> Option<Self> {
+        let sources = unit.sources().map(|file| unit.dir().join(file)).collect();
+        Some(HowCompiled { dir: unit.dir().to_owned(), invocation: unit.invocation()?.clone(), sources })
+    }
 }
 
 impl Units {
@@ -59,7 +64,8 @@ impl Units {
 
     fn compiled(&self, origin: &str) -> Option<&HowCompiled> {
         let known = self.0.get(origin)?;
-        known.compiled.get_or_init(|| HowCompiled::of(&Unit::read(&known.measured.file).ok()?)).as_ref()
+        let read = || HowCompiled::of_kept(&Unit::read_head(&known.measured.file).ok()?);
+        known.compiled.get_or_init(read).as_ref()
     }
 
     /// How a unit is compiled.
