@@ -177,7 +177,7 @@ impl Editor {
                             "relatedInformation": true, "codeDescriptionSupport": true,
                         },
                         "inlayHint": {
-                            "resolveSupport": { "properties": ["tooltip", "label.tooltip"] },
+                            "resolveSupport": { "properties": ["tooltip", "label.tooltip", "label.location"] },
                         },
                     },
                     "window": { "workDoneProgress": true },

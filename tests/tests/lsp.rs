@@ -64,6 +64,15 @@ fn open_edit_save() {
     assert_eq!(hints.len(), 2, "nothing else has a size: {hints:?}");
     assert!(hints[0].tooltip.contains("held"), "{hints:?}");
 
+    // Where a click leads is told when it is asked for.
+    let range = json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 99, "character": 0 } });
+    let document = json!({ "uri": uri(&file) });
+    let raw = editor.request("textDocument/inlayHint", json!({ "textDocument": document, "range": range }));
+    assert!(raw[0]["label"][0]["location"].is_null(), "{raw}");
+    let resolved = editor.request("inlayHint/resolve", raw[0].clone());
+    assert_eq!(resolved["label"][0]["location"]["uri"], document["uri"], "{resolved}");
+    assert_eq!(resolved["label"][0]["value"], raw[0]["label"][0]["value"]);
+
     // Text before it: the hint goes along, and the number is still that of this code.
     editor.did_change(&file, (0, 0), (0, 0), "// A comment.\n\n");
     let hints = editor.hints(&file);

@@ -60,17 +60,9 @@ pub fn inlay_hint(
     data: Option<serde_json::Value>,
     target: Option<lsp::Location>,
 ) -> lsp::InlayHint {
-    let label = match target {
-        Some(location) => lsp::InlayHintLabel::LabelParts(vec![lsp::InlayHintLabelPart {
-            value: hint.label.clone(),
-            location: Some(location),
-            ..lsp::InlayHintLabelPart::default()
-        }]),
-        None => lsp::InlayHintLabel::String(hint.label.clone()),
-    };
     lsp::InlayHint {
         position: position(outline, hint.at, encoding),
-        label,
+        label: label(hint, target),
         kind: None,
         text_edits: None,
         tooltip: tooltip.map(markdown).map(lsp::InlayHintTooltip::MarkupContent),
@@ -78,6 +70,15 @@ pub fn inlay_hint(
         padding_right: Some(false),
         data,
     }
+}
+
+/// A hint's label, and where a click on it leads. In parts in any case: the place may come later.
+pub fn label(hint: &Hint<'_>, target: Option<lsp::Location>) -> lsp::InlayHintLabel {
+    lsp::InlayHintLabel::LabelParts(vec![lsp::InlayHintLabelPart {
+        value: hint.label.clone(),
+        location: target,
+        ..lsp::InlayHintLabelPart::default()
+    }])
 }
 
 /// Text for a tooltip.

@@ -218,6 +218,10 @@ fn abilities(capabilities: &ClientCapabilities) -> Abilities {
     let document = capabilities.text_document.as_ref();
     let hover = document.and_then(|document| document.hover.as_ref()?.content_format.as_ref());
     let hint = capabilities.text_document.as_ref().and_then(|document| document.inlay_hint.as_ref());
+    let hint_resolves = |name: &str| {
+        hint.and_then(|hint| hint.resolve_support.as_ref())
+            .is_some_and(|support| support.properties.iter().any(|property| property == name))
+    };
     Abilities {
         encoding: match encodings.contains(&PositionEncodingKind::UTF8) {
             true => Encoding::Utf8,
@@ -225,9 +229,8 @@ fn abilities(capabilities: &ClientCapabilities) -> Abilities {
         },
         progress: capabilities.window.as_ref().and_then(|window| window.work_done_progress) == Some(true),
         refresh: workspace.and_then(|w| w.inlay_hint.as_ref()?.refresh_support) == Some(true),
-        resolve_tooltip: hint
-            .and_then(|hint| hint.resolve_support.as_ref())
-            .is_some_and(|support| support.properties.iter().any(|property| property == "tooltip")),
+        resolve_tooltip: hint_resolves("tooltip"),
+        resolve_location: hint_resolves("label.location"),
         // An editor that does not say gets markdown, which is what most of them show.
         markdown_hover: hover.is_none_or(|formats| formats.contains(&MarkupKind::Markdown)),
         resolve_edit: document

@@ -104,6 +104,8 @@ pub struct Abilities {
     pub refresh: bool,
     /// Tooltips may come later, by `inlayHint/resolve`.
     pub resolve_tooltip: bool,
+    /// Where a click on a label leads may be told later, by `inlayHint/resolve`.
+    pub resolve_location: bool,
     /// Hovers may be markdown.
     pub markdown_hover: bool,
     /// `futurelens/status`.
@@ -1209,10 +1211,8 @@ impl Session {
         let hint = |hint: Hint<'_>| {
             let data = HintData { uri: uri.clone(), at: hint.at.into() };
             let tooltip = (!self.abilities.resolve_tooltip).then(|| self.tooltip(snapshot, &hint));
-            let target = hints::target(&hint).map(|target| lsp::Location {
-                uri: uri.clone(),
-                range: convert::range(outline, target, encoding),
-            });
+            let target =
+                (!self.abilities.resolve_location).then(|| self.target(uri, outline, &hint)).flatten();
             convert::inlay_hint(&hint, outline, encoding, tooltip, serde_json::to_value(data).ok(), target)
         };
         Some(visible.map(hint).collect())
@@ -1383,6 +1383,12 @@ impl Session {
         hints::tooltip(hint, snapshot, self.config.cache_line.bytes)
     }
 
+    /// Where a click on a hint leads.
+    fn target(&self, uri: &lsp::Url, outline: &Outline, hint: &Hint<'_>) -> Option<lsp::Location> {
+        let range = convert::range(outline, hints::target(hint)?, self.abilities.encoding);
+        Some(lsp::Location { uri: uri.clone(), range })
+    }
+
     fn resolve(&self, mut hint: lsp::InlayHint) -> lsp::InlayHint {
         let data = hint.data.clone().and_then(|data| HintData::deserialize(data).ok());
         if let Some(data) = data
@@ -1392,6 +1398,7 @@ impl Session {
             if let Some(found) = hints.iter().find(|hint| u32::from(hint.at) == data.at) {
                 let tooltip = convert::markdown(self.tooltip(snapshot, found));
                 hint.tooltip = Some(lsp::InlayHintTooltip::MarkupContent(tooltip));
+                hint.label = convert::label(found, self.target(&data.uri, &document.outline, found));
             }
         }
         hint
