@@ -8,13 +8,13 @@
 //! * the compiler lists every instance of a function in every run (`-Zprint-mono-items`): a type that the
 //!   list mentioned before and does not mention now is gone, unless it is a body's own, which the compiler
 //!   lays out whether or not anything uses it, or held by something that is still there;
-//! * a body in a changed file that was neither dumped nor is where it was is gone, and so is one where
-//!   another stands now (closures are numbered: one less before it, and it has another name);
+//! * a body that was not dumped is as it was if its text is, comments aside, on the lines that it was on; it is
+//!   gone if its file is, if another body stands there now (closures are numbered: one less before it, and it has
+//!   another name), if the body around it is gone or does not mention it, or if nothing has its fn's name;
 //! * the instances of a body that was dumped again with other captures are other types now.
 //!
-//! A body that a macro made stands in the macro's definition, wherever the macro is called. If such a body is
-//! neither dumped nor mentioned, the body around it tells whether it is there. If there is none, nobody can tell,
-//! and the unit is to be measured whole: [`Printed::over`] says so.
+//! A body that a macro made stands in the macro's definition, wherever the macro is called: its text tells
+//! nothing. Where none of this decides, the unit is to be measured whole: [`Printed::over`] says so.
 
 use super::unit::Unit;
 use crate::dump::names::{self, CoroutineName};
@@ -118,10 +118,10 @@ impl Printed {
     /// All that holds now: this run's, and what is left of what it built on. `None` if that cannot be told.
     pub fn over(mut self, before: &Printed) -> Option<Printed> {
         let replaced = Replaced::new(before, &self);
-        let taken = self.taken(before);
+        let fates = Fates::new(before, &self);
         let mut left = Vec::new();
         for (name, old) in before.bodies.iter().filter(|(name, _)| !self.bodies.contains_key(*name)) {
-            match self.fate(name, old, before, &taken) {
+            match fates.of(name, old) {
                 Fate::AsBefore => left.push((name.clone(), old.clone())),
                 Fate::Gone => {}
                 Fate::Unknown => return None,
@@ -163,62 +163,6 @@ impl Printed {
         before.mentioned.contains(ty) && !self.mentioned.contains(ty)
     }
 
-    /// Where a body stands that was not there before: whatever stood there has another name now.
-    fn taken(&self, before: &Printed) -> HashSet<&Span> {
-        let new = self.bodies.iter().filter_map(|(name, body)| {
-            let span = body.span.as_ref()?;
-            let stood_there = before.bodies.get(name).is_some_and(|old| old.span.as_ref() == Some(span));
-            (!stood_there).then_some(span)
-        });
-        new.collect()
-    }
-
-    /// What became of a body that was not dumped again?
-    fn fate(&self, name: &str, body: &Body, before: &Printed, taken: &HashSet<&Span>) -> Fate {
-        match self.fate_by_place(body, before, taken) {
-            Fate::Unknown => self.fate_by_parent(name, body, before, taken),
-            fate => fate,
-        }
-    }
-
-    /// A body within another one is there if that one still mentions it.
-    fn fate_by_parent(&self, name: &str, body: &Body, before: &Printed, taken: &HashSet<&Span>) -> Fate {
-        let parent = name.split_once("}.").and_then(|(path, rest)| {
-            let (parent, number) = path.rsplit_once("-{closure#")?;
-            number.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("{parent}.{rest}"))
-        });
-        let (Some(parent), Some(own)) = (parent, CoroutineName::parse(&body.ty)) else {
-            return Fate::Unknown;
-        };
-        match (self.bodies.get(&parent), before.bodies.get(&parent)) {
-            (Some(now), _) if now.text.contains(&format!("{} upvar_tys=", own.path)) => Fate::AsBefore,
-            (Some(_), _) => Fate::Gone,
-            (None, Some(parent_before)) => self.fate(&parent, parent_before, before, taken),
-            (None, None) => Fate::Unknown,
-        }
-    }
-
-    fn fate_by_place(&self, body: &Body, before: &Printed, taken: &HashSet<&Span>) -> Fate {
-        let Some(span) = &body.span else { return Fate::Unknown };
-        if self.mentioned.contains(&body.ty) || self.sources == before.sources {
-            return Fate::AsBefore;
-        }
-        // Of a file of another crate, or one whose text nobody knows.
-        let Some(Some(old)) = before.text(&span.file) else { return Fate::Unknown };
-        let new = match self.text(&span.file) {
-            None => return Fate::Gone,
-            Some(None) => return Fate::Unknown,
-            Some(Some(new)) => new,
-        };
-        if is_in_macro(span, old) {
-            Fate::Unknown
-        } else if !taken.contains(span) && (old == new || is_unmoved(span, old, new)) {
-            Fate::AsBefore
-        } else {
-            Fate::Gone
-        }
-    }
-
     fn text(&self, file: &str) -> Option<Option<&str>> {
         let (_, text) = self.sources.iter().find(|(name, _)| name == file)?;
         Some(text.as_deref())
@@ -237,6 +181,114 @@ impl Record {
     /// The types of what it holds, as far as the compiler prints them.
     fn held_types(&self) -> impl Iterator<Item = &str> {
         self.lines.lines().filter_map(|line| line.split_once(", type: ").map(|(_, ty)| ty.trim_end()))
+    }
+}
+
+/// What became of bodies that were not dumped again.
+struct Fates<'a> {
+    before: &'a Printed,
+    now: &'a Printed,
+    /// Where bodies stand that did not stand there before: whatever did has another name now.
+    taken: HashSet<&'a Span>,
+    /// Of files that changed, by name.
+    texts: HashMap<&'a str, Texts>,
+}
+
+/// A file's lines without comments, before and now.
+struct Texts {
+    before: Vec<String>,
+    now: Vec<String>,
+}
+
+impl<'a> Fates<'a> {
+    fn new(before: &'a Printed, now: &'a Printed) -> Self {
+        let taken = now.bodies.iter().filter_map(|(name, body)| {
+            let span = body.span.as_ref()?;
+            let stood_there = before.bodies.get(name).is_some_and(|old| old.span.as_ref() == Some(span));
+            (!stood_there).then_some(span)
+        });
+        let changed = before.sources.iter().filter_map(|(file, old)| {
+            let (old, new) = (old.as_ref()?, now.text(file)??);
+            let texts = || Texts { before: without_comments(old), now: without_comments(new) };
+            (old != new).then(|| (file.as_str(), texts()))
+        });
+        Fates { before, now, taken: taken.collect(), texts: changed.collect() }
+    }
+
+    fn of(&self, name: &str, body: &Body) -> Fate {
+        if self.now.mentioned.contains(&body.ty) || self.now.sources == self.before.sources {
+            return Fate::AsBefore;
+        }
+        let by = [Self::by_place, Self::by_parent, Self::by_name];
+        let fates = by.into_iter().map(|by| by(self, name, body));
+        fates.into_iter().find(|fate| *fate != Fate::Unknown).unwrap_or(Fate::Unknown)
+    }
+
+    fn by_place(&self, _: &str, body: &Body) -> Fate {
+        let Some(span) = &body.span else { return Fate::Unknown };
+        // Of a file of another crate, or one whose text nobody knows.
+        let Some(Some(old)) = self.before.text(&span.file) else { return Fate::Unknown };
+        match self.now.text(&span.file) {
+            None => return Fate::Gone,
+            Some(None) => return Fate::Unknown,
+            Some(Some(_)) => {}
+        }
+        if is_in_macro(span, old) {
+            Fate::Unknown
+        } else if self.taken.contains(span) {
+            Fate::Gone
+        } else if self.texts.get(&*span.file).is_none_or(|texts| texts.has_same(span)) {
+            Fate::AsBefore
+        } else {
+            // Something about it is different, but not necessarily anything that the compiler looks at.
+            Fate::Unknown
+        }
+    }
+
+    /// A body within another one is there if that one mentions it.
+    fn by_parent(&self, name: &str, body: &Body) -> Fate {
+        let parent = name.split_once("}.").and_then(|(path, rest)| {
+            let (parent, number) = path.rsplit_once("-{closure#")?;
+            number.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("{parent}.{rest}"))
+        });
+        let (Some(parent), Some(own)) = (parent, CoroutineName::parse(&body.ty)) else {
+            return Fate::Unknown;
+        };
+        match (self.now.bodies.get(&parent), self.before.bodies.get(&parent)) {
+            (Some(now), _) if now.text.contains(&format!("{} upvar_tys=", own.path)) => Fate::AsBefore,
+            (Some(_), _) => Fate::Gone,
+            (None, Some(before)) => self.of(&parent, before),
+            (None, None) => Fate::Unknown,
+        }
+    }
+
+    /// What has a name that is nowhere in the sources is not there.
+    fn by_name(&self, name: &str, _: &Body) -> Fate {
+        let path = name.split_once(".-").map_or(name, |(path, _)| path);
+        let Some(name) = path.rsplit('-').find(|segment| !segment.starts_with('{')) else {
+            return Fate::Unknown;
+        };
+        // A crate's name comes before the first segment, and stands nowhere.
+        let is_named = path.split_once('.').is_some_and(|(_, path)| path.split('-').any(|part| part == name));
+        let is_known = is_named && self.now.sources.iter().all(|(_, text)| text.is_some());
+        let is_somewhere = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains(name));
+        match is_known && !self.now.sources.iter().any(|(_, text)| is_somewhere(text)) {
+            true => Fate::Gone,
+            false => Fate::Unknown,
+        }
+    }
+}
+
+impl Texts {
+    /// Does a body stand where it was, with the same text, the same header and the same attributes?
+    fn has_same(&self, span: &Span) -> bool {
+        // Lines count from one.
+        let (first, last) = ((span.start.line as usize).saturating_sub(1), span.end.line as usize);
+        let lines = |text: &[String], from: usize| text.get(from..last).map(<[String]>::to_vec);
+        let ends_something = |line: &&String| line.ends_with(['}', ';', '{']);
+        let header = self.before.iter().take(first).rev().take_while(|line| !ends_something(line)).count();
+        let from = first - header.min(first);
+        lines(&self.before, from).is_some_and(|before| Some(before) == lines(&self.now, from))
     }
 }
 
@@ -267,14 +319,88 @@ impl<'a> Replaced<'a> {
     }
 }
 
-/// Is a place outside of the lines that differ, and on the same line in both texts?
-fn is_unmoved(span: &Span, old: &str, new: &str) -> bool {
-    let (old, new): (Vec<&str>, Vec<&str>) = (old.split('\n').collect(), new.split('\n').collect());
-    let same_before = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
-    let same_after = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
-    // Lines count from one.
-    span.end.line as usize <= same_before
-        || old.len() == new.len() && span.start.line as usize > old.len() - same_after
+/// The lines of a text, with blanks in place of comments and none at the end.
+fn without_comments(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut rest = text.chars().peekable();
+    let mut is_in_word = false;
+    // How deep in block comments.
+    let mut depth = 0usize;
+    // What ends the literal that this is in: its quote, and the number of `#` behind; none where `\` escapes.
+    let mut literal: Option<(char, Option<usize>)> = None;
+    while let Some(char) = rest.next() {
+        if char == '\n' {
+            lines.push(std::mem::take(&mut line).trim_end().to_owned());
+            is_in_word = false;
+            continue;
+        }
+        if depth > 0 {
+            line.push(' ');
+            let pair = (char, rest.peek().copied());
+            if matches!(pair, ('/', Some('*')) | ('*', Some('/'))) {
+                rest.next();
+                line.push(' ');
+                depth = if char == '/' { depth + 1 } else { depth - 1 };
+            }
+            continue;
+        }
+        if let Some((quote, hashes)) = literal {
+            line.push(char);
+            match hashes {
+                None if char == '\\' => line.extend(rest.next_if(|next| *next != '\n')),
+                _ if char == quote => {
+                    let mut found = 0;
+                    while found < hashes.unwrap_or(0) && rest.next_if_eq(&'#').is_some() {
+                        line.push('#');
+                        found += 1;
+                    }
+                    if found == hashes.unwrap_or(0) {
+                        literal = None;
+                    }
+                }
+                _ => {}
+            }
+            continue;
+        }
+        let was_in_word = std::mem::replace(&mut is_in_word, char.is_alphanumeric() || char == '_');
+        match (char, rest.peek().copied()) {
+            ('/', Some('/')) => while rest.next_if(|next| *next != '\n').is_some() {},
+            ('/', Some('*')) => {
+                rest.next();
+                line.push_str("  ");
+                depth = 1;
+            }
+            ('"', _) => {
+                line.push(char);
+                literal = Some(('"', None));
+            }
+            ('r', Some('"' | '#')) if !was_in_word || line.ends_with(['b', 'c']) => {
+                line.push(char);
+                let mut hashes = 0;
+                while rest.next_if_eq(&'#').is_some() {
+                    line.push('#');
+                    hashes += 1;
+                }
+                if rest.next_if_eq(&'"').is_some() {
+                    line.push('"');
+                    literal = Some(('"', Some(hashes)));
+                }
+            }
+            ('\'', Some(next)) => {
+                line.push(char);
+                // `'a'` is a character, `'a` a lifetime.
+                let mut ahead = rest.clone();
+                ahead.next();
+                if next == '\\' || ahead.peek() == Some(&'\'') {
+                    literal = Some(('\'', None));
+                }
+            }
+            _ => line.push(char),
+        }
+    }
+    lines.push(line.trim_end().to_owned());
+    lines
 }
 
 /// Is a place in a `macro_rules!`? Brackets are only counted, so that a bracket in a literal may make a macro
@@ -495,14 +621,46 @@ mod tests {
     }
 
     #[test]
-    fn places_beside_a_change_are_unmoved() {
-        let at = |start, end| Span {
+    fn a_text_is_the_same_where_only_comments_differ() {
+        let body = |start, end| Span {
             file: "a.rs".into(),
             start: LineCol { line: start, col: 1 },
             end: LineCol { line: end, col: 2 },
         };
-        let (old, same_length, longer) = ("a\nb\nc\nd", "a\nx\nc\nd", "a\nx\ny\nc\nd");
-        assert!(is_unmoved(&at(1, 1), old, longer) && !is_unmoved(&at(3, 4), old, longer));
-        assert!(is_unmoved(&at(3, 4), old, same_length) && !is_unmoved(&at(1, 2), old, same_length));
+        let is_same = |old: &str, new: &str, start, end| {
+            let texts = Texts { before: without_comments(old), now: without_comments(new) };
+            texts.has_same(&body(start, end))
+        };
+        let text = "fn a() {}\n\nfn b()\n{\n    1; // one\n}\nfn c() {}";
+        assert!(is_same(text, text, 4, 6));
+        assert!(is_same(text, &text.replace("one", "two"), 4, 6), "a comment in it");
+        assert!(is_same(text, &text.replace("a()", "x()").replace("c()", "y()"), 4, 6), "text around it");
+        assert!(!is_same(text, &text.replace("1;", "2;"), 4, 6), "its text");
+        assert!(!is_same(text, &text.replace("b()", "x()"), 4, 6), "its header");
+        assert!(!is_same(text, &text.replace("{}\n\n", "{}\n#[cfg(x)]\n"), 4, 6), "its attributes");
+        assert!(!is_same(text, &format!("\n{text}"), 4, 6), "its place");
+        assert!(!is_same(text, "", 4, 6));
+    }
+
+    #[test]
+    fn comments_are_told_from_what_looks_like_one() {
+        let lines = |text: &str| without_comments(text).join("\n");
+        assert_eq!(lines("a // b\nc /* d\n /* e */ */ f"), "a\nc\n            f");
+        for text in [
+            r##"x("// no", "\"/*", r"\", r#"" // no"#, br"/*", b'"', '"', '\'', '/', "é")"##,
+            "fn f<'a>(x: &'a str) -> &'static str",
+            "let r = 1; for r in r {}",
+            "let s = \"two\n// lines\"; x",
+        ] {
+            assert_eq!(lines(&format!("{text} // c")), text);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn comments_are_removed_from_any_text(text in "[ab'\"/*r#\\\\\n é]{0,40}") {
+            let lines = without_comments(&text);
+            proptest::prop_assert_eq!(lines.len(), text.split('\n').count());
+        }
     }
 }
