@@ -131,8 +131,6 @@ pub struct KeptUnit {
     pub measured: MeasuredUnit,
     /// Tells one measurement of the unit from the next.
     pub stamp: u64,
-    /// What the compiler printed; not read again where the caller knows this measurement.
-    pub content: Option<Unit>,
 }
 
 /// The end of a build.
@@ -257,8 +255,9 @@ impl Project {
         !generated && self.members.values().any(|(_, folder)| file.starts_with(folder))
     }
 
-    /// Runs cargo until every selected unit has its numbers, or does not compile. `known` says whether the
-    /// caller has this measurement (file and stamp) of a unit already.
+    /// Runs cargo until every selected unit has its numbers, or does not compile. `take` gets each unit and the
+    /// stamp of its measurement, one after another, so that never more than one has to be in memory whole; it
+    /// says whether the numbers are there ([`MeasuredUnit::read`]). If not, the unit is measured again.
     ///
     /// # Errors
     /// See [`BuildError`]. That some crates do not compile is no error here but [`Outcome::failure`].
@@ -266,7 +265,7 @@ impl Project {
         &self,
         request: &Request,
         cancel: &Cancel,
-        known: &dyn Fn(&MeasuredUnit, u64) -> bool,
+        take: &mut dyn FnMut(&MeasuredUnit, u64) -> bool,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Outcome, BuildError> {
         let scratch = self.prepare_target_dir()?;
@@ -284,13 +283,13 @@ impl Project {
             source: error.into(),
         })?;
         let (mut compiled, mut failure) = self.run_cargo(request, &settings, cancel, on_event)?;
-        let (mut units, mut lost) = read_kept(compiled, known);
+        let (mut units, mut lost) = handed_over(compiled, take);
         // Fresh for cargo, but what the compiler printed is gone, damaged, or older than our flags: make
         // cargo compile those units again. Once is enough, then they are not fresh any more.
         if !lost.is_empty() {
             lost.iter().for_each(|unit| forget(&unit.file));
             (compiled, failure) = self.run_cargo(request, &settings, cancel, on_event)?;
-            (units, lost) = read_kept(compiled, known);
+            (units, lost) = handed_over(compiled, take);
         }
         for unit in lost {
             tracing::error!("{} was compiled, but its numbers cannot be read", unit.file.display());
@@ -506,24 +505,17 @@ fn project_dir(path: &Path) -> Result<PathBuf, BuildError> {
     Ok(dir.to_owned())
 }
 
-/// Reads what was kept of each unit; second, the units whose file is missing, damaged, or of other flags.
-fn read_kept(
+/// Hands the units over; second, those that were not taken.
+fn handed_over(
     units: Vec<MeasuredUnit>,
-    known: &dyn Fn(&MeasuredUnit, u64) -> bool,
+    take: &mut dyn FnMut(&MeasuredUnit, u64) -> bool,
 ) -> (Vec<KeptUnit>, Vec<MeasuredUnit>) {
     let (mut kept, mut lost) = (Vec::new(), Vec::new());
     for measured in units {
         let stamp = measured.stamp();
-        if known(&measured, stamp) {
-            kept.push(KeptUnit { measured, stamp, content: None });
-            continue;
-        }
-        match measured.read() {
-            Ok(unit) => kept.push(KeptUnit { measured, stamp, content: Some(unit) }),
-            Err(error) => {
-                tracing::info!("{}: {error}", measured.file.display());
-                lost.push(measured);
-            }
+        match take(&measured, stamp) {
+            true => kept.push(KeptUnit { measured, stamp }),
+            false => lost.push(measured),
         }
     }
     (kept, lost)

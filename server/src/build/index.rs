@@ -12,7 +12,7 @@
 
 use super::cargo::stamp;
 use super::wrapper::{self, checksum};
-use super::{MeasuredUnit, Project, Request, Unit};
+use super::{MeasuredUnit, Project, Request};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
@@ -169,32 +169,16 @@ impl Index {
         Ok(())
     }
 
-    /// The units that are as they were, with what the compiler printed unless that is `known`. What is missing, damaged or was
-    /// measured again is left out.
-    pub fn units(
-        &self,
-        target_dir: &Path,
-        known: &(dyn Fn(&MeasuredUnit, u64) -> bool + Sync),
-    ) -> Vec<(Indexed, Option<Unit>)> {
-        let read = |unit: &Indexed| {
+    /// The units that are as they were. What is missing or was measured again is left out.
+    pub fn units(&self, target_dir: &Path) -> Vec<Indexed> {
+        let here = |unit: &Indexed| {
             let is_inside = unit.measured.file.components().all(|part| matches!(part, Component::Normal(_)));
             let file = target_dir.join(&unit.measured.file);
-            if !is_inside || stamp(&file) != unit.stamp {
-                return None;
-            }
-            let content = match known(&unit.measured, unit.stamp) {
-                true => None,
-                false => Some(Unit::read(&file).ok().filter(|content| content.flags == wrapper::FLAGS)?),
-            };
+            let is_as_it_was = is_inside && stamp(&file) == unit.stamp;
             let measured = MeasuredUnit { file, ..unit.measured.clone() };
-            Some((Indexed { measured, ..unit.clone() }, content))
+            is_as_it_was.then(|| Indexed { measured, ..unit.clone() })
         };
-        std::thread::scope(|scope| {
-            let (first, second) = self.units.split_at(self.units.len() / 2);
-            let first = scope.spawn(move || first.iter().filter_map(read).collect::<Vec<_>>());
-            let second: Vec<_> = second.iter().filter_map(read).collect();
-            first.join().unwrap_or_default().into_iter().chain(second).collect()
-        })
+        self.units.iter().filter_map(here).collect()
     }
 }
 
@@ -257,12 +241,12 @@ mod tests {
         let target = dir.path().join("target");
         std::fs::create_dir(&target).unwrap();
         let outside = dir.path().join("a.futurelens");
-        Unit::new(wrapper::FLAGS, "/w".into()).write(&outside).unwrap();
+        crate::build::Unit::new(wrapper::FLAGS, "/w".into()).write(&outside).unwrap();
         let mut index = sample(&Request::new("/w".into()));
         index.units[0].stamp = stamp(&outside);
         for file in ["../a.futurelens".into(), outside] {
             index.units[0].measured.file = file;
-            assert!(index.units(&target, &|_, _| false).is_empty());
+            assert!(index.units(&target).is_empty());
         }
     }
 }

@@ -13,12 +13,12 @@ pub use unsaved::Unsaved;
 pub use verify::{Refusal, Verdict, Verifier};
 pub use warm::Warm;
 
-use crate::build::{BuildError, Cancel, Event, MeasuredUnit, Outcome, Project, Request};
+use crate::build::{BuildError, Cancel, Event, MeasuredUnit, Project, Request};
 use crate::features::Snapshot;
 use crate::features::actions::box_recursion::recursions;
 use crate::features::actions::{self, Candidate};
 use crate::features::budget::Budgets;
-use crate::features::snapshot::UnitText;
+use crate::features::snapshot::Update;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -83,53 +83,51 @@ pub fn measure_project(
     early: Option<&BTreeSet<String>>,
     on_news: &mut dyn FnMut(News),
 ) -> Result<Measurement, BuildError> {
-    let mut base = previous.to_update();
     // Numbers of another compiler or profile are not comparable: start anew.
-    if base.compiler != project.toolchain.version
-        || base.profile != request.profile
-        || base.root != project.root
-    {
-        base = Snapshot::default();
-    }
-    base.root = project.root.clone();
-    base.compiler = project.toolchain.version.clone();
-    base.profile = request.profile.clone();
-    base.target = request.selection.target.clone().unwrap_or_else(|| project.toolchain.host.clone());
-
-    base.budgets = budgets(project);
-    base.versions = project.versions();
-
-    let numbers = RefCell::new(Numbers::new(base));
-    let known =
-        |unit: &MeasuredUnit, stamp: u64| numbers.borrow().snapshot.stamp(&unit.origin()) == Some(stamp);
+    let is_comparable = previous.compiler == project.toolchain.version
+        && previous.profile == request.profile
+        && previous.root == project.root;
+    let nothing = Snapshot::default();
+    let mut circumstances = Snapshot::default();
+    circumstances.root.clone_from(&project.root);
+    circumstances.compiler.clone_from(&project.toolchain.version);
+    circumstances.profile.clone_from(&request.profile);
+    circumstances.target = request.selection.target.clone().unwrap_or_else(|| project.toolchain.host.clone());
+    circumstances.budgets = budgets(project);
+    circumstances.versions = project.versions();
+    let update = if is_comparable { previous.update() } else { nothing.update() };
+    let numbers = RefCell::new(Numbers::new(update.under(circumstances)));
     let mut on_event = |event| match event {
         Event::Progress { done, total, crates } => on_news(News::Progress { done, total, crates }),
         Event::Measured(unit) => {
             let Some(first) = early else { return };
-            let mut numbers = numbers.borrow_mut();
-            if numbers.add(unit, first) {
-                on_news(News::Numbers(numbers.snapshot.clone()));
+            if let Some(snapshot) = numbers.borrow_mut().hear(unit, first) {
+                on_news(News::Numbers(snapshot));
             }
         }
     };
-    let outcome = project.measure(request, cancel, &known, &mut on_event)?;
+    let mut take = |unit: &MeasuredUnit, _| numbers.borrow_mut().take(unit);
+    let outcome = project.measure(request, cancel, &mut take, &mut on_event)?;
     if cancel.is_cancelled() {
         return Err(BuildError::Cancelled);
     }
     let started = Instant::now();
-    let Numbers { snapshot, spent, .. } = numbers.into_inner();
-    let mut base = snapshot.to_update();
+    let Numbers { update, new, spent, .. } = numbers.into_inner();
+    let current: BTreeSet<Arc<str>> =
+        outcome.units.iter().map(|unit| unit.measured.origin().into()).collect();
+    // A crate that does not compile is not among the units; its last good numbers stay, marked.
+    let stale = match outcome.failure {
+        Some(_) => update.origins().filter(|origin| !current.contains(origin)).collect(),
+        None => BTreeSet::new(),
+    };
+    let mut snapshot = update.finish(&current, stale);
     // Of a project without a lock file the build has just made one.
-    base.versions = project.versions();
-    base.debug_assertions = outcome.units.iter().any(|unit| unit.measured.debug_assertions);
-    let new = outcome.units.iter().filter(|unit| unit.content.is_some()).count();
-    tracing::debug!("{new} of {} units are new", outcome.units.len());
+    snapshot.versions = project.versions();
+    snapshot.debug_assertions = outcome.units.iter().any(|unit| unit.measured.debug_assertions);
     let mut units = Units::default();
     for unit in &outcome.units {
         units.insert(unit.measured.clone());
     }
-    let mut snapshot = read(&base, &outcome);
-    warm::keep(project, request, &outcome, &snapshot);
     for unit in &outcome.failed {
         let Some(origin) = units.insert_failed(unit) else { continue };
         let measured = MeasuredUnit::default();
@@ -137,83 +135,78 @@ pub fn measure_project(
         let read = |file: &std::path::Path| std::fs::read_to_string(file).ok();
         snapshot.recursions.extend(recursions(unit.messages(), &origin, &dialect, &unit.dir, &read));
     }
-    tracing::info!("read and placed the numbers in {} ms", (spent + started.elapsed()).as_millis());
+    let (all, millis) = (outcome.units.len(), (spent + started.elapsed()).as_millis());
+    tracing::info!("{}: {new} of {all} units are new, read in {millis} ms", project.root.display());
+    warm::keep(project, request, &outcome, &snapshot);
     Ok(Measurement { snapshot: Arc::new(snapshot), failure: outcome.failure, units })
 }
 
 /// Numbers as they come in.
 struct Numbers {
-    snapshot: Arc<Snapshot>,
-    /// Measured, but not in the snapshot yet.
-    waiting: Vec<MeasuredUnit>,
+    update: Update,
+    /// How many units were read.
+    new: usize,
     /// It takes time to take numbers in, and a build may have hundreds of units: not before this, unless
     /// someone waits for them.
     not_before: Instant,
+    waiting: Vec<MeasuredUnit>,
     spent: Duration,
 }
 
-/// Taking numbers in may take this part of the time of a build.
+/// Taking numbers in early may take this part of the time of a build.
 const SHARE: u32 = 20;
 
 impl Numbers {
-    fn new(base: Snapshot) -> Self {
-        Numbers {
-            snapshot: Arc::new(base),
-            waiting: Vec::new(),
-            not_before: Instant::now(),
-            spent: Duration::ZERO,
-        }
+    fn new(update: Update) -> Self {
+        let (waiting, not_before) = (Vec::new(), Instant::now());
+        Numbers { update, new: 0, not_before, waiting, spent: Duration::ZERO }
     }
 
-    /// Hears of a unit; is there a new snapshot now?
-    fn add(&mut self, unit: MeasuredUnit, first: &BTreeSet<String>) -> bool {
+    /// Hears of a unit while the build goes on; gives a snapshot if there is to be one now.
+    fn hear(&mut self, unit: MeasuredUnit, first: &BTreeSet<String>) -> Option<Arc<Snapshot>> {
         let started = Instant::now();
-        let is_awaited = first.contains(&unit.package);
-        if self.snapshot.stamp(&unit.origin()) == Some(unit.stamp()) {
-            return false;
+        if self.update.stamp(&unit.origin()) == Some(unit.stamp()) {
+            return None;
         }
+        let is_awaited = first.contains(&unit.package);
         self.waiting.push(unit);
         if !is_awaited && started < self.not_before {
-            return false;
+            return None;
         }
-        let waiting = std::mem::take(&mut self.waiting);
         // What cannot be read is measured again when the build is over.
-        let read = waiting.into_iter().filter_map(|measured| {
-            let stamp = measured.stamp();
-            Some((measured.origin(), stamp, measured.read().ok()?, measured))
-        });
-        let read: Vec<_> = read.collect();
-        let texts: Vec<UnitText<'_>> = read
-            .iter()
-            .map(|(origin, stamp, content, measured)| units::unit_text(origin, *stamp, measured, content))
-            .collect();
-        self.snapshot = Arc::new(self.snapshot.with_units(&texts));
-        let took = started.elapsed();
-        self.not_before = Instant::now() + took * SHARE;
-        self.spent += took;
+        for unit in std::mem::take(&mut self.waiting) {
+            self.take(&unit);
+        }
+        let begun = Instant::now();
+        let update = std::mem::replace(&mut self.update, Snapshot::default().update());
+        let snapshot = Arc::new(update.finish_early());
+        self.update = snapshot.update();
+        self.spent += begun.elapsed();
+        self.not_before = Instant::now() + started.elapsed() * SHARE;
+        Some(snapshot)
+    }
+
+    /// Reads a unit unless it is known as it is; whether its numbers are there.
+    fn take(&mut self, unit: &MeasuredUnit) -> bool {
+        let (started, origin, stamp) = (Instant::now(), unit.origin(), unit.stamp());
+        if self.update.stamp(&origin) == Some(stamp) {
+            return true;
+        }
+        let content = match unit.read() {
+            Ok(content) => content,
+            Err(error) => {
+                tracing::info!("{}: {error}", unit.file.display());
+                return false;
+            }
+        };
+        self.update.debug_assertions |= unit.debug_assertions;
+        self.update.add(&units::unit_text(&origin, stamp, unit, &content));
+        self.new += 1;
+        self.spent += started.elapsed();
         true
     }
 }
 
 fn budgets(project: &Project) -> Budgets {
     Budgets::read(project.manifests.iter().map(|m| (m.crates.as_deref(), &m.settings)))
-}
-
-fn read(base: &Snapshot, outcome: &Outcome) -> Snapshot {
-    let origins: Vec<String> = outcome.units.iter().map(|unit| unit.measured.origin()).collect();
-    let current: BTreeSet<Arc<str>> = origins.iter().map(|origin| origin.as_str().into()).collect();
-    // A crate that does not compile is not among the units; its last good numbers stay, marked.
-    let stale = match outcome.failure {
-        Some(_) => base.origins().filter(|origin| !current.contains(origin)).collect(),
-        None => BTreeSet::new(),
-    };
-    let texts: Vec<UnitText<'_>> = outcome
-        .units
-        .iter()
-        .zip(&origins)
-        .filter_map(|(unit, origin)| {
-            Some(units::unit_text(origin, unit.stamp, &unit.measured, unit.content.as_ref()?))
-        })
-        .collect();
-    base.updated(&texts, &current, stale)
 }

@@ -3,7 +3,6 @@
 use super::units;
 use crate::build::{Index, Indexed, MeasuredUnit, Outcome, Project, Request, ride_along};
 use crate::features::Snapshot;
-use crate::features::snapshot::UnitText;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,26 +36,24 @@ impl Warm {
     }
 
     fn units(index: Index, target_dir: &Path, profile: &str, base: &Snapshot) -> Self {
-        let known = |unit: &MeasuredUnit, stamp: u64| base.stamp(&unit.origin()) == Some(stamp);
-        let units = index.units(target_dir, &known);
-        let origins: Vec<String> = units.iter().map(|(unit, _)| unit.measured.origin()).collect();
-        let texts: Vec<UnitText<'_>> = units
-            .iter()
-            .zip(&origins)
-            .filter_map(|((unit, content), origin)| {
-                Some(units::unit_text(origin, unit.stamp, &unit.measured, content.as_ref()?))
-            })
-            .collect();
-        let named = |stale: bool| -> BTreeSet<Arc<str>> {
-            let named = units.iter().zip(&origins).filter(|((unit, _), _)| unit.stale == stale);
-            named.map(|(_, origin)| origin.as_str().into()).collect()
-        };
-        let mut base = base.to_update();
-        base.debug_assertions = units.iter().any(|(unit, _)| unit.measured.debug_assertions);
-        base.profile = profile.to_owned();
-        (base.root, base.compiler) = (index.root, index.compiler);
-        (base.target, base.versions) = (index.target, index.versions);
-        let snapshot = base.updated(&texts, &named(false), named(true));
+        let mut update = base.update();
+        update.debug_assertions = false;
+        let (mut current, mut stale) = (BTreeSet::new(), BTreeSet::new());
+        for Indexed { measured, stamp, stale: is_stale } in index.units(target_dir) {
+            let origin = measured.origin();
+            if base.stamp(&origin) != Some(stamp) {
+                // What is damaged is measured again when something is built.
+                let Ok(content) = measured.read() else { continue };
+                update.add(&units::unit_text(&origin, stamp, &measured, &content));
+            }
+            update.debug_assertions |= measured.debug_assertions;
+            let set = if is_stale { &mut stale } else { &mut current };
+            set.insert(origin.into());
+        }
+        let mut snapshot = update.finish(&current, stale);
+        snapshot.profile = profile.to_owned();
+        (snapshot.root, snapshot.compiler) = (index.root, index.compiler);
+        (snapshot.target, snapshot.versions) = (index.target, index.versions);
         Warm { target_dir: target_dir.to_owned(), snapshot }
     }
 

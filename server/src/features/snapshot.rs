@@ -164,43 +164,22 @@ impl Snapshot {
         current: &BTreeSet<Arc<str>>,
         stale: BTreeSet<Arc<str>>,
     ) -> Snapshot {
-        let kept = self.units.iter().filter(|(run, _)| current.contains(*run) || stale.contains(*run));
-        let mut units: BTreeMap<_, _> = kept.map(|(origin, unit)| (origin.clone(), unit.clone())).collect();
-        for text in texts {
-            units.remove(text.origin);
-        }
-        // All bodies first, since a unit may instantiate those of another.
-        let read = |text: &UnitText<'_>| Unit::read(text, self.units.get(text.origin).map(|unit| &**unit));
-        let read: Vec<Unit> = texts.iter().map(read).collect();
-        let mut index = BodyIndex::default();
-        for unit in units.values().map(|unit| &**unit).chain(&read) {
-            for body in &unit.bodies {
-                index.insert(body.clone(), unit.is_library);
-            }
-        }
-        for (text, mut unit) in texts.iter().zip(read) {
-            let sizes = TypeSizes::parse(text.sizes);
-            unit.skipped = sizes.skipped;
-            let source =
-                layout::Source { origin: text.origin, unit: text.unit, sizes: &sizes, bodies: &index };
-            unit.futures = layout::futures(&source).into_iter().map(Arc::new).collect();
-            unit.boxed_when_large = layout::boxed_when_large(&source);
-            units.insert(text.origin.into(), Arc::new(unit));
-        }
-        let measured = |origin: &Arc<str>| texts.iter().any(|text| *text.origin == **origin);
-        let unsaved = self.unsaved.iter().filter(|origin| !measured(origin)).cloned().collect();
-        let mut snapshot = Snapshot { units, stale, unsaved, ..self.circumstances() };
-        snapshot.place_futures();
-        snapshot
+        let mut update = self.update();
+        texts.iter().for_each(|text| update.add(text));
+        update.finish(current, stale)
     }
 
-    /// The same with some units measured anew, while the build that measures them goes on.
-    pub fn with_units(&self, texts: &[UnitText<'_>]) -> Snapshot {
-        let measured: BTreeSet<Arc<str>> = texts.iter().map(|text| text.origin.into()).collect();
-        let stale = self.stale.difference(&measured).cloned().collect();
-        let current = self.origins().chain(measured).collect();
-        let recursions = self.recursions.clone();
-        Snapshot { recursions, ..self.updated(texts, &current, stale) }
+    /// The same, unit by unit, so that the text of one is not needed any more when the next one comes.
+    pub fn update(&self) -> Update {
+        Update {
+            units: self.units.clone(),
+            stale: self.stale.clone(),
+            unsaved: self.unsaved.clone(),
+            debug_assertions: self.debug_assertions,
+            circumstances: self.circumstances(),
+            recursions: self.recursions.clone(),
+            read: Vec::new(),
+        }
     }
 
     /// Says of a unit that it was measured on text that is not saved.
@@ -210,11 +189,6 @@ impl Snapshot {
             let mut bodies = view.sites.values().flat_map(|site| &site.bodies);
             view.unsaved |= bodies.any(|body| body.origin == *origin);
         }
-    }
-
-    /// What was measured, without what was made of it: all that [`Snapshot::updated`] looks at.
-    pub fn to_update(&self) -> Snapshot {
-        Snapshot { units: self.units.clone(), stale: self.stale.clone(), ..self.circumstances() }
     }
 
     /// By what, for what and of what was measured; nothing that was.
@@ -391,6 +365,93 @@ impl Snapshot {
             site.futures.sort_by_cached_key(|future| by_size(future));
             site.bodies.sort_by(|a, b| a.def_path.cmp(&b.def_path));
         }
+    }
+}
+
+/// A snapshot in the making, see [`Snapshot::update`].
+#[derive(Debug)]
+pub struct Update {
+    /// See [`Snapshot::debug_assertions`].
+    pub debug_assertions: bool,
+    units: BTreeMap<Arc<str>, Arc<Unit>>,
+    stale: BTreeSet<Arc<str>>,
+    unsaved: BTreeSet<Arc<str>>,
+    circumstances: Snapshot,
+    recursions: Vec<Recursion>,
+    /// Units of which the bodies were read.
+    read: Vec<Bodies>,
+}
+
+/// A unit without its futures, and what is needed to make them.
+#[derive(Debug)]
+struct Bodies {
+    origin: Arc<str>,
+    /// `lib`, `bin NAME`, …
+    name: String,
+    sizes: String,
+    unit: Unit,
+}
+
+impl Update {
+    /// For these circumstances: by what, for what and of what it is measured.
+    pub fn under(self, circumstances: Snapshot) -> Self {
+        Update { circumstances, ..self }
+    }
+
+    /// The compiler runs that are known.
+    pub fn origins(&self) -> impl Iterator<Item = Arc<str>> {
+        self.units.keys().cloned()
+    }
+
+    /// Reads a unit that was measured now.
+    pub fn add(&mut self, text: &UnitText<'_>) {
+        let unit = Unit::read(text, self.units.get(text.origin).map(|unit| &**unit));
+        self.read.retain(|known| *known.origin != *text.origin);
+        let (name, sizes) = (text.unit.to_owned(), text.sizes.to_owned());
+        self.read.push(Bodies { origin: text.origin.into(), name, sizes, unit });
+    }
+
+    /// The stamp of a unit, as measured now or as it was.
+    pub fn stamp(&self, origin: &str) -> Option<u64> {
+        let read = self.read.iter().find(|read| *read.origin == *origin).map(|read| read.unit.stamp);
+        read.or_else(|| self.units.get(origin).map(|unit| unit.stamp))
+    }
+
+    /// The snapshot with what was read so far, while the build goes on.
+    pub fn finish_early(self) -> Snapshot {
+        let read: BTreeSet<Arc<str>> = self.read.iter().map(|read| read.origin.clone()).collect();
+        let stale = self.stale.difference(&read).cloned().collect();
+        let current = self.units.keys().cloned().chain(read).collect();
+        let recursions = self.recursions.clone();
+        Snapshot { recursions, ..self.finish(&current, stale) }
+    }
+
+    /// The snapshot, see [`Snapshot::updated`].
+    pub fn finish(self, current: &BTreeSet<Arc<str>>, stale: BTreeSet<Arc<str>>) -> Snapshot {
+        let Update { mut units, mut unsaved, debug_assertions, circumstances, read, .. } = self;
+        units.retain(|run, _| current.contains(run) || stale.contains(run));
+        for read in &read {
+            units.remove(&read.origin);
+            unsaved.remove(&read.origin);
+        }
+        // All bodies first, since a unit may instantiate those of another.
+        let mut index = BodyIndex::default();
+        for unit in units.values().map(|unit| &**unit).chain(read.iter().map(|read| &read.unit)) {
+            for body in &unit.bodies {
+                index.insert(body.clone(), unit.is_library);
+            }
+        }
+        for Bodies { origin, name, sizes, mut unit } in read {
+            let sizes = TypeSizes::parse(&sizes);
+            unit.skipped = sizes.skipped;
+            let source = layout::Source { origin: &origin, unit: &name, sizes: &sizes, bodies: &index };
+            unit.futures = layout::futures(&source).into_iter().map(Arc::new).collect();
+            unit.boxed_when_large = layout::boxed_when_large(&source);
+            units.insert(origin, Arc::new(unit));
+        }
+        let mut snapshot = Snapshot { units, stale, unsaved, debug_assertions, ..circumstances };
+        snapshot.place_futures();
+        snapshot
     }
 }
 
