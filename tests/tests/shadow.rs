@@ -403,7 +403,7 @@ fn what_does_not_compile_says_why() {
     // In the place of this program, which is not futurelens.
     request.env.insert("RUSTC_WRAPPER".to_owned(), binary().to_str().unwrap().to_owned());
     let opened = Opened::open(&request).unwrap();
-    let outcome = opened.measure(&request, &Cancel::default(), &|_, _| false, &mut |_| {}).unwrap();
+    let outcome = opened.measure(&request, &Cancel::default(), &mut |_, _| true, &mut |_| {}).unwrap();
     assert!(outcome.failure.is_some_and(|failure| failure.contains("E0308")));
     let [failed] = &outcome.failed[..] else { panic!("{:?}", outcome.failed) };
     assert!(failed.messages().contains("E0308"), "{}", failed.messages());
