@@ -7,7 +7,8 @@
 //!
 //! * the compiler lists every instance of a function in every run (`-Zprint-mono-items`): a type that the
 //!   list mentioned before and does not mention now is gone, unless it is a body's own, which the compiler
-//!   lays out whether or not anything uses it, or held by something that is still there;
+//!   lays out whether or not anything uses it, or held by something that is still there; and a type with a body's
+//!   type in it (an instance, or what wraps it) is there only if it is mentioned or held;
 //! * a body that was not dumped is as it was if its text is, comments aside, on the lines that it was on; it is
 //!   gone if its file is, if another body stands there now (closures are numbered: one less before it, and it has
 //!   another name), if the body around it is gone or does not mention it, or if nothing has its fn's name;
@@ -45,15 +46,20 @@ struct Body {
     /// Its type, with the body's own parameters if it has any; then there is no record of it.
     ty: String,
     span: Option<Span>,
+    /// The types of what it stores and captures that have a body's type in them.
+    held: Vec<String>,
 }
 
 impl Body {
     fn new(text: String) -> Self {
-        let parsed = CoroutineBody::parse(&text);
-        let (ty, span) = parsed.map_or((String::new(), None), |parsed| {
-            (parsed.self_ty.to_owned(), parsed.span.map(|span| span.to_span(&mut HashSet::new())))
-        });
-        Body { text: text.into(), ty, span }
+        let Some(parsed) = CoroutineBody::parse(&text) else {
+            return Body { text: text.into(), ty: String::new(), span: None, held: Vec::new() };
+        };
+        let stored = parsed.saved.iter().filter_map(|saved| saved.ty);
+        let held = stored.chain(parsed.upvars.iter().map(|upvar| upvar.ty)).filter(|ty| ty.contains('{'));
+        let held = held.map(str::to_owned).collect();
+        let span = parsed.span.map(|span| span.to_span(&mut HashSet::new()));
+        Body { ty: parsed.self_ty.to_owned(), span, held, text: text.into() }
     }
 }
 
@@ -132,35 +138,38 @@ impl Printed {
             bodies.values().map(|body| body.ty.clone()).collect()
         };
         let (had, has) = (types(&before.bodies), types(&self.bodies));
-        let (mut kept, mut unused) = (Vec::new(), HashMap::new());
+        let (mut kept, mut doubtful) = (Vec::new(), HashMap::new());
         for (name, records) in &before.records {
             if self.records.contains_key(name) || replaced.has_instance(name) {
                 continue;
             }
             // A body's type has another name when its captures are others.
-            if has.contains(name) || !had.contains(name) && !self.is_unmentioned(name, before) {
+            if has.contains(name) || !had.contains(name) && self.mentioned.contains(name) {
                 kept.push((name, records));
-            } else if !had.contains(name) {
-                unused.insert(name.as_str(), (name, records));
+            } else if had.contains(name) {
+                continue;
+            } else if name.contains('{') || before.mentioned.contains(name) {
+                doubtful.insert(name.as_str(), (name, records));
+            } else {
+                kept.push((name, records));
             }
         }
-        // What is held by something that is there is there.
+        // What is held by something that is there, or named in its type, is there.
+        for ty in self.bodies.values().flat_map(|body| &body.held) {
+            every_type(ty, &mut |ty| kept.extend(doubtful.remove(ty)));
+        }
+        for ty in self.records.iter().flat_map(|(name, records)| parts(name, records)) {
+            every_type(ty, &mut |ty| kept.extend(doubtful.remove(ty)));
+        }
         let mut at = 0;
-        let of_now: Vec<&str> = self.records.values().flatten().flat_map(Record::held_types).collect();
-        let mut held: Vec<_> = of_now.into_iter().filter_map(|ty| unused.remove(ty)).collect();
-        loop {
-            kept.append(&mut held);
-            let Some((_, records)) = kept.get(at) else { break };
-            held.extend(records.iter().flat_map(Record::held_types).filter_map(|ty| unused.remove(ty)));
+        while let Some(&(name, records)) = kept.get(at) {
+            for ty in parts(name, records) {
+                every_type(ty, &mut |ty| kept.extend(doubtful.remove(ty)));
+            }
             at += 1;
         }
         self.records.extend(kept.into_iter().map(|(name, records)| (name.clone(), records.clone())));
         Some(self)
-    }
-
-    /// Was a type in the list of instances, and is not any more?
-    fn is_unmentioned(&self, ty: &str, before: &Printed) -> bool {
-        before.mentioned.contains(ty) && !self.mentioned.contains(ty)
     }
 
     fn text(&self, file: &str) -> Option<Option<&str>> {
@@ -458,6 +467,18 @@ fn records(stdout: &str) -> HashMap<String, Vec<Record>> {
     records
 }
 
+/// What a type says about what is in it: its name, and the types of what it holds.
+fn parts<'a>(name: &'a str, records: &'a [Record]) -> impl Iterator<Item = &'a str> {
+    let named = Some(name).filter(|name| name.contains('{'));
+    named.into_iter().chain(records.iter().flat_map(Record::held_types))
+}
+
+/// Hands out a type, and what may be types in it.
+fn every_type<'a>(ty: &'a str, is_type: &mut impl FnMut(&'a str)) {
+    types(ty, is_type);
+    mentions(ty, is_type);
+}
+
 /// Hands out what may be types in a line: what is between brackets and commas, at every depth.
 fn mentions<'a>(line: &'a str, is_type: &mut impl FnMut(&'a str)) {
     // Where the bracket is, and where what is in it begins.
@@ -543,12 +564,43 @@ mod tests {
     }
 
     #[test]
+    fn what_wraps_a_future_is_there_only_if_something_holds_it() {
+        let boxed = "std::pin::Pin<std::boxed::Box<{static f::{closure#0} upvar_tys=() resume_ty=R yield_ty=() return_ty=()}>>";
+        let instance = "{static g<u8>::{closure#0} upvar_tys=() resume_ty=R yield_ty=() return_ty=()}";
+        let holder = "{static h::{closure#0} upvar_tys=() resume_ty=R yield_ty=() return_ty=()}";
+        let with = |held: &[&str], records: String| Printed {
+            bodies: [(
+                "h.mir".to_owned(),
+                Body {
+                    text: "".into(),
+                    ty: holder.to_owned(),
+                    span: None,
+                    held: held.iter().map(|ty| (*ty).to_owned()).collect(),
+                },
+            )]
+            .into(),
+            ..run(&records, None)
+        };
+        let wrapped = format!("w::W<{instance}>");
+        let all = || record(boxed, 8) + &record(instance, 9) + &record(&wrapped, 9) + &record(holder, 10);
+        let before = with(&[boxed, &wrapped], all());
+        let sizes = |held: &[&str]| with(held, String::new()).over(&before).unwrap().sizes();
+        let all_held = sizes(&[boxed, &wrapped]);
+        assert!([boxed, instance, &wrapped, holder].iter().all(|ty| all_held.contains(&format!("`{ty}`"))));
+        let one_held = sizes(&[&wrapped]);
+        assert!(!one_held.contains("Pin<"), "{one_held}");
+        assert!(one_held.contains(&wrapped) && one_held.contains(&record(instance, 9)), "{one_held}");
+        let none_held = sizes(&[]);
+        assert_eq!(none_held.matches("type: `").count(), 1, "{none_held}");
+    }
+
+    #[test]
     fn instances_of_a_body_with_other_captures_are_gone() {
         let body = |upvars: &str| {
             let ty = format!(
                 "{{static f<T>::{{closure#0}} upvar_tys={upvars} resume_ty=R yield_ty=() return_ty=()}}"
             );
-            Body { text: "".into(), ty, span: None }
+            Body { text: "".into(), ty, span: None, held: Vec::new() }
         };
         let instance = |upvars: &str| {
             format!("{{static f<u8>::{{closure#0}} upvar_tys={upvars} resume_ty=R yield_ty=() return_ty=()}}")
@@ -557,11 +609,14 @@ mod tests {
             bodies: [("f.mir".to_owned(), body(upvars))].into(),
             ..run(&record(&instance(of), 9), None)
         };
-        // Nothing mentions them: nobody polls them.
+        // Nothing mentions them in the list of instances: nobody polls them.
         let (before, now) = (with("(T, u16)", "(u8, u16)"), with("(u16, T)", "(u16, u8)"));
         let sizes = now.over(&before).unwrap().sizes();
         assert!(sizes.contains(&instance("(u16, u8)")) && !sizes.contains(&instance("(u8, u16)")), "{sizes}");
-        let same = with("(T, u16)", "(u32, u16)").over(&before).unwrap().sizes();
+        let holder = Body { held: vec![instance("(u8, u16)")], ..body("()") };
+        let mut same = with("(T, u16)", "(u32, u16)");
+        same.bodies.insert("g.mir".to_owned(), holder);
+        let same = same.over(&before).unwrap().sizes();
         assert!(same.contains(&instance("(u8, u16)")), "its captures are as before: {same}");
     }
 
@@ -585,7 +640,12 @@ mod tests {
         let ty = |path: &str| format!("{{static {path} upvar_tys=() resume_ty=R yield_ty=() return_ty=()}}");
         let (outer, inner) = ("f::{closure#0}", "f::{closure#0}::{closure#0}");
         let file = |path: &str| format!("a.{}.-------.pass.0.mir", path.replace("::", "-"));
-        let body = |path: &str, text: &str, span| Body { text: text.into(), ty: ty(path), span: Some(span) };
+        let body = |path: &str, text: &str, span| Body {
+            text: text.into(),
+            ty: ty(path),
+            span: Some(span),
+            held: Vec::new(),
+        };
         let printed = |text: &str, bodies: Vec<(String, Body)>| Printed {
             bodies: bodies.into_iter().collect(),
             sources: vec![("a.rs".to_owned(), Some(text.to_owned()))],

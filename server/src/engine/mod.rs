@@ -101,7 +101,7 @@ pub fn measure_project(
         Event::Progress { done, total, crates } => on_news(News::Progress { done, total, crates }),
         Event::Measured(unit) => {
             let Some(first) = early else { return };
-            if let Some(snapshot) = numbers.borrow_mut().hear(unit, first) {
+            if let Some(snapshot) = numbers.borrow_mut().hear(unit, first, project) {
                 on_news(News::Numbers(snapshot));
             }
         }
@@ -163,7 +163,12 @@ impl Numbers {
     }
 
     /// Hears of a unit while the build goes on; gives a snapshot if there is to be one now.
-    fn hear(&mut self, unit: MeasuredUnit, first: &BTreeSet<String>) -> Option<Arc<Snapshot>> {
+    fn hear(
+        &mut self,
+        unit: MeasuredUnit,
+        first: &BTreeSet<String>,
+        project: &Project,
+    ) -> Option<Arc<Snapshot>> {
         let started = Instant::now();
         if self.update.stamp(&unit.origin()) == Some(unit.stamp()) {
             return None;
@@ -179,7 +184,12 @@ impl Numbers {
         }
         let begun = Instant::now();
         let update = std::mem::replace(&mut self.update, Snapshot::default().update());
-        let snapshot = Arc::new(update.finish_early());
+        let mut snapshot = update.finish_early();
+        if snapshot.versions.is_empty() {
+            // Of a project without a lock file the build has just made one.
+            snapshot.versions = project.versions();
+        }
+        let snapshot = Arc::new(snapshot);
         self.update = snapshot.update();
         self.spent += begun.elapsed();
         self.not_before = Instant::now() + started.elapsed() * SHARE;

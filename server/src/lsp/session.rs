@@ -146,6 +146,8 @@ struct Workspace {
     /// The sizes as of the last build in which everything compiled, and as of the one before.
     sizes: Sizes,
     before: Sizes,
+    /// What is shown is newer than `sizes`: of a build that is not over.
+    is_early: bool,
     /// How what was measured is compiled.
     units: Units,
     actions: Actions,
@@ -588,6 +590,7 @@ impl Session {
                     snapshot: Arc::default(),
                     sizes: Sizes::default(),
                     before: Sizes::default(),
+                    is_early: false,
                     units: Units::default(),
                     actions: Actions::default(),
                     unsaved: Unsaved::default(),
@@ -881,6 +884,7 @@ impl Session {
                     workspace.before.clear();
                 }
                 workspace.snapshot = snapshot;
+                workspace.is_early = true;
                 workspace.unsaved.clear();
                 self.refresh();
             }
@@ -979,6 +983,7 @@ impl Session {
                     workspace.before = std::mem::replace(&mut workspace.sizes, overview::sizes(&snapshot));
                 }
                 workspace.snapshot = snapshot;
+                workspace.is_early = false;
                 workspace.rides += 1;
                 workspace.units = units;
                 workspace.actions.clear();
@@ -1262,7 +1267,7 @@ impl Session {
             let circumstances = Circumstances {
                 cache_line: self.config.cache_line.bytes,
                 budget: self.config.budget.bytes,
-                before: &workspace.before,
+                before: if workspace.is_early { &workspace.sizes } else { &workspace.before },
             };
             let Some(root) = convert::folder(root) else { continue };
             let snapshot = workspace.shown();
