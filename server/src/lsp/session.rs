@@ -146,7 +146,7 @@ struct Workspace {
     /// The sizes as of the last build in which everything compiled, and as of the one before.
     sizes: Sizes,
     before: Sizes,
-    /// What is shown is newer than `sizes`: of a build that is not over.
+    /// What is shown is newer than `sizes`: of a build that is not over, or never was.
     is_early: bool,
     /// How what was measured is compiled.
     units: Units,
@@ -980,10 +980,10 @@ impl Session {
                     workspace.before.clear();
                 }
                 if failure.is_none() {
+                    workspace.is_early = false;
                     workspace.before = std::mem::replace(&mut workspace.sizes, overview::sizes(&snapshot));
                 }
                 workspace.snapshot = snapshot;
-                workspace.is_early = false;
                 workspace.rides += 1;
                 workspace.units = units;
                 workspace.actions.clear();
