@@ -123,6 +123,10 @@ impl Shadow {
             command.stdout(File::create(&sizes).map_err(io)?);
             let started = SystemTime::now();
             let (success, messages) = run_to_end(command, own_group, cancel)?;
+            if !success && base.take().is_some() && messages.contains("internal compiler error") {
+                // Perhaps it is the fault of what it built on.
+                continue;
+            }
             if !success {
                 // Without a message it was not the compiler that failed, or not over the text.
                 return if messages.lines().any(|line| line.starts_with('{')) {
@@ -192,6 +196,8 @@ fn command(invocation: &Invocation, in_background: bool, bootstrap: bool) -> Com
     for name in wrapper::OF_THE_BUILD {
         command.env_remove(name);
     }
+    // A compiler that crashes would leave a file in the user's folder.
+    command.env("RUSTC_ICE", "0");
     command.env_remove("RUSTC").envs(invocation.env.iter().map(|(name, value)| (name, value)));
     if bootstrap {
         command.env("RUSTC_BOOTSTRAP", "1");

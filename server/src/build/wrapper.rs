@@ -179,6 +179,10 @@ impl Call<'_> {
             let run = Run::new(scratch.path())?;
             let status = self.run(&run, &folder)?;
             if !status.success() {
+                // With errors in the code it ends with 1. Anything else may be the fault of what it built on.
+                if base.take().is_some() && status.code() != Some(1) {
+                    continue;
+                }
                 return self.failed(&run, status);
             }
             let before = match base.take().map(|base| base.join()) {
@@ -203,6 +207,8 @@ impl Call<'_> {
         let args: Vec<&OsStr> = plain.get_args().collect();
         command.args(invocation::measuring(&args, &run.bodies, Some(incremental)));
         self.unlock(&mut command);
+        // A compiler that crashes would leave a file in the user's folder.
+        command.env("RUSTC_ICE", "0");
         command.stdout(File::create(&run.sizes)?).stderr(File::create(&run.messages)?);
         command.status()
     }
