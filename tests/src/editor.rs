@@ -396,11 +396,18 @@ impl Editor {
         self.arrived.push(at);
     }
 
-    /// Waits until the server says that a piece of work, such as a size build, has ended.
+    /// Waits until the server says that a piece of work, such as a size build, has ended that began since.
     #[track_caller]
     pub fn wait_for_work(&mut self, since: Moment) {
+        let mut begun: Vec<Value> = Vec::new();
         self.wait(since, "the end of a progress", |message| {
-            (progress_kind(message) == Some("end")).then_some(())
+            let token = &message["params"]["token"];
+            match progress_kind(message) {
+                Some("begin") => begun.push(token.clone()),
+                Some("end") if begun.contains(token) => return Some(()),
+                _ => {}
+            }
+            None
         });
     }
 
