@@ -144,11 +144,11 @@ impl Printed {
                 continue;
             }
             // A body's type has another name when its captures are others.
-            if has.contains(name) || !had.contains(name) && self.mentioned.contains(name) {
-                kept.push((name, records));
-            } else if had.contains(name) {
+            if had.contains(name) && !has.contains(name) {
                 continue;
-            } else if name.contains('{') || before.mentioned.contains(name) {
+            }
+            let is_certain = has.contains(name) || self.mentioned.contains(name);
+            if !is_certain && (name.contains('{') || before.mentioned.contains(name)) {
                 doubtful.insert(name.as_str(), (name, records));
             } else {
                 kept.push((name, records));
@@ -293,11 +293,11 @@ impl Texts {
     fn has_same(&self, span: &Span) -> bool {
         // Lines count from one.
         let (first, last) = ((span.start.line as usize).saturating_sub(1), span.end.line as usize);
-        let lines = |text: &[String], from: usize| text.get(from..last).map(<[String]>::to_vec);
         let ends_something = |line: &&String| line.ends_with(['}', ';', '{']);
         let header = self.before.iter().take(first).rev().take_while(|line| !ends_something(line)).count();
-        let from = first - header.min(first);
-        lines(&self.before, from).is_some_and(|before| Some(before) == lines(&self.now, from))
+        let lines = first - header..last;
+        let before = self.before.get(lines.clone());
+        before.is_some() && before == self.now.get(lines)
     }
 }
 

@@ -106,7 +106,7 @@ pub fn measure_project(
             }
         }
     };
-    let mut take = |unit: &MeasuredUnit, _| numbers.borrow_mut().take(unit);
+    let mut take = |unit: &MeasuredUnit, stamp| numbers.borrow_mut().take(unit, stamp);
     let outcome = project.measure(request, cancel, &mut take, &mut on_event)?;
     if cancel.is_cancelled() {
         return Err(BuildError::Cancelled);
@@ -180,7 +180,7 @@ impl Numbers {
         }
         // What cannot be read is measured again when the build is over.
         for unit in std::mem::take(&mut self.waiting) {
-            self.take(&unit);
+            self.take(&unit, unit.stamp());
         }
         let begun = Instant::now();
         let update = std::mem::replace(&mut self.update, Snapshot::default().update());
@@ -197,8 +197,8 @@ impl Numbers {
     }
 
     /// Reads a unit unless it is known as it is; whether its numbers are there.
-    fn take(&mut self, unit: &MeasuredUnit) -> bool {
-        let (started, origin, stamp) = (Instant::now(), unit.origin(), unit.stamp());
+    fn take(&mut self, unit: &MeasuredUnit, stamp: u64) -> bool {
+        let (started, origin) = (Instant::now(), unit.origin());
         if self.update.stamp(&origin) == Some(stamp) {
             return true;
         }

@@ -28,14 +28,21 @@ struct HowCompiled {
 }
 
 impl HowCompiled {
+    fn new<'a>(
+        dir: &Path,
+        invocation: Option<&Invocation>,
+        sources: impl Iterator<Item = &'a str>,
+    ) -> Option<Self> {
+        let sources = sources.map(|file| dir.join(file)).collect();
+        Some(HowCompiled { dir: dir.to_owned(), invocation: invocation?.clone(), sources })
+    }
+
     fn of(unit: &Unit) -> Option<Self> {
-        let sources = unit.sources().map(|(file, _)| unit.dir.join(file)).collect();
-        Some(HowCompiled { dir: unit.dir.clone(), invocation: unit.invocation.clone()?, sources })
+        Self::new(&unit.dir, unit.invocation.as_ref(), unit.sources().map(|(file, _)| file))
     }
 
     fn of_kept(unit: &UnitHead) -> Option<Self> {
-        let sources = unit.sources().map(|file| unit.dir().join(file)).collect();
-        Some(HowCompiled { dir: unit.dir().to_owned(), invocation: unit.invocation()?.clone(), sources })
+        Self::new(unit.dir(), unit.invocation(), unit.sources())
     }
 }
 

@@ -1091,13 +1091,9 @@ impl Session {
 
     /// Are the hints of a document from an earlier session, and its text as it was then?
     fn has_warm_hints(&self, uri: &lsp::Url) -> bool {
-        let Some((document, _, views)) = self.measured(uri) else { return false };
-        let has_file = |workspace: &&Workspace| {
-            document.file.as_ref().is_some_and(|file| !workspace.snapshot.file(file).is_empty())
-        };
-        let is_warm = self.workspaces.values().find(has_file).is_some_and(|workspace| workspace.is_warm);
+        let Some((document, workspace, views)) = self.measured_in(uri) else { return false };
         let hints = || hints::hints(views, &document.outline, &self.config.hint_settings());
-        is_warm && hints().iter().all(|hint| !hint.site.stale)
+        workspace.is_warm && hints().iter().all(|hint| !hint.site.stale)
     }
 
     /// Answers the requests for hints that were held back, `all` of them or those that need not wait any more.
@@ -1191,14 +1187,19 @@ impl Session {
 
     // Requests.
 
-    /// The document, and the workspace that has measured something in it.
+    /// The document, and what is shown of the workspace that has measured something in it.
     fn measured(&self, uri: &lsp::Url) -> Option<(&Document, &Snapshot, &[FileView])> {
+        let (document, workspace, views) = self.measured_in(uri)?;
+        Some((document, workspace.shown(), views))
+    }
+
+    /// The document, and the workspace that has measured something in it.
+    fn measured_in(&self, uri: &lsp::Url) -> Option<(&Document, &Workspace, &[FileView])> {
         let document = self.documents.get(uri)?;
         let file = document.file.as_deref()?;
         self.workspaces.values().find_map(|workspace| {
-            let snapshot = workspace.shown();
-            let views = snapshot.file(file);
-            (!views.is_empty()).then_some((document, snapshot, views))
+            let views = workspace.shown().file(file);
+            (!views.is_empty()).then_some((document, workspace, views))
         })
     }
 
