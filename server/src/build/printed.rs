@@ -2,24 +2,28 @@
 //!
 //! An incremental run prints the layouts and dumps the bodies that it computed anew. Whatever it computed
 //! anew is there: the compiler prints while it computes, so that what is printed, places in the source
-//! included, is part of what it has to compute again when it changes. What it did *not* print is either as
+//! included, is part of what it has to compute again when it changes. (Layouts are not in its cache on disk: who
+//! needs one that is as before computes it again, and it is printed again.) What it did *not* print is either as
 //! before, or gone. To tell these apart,
 //!
-//! * the compiler lists every instance of a function in every run (`-Zprint-mono-items`): a type that the
-//!   list mentioned before and does not mention now is gone, unless it is a body's own, which the compiler
-//!   lays out whether or not anything uses it, or held by something that is still there; and a type with a body's
-//!   type in it (an instance, or what wraps it) is there only if it is mentioned or held;
+//! * the compiler lists every instance of a function in every run (`-Zprint-mono-items`), but for binaries: a
+//!   type that the list mentioned before and does not mention now is gone, unless it is a body's own, which the
+//!   compiler lays out whether or not anything uses it, or held by something that is still there. A type is
+//!   mentioned by name, and an async fn's also where the fn is listed that makes it;
 //! * a body that was not dumped is as it was if its text is, comments aside, on the lines that it was on; it is
 //!   gone if its file is, if another body stands there now (closures are numbered: one less before it, and it has
 //!   another name), if the body around it is gone or does not mention it, or if nothing has its fn's name;
-//! * the instances of a body that was dumped again with other captures are other types now.
+//! * the instances of a body that is gone, or has other captures now, are gone, and so is what wraps them;
+//! * the instances of a body that stores other things now would have been printed again.
 //!
-//! A body that a macro made stands in the macro's definition, wherever the macro is called: its text tells
-//! nothing. Where none of this decides, the unit is to be measured whole: [`Printed::over`] says so.
+//! What is left are futures that never were in the list (see [`Doubts`]). A body that a macro made stands in the
+//! macro's definition, wherever the macro is called: its text tells nothing. Where none of this decides, the unit
+//! is to be measured whole: [`Printed::over`] says so.
 
 use super::unit::Unit;
 use crate::dump::names::{self, CoroutineName};
 use crate::dump::{CoroutineBody, Span, type_sizes};
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -34,6 +38,10 @@ pub(super) struct Printed {
     records: HashMap<String, Vec<Record>>,
     /// Names of types that the list of instances mentions, as far as they were asked for.
     mentioned: HashSet<String>,
+    /// Of these, the futures that it only has the fn of that makes them. Not kept.
+    made: HashSet<String>,
+    /// Is there a list of instances? The compiler makes none for a binary.
+    has_list: bool,
     /// By file name.
     bodies: BTreeMap<String, Body>,
     /// By path as the compiler prints it; no text if it was changed during the run.
@@ -51,15 +59,34 @@ struct Body {
 }
 
 impl Body {
-    fn new(text: String) -> Self {
+    fn new(text: Arc<str>) -> Self {
         let Some(parsed) = CoroutineBody::parse(&text) else {
-            return Body { text: text.into(), ty: String::new(), span: None, held: Vec::new() };
+            return Body { text, ty: String::new(), span: None, held: Vec::new() };
         };
         let stored = parsed.saved.iter().filter_map(|saved| saved.ty);
-        let held = stored.chain(parsed.upvars.iter().map(|upvar| upvar.ty)).filter(|ty| ty.contains('{'));
+        let held = stored.chain(parsed.upvars.iter().map(|upvar| upvar.ty)).filter(|ty| has_body(ty));
         let held = held.map(str::to_owned).collect();
         let span = parsed.span.map(|span| span.to_span(&mut HashSet::new()));
-        Body { ty: parsed.self_ty.to_owned(), span, held, text: text.into() }
+        Body { ty: parsed.self_ty.to_owned(), span, held, text }
+    }
+}
+
+impl Body {
+    /// Is what it stores something else, or stored elsewhere, for certain?
+    fn stores_other_than(&self, other: &Body) -> bool {
+        let (Some(a), Some(b)) = (CoroutineBody::parse(&self.text), CoroutineBody::parse(&other.text)) else {
+            return false;
+        };
+        // Not of every local the type is known.
+        let differ = |(a, b): (Option<&str>, Option<&str>)| a.is_some() && b.is_some() && a != b;
+        let mut types = a.saved.iter().zip(&b.saved).map(|(a, b)| (a.ty, b.ty));
+        let fields = |body: &CoroutineBody<'_>| -> Vec<Vec<u32>> {
+            body.variants.iter().map(|variant| variant.fields.clone()).collect()
+        };
+        a.saved.len() != b.saved.len()
+            || types.any(differ)
+            || fields(&a) != fields(&b)
+            || a.storage_conflicts != b.storage_conflicts
     }
 }
 
@@ -85,9 +112,14 @@ impl Printed {
         sources: Vec<(String, Option<String>)>,
         before: Option<&Printed>,
     ) -> Printed {
+        let stdout = &*without_indices(stdout);
         let records = records(stdout);
-        let mut mentioned = HashSet::new();
+        let (mut mentioned, mut made) = (HashSet::new(), HashSet::new());
+        let mut has_list = false;
+        let known = records.keys().chain(before.into_iter().flat_map(|before| before.records.keys()));
+        let makers = makers(known.map(String::as_str));
         for line in stdout.lines().filter_map(|line| line.strip_prefix(INSTANCE)) {
+            has_list = true;
             mentions(line, &mut |ty| {
                 let is_known = || {
                     records.contains_key(ty) || before.is_some_and(|before| before.records.contains_key(ty))
@@ -96,9 +128,14 @@ impl Printed {
                     mentioned.insert(ty.to_owned());
                 }
             });
+            let maker = line.strip_prefix("fn ").and_then(|line| line.split_once(" @@"));
+            let of_it = maker.and_then(|(maker, _)| makers.get(&as_in_types(maker)));
+            made.extend(of_it.into_iter().flatten().map(|ty| (*ty).to_owned()));
         }
-        let bodies = bodies.into_iter().map(|(name, text)| (name, Body::new(text))).collect();
-        Printed { records, mentioned, bodies, sources }
+        made.retain(|ty| !mentioned.contains(ty));
+        mentioned.extend(made.iter().cloned());
+        let bodies = bodies.into_iter().map(|(name, text)| (name, Body::new(without_indices(&text).into())));
+        Printed { records, mentioned, made, has_list, bodies: bodies.collect(), sources }
     }
 
     /// What is kept of a unit.
@@ -106,7 +143,9 @@ impl Printed {
         Printed {
             records: records(unit.sizes()),
             mentioned: unit.mentioned().map(str::to_owned).collect(),
-            bodies: unit.bodies().map(|(name, text)| (name.to_owned(), Body::new(text.to_owned()))).collect(),
+            made: HashSet::new(),
+            has_list: false,
+            bodies: unit.bodies().map(|(name, text)| (name.to_owned(), Body::new(text.into()))).collect(),
             sources: unit.sources().map(|(name, text)| (name.to_owned(), Some(text.to_owned()))).collect(),
         }
     }
@@ -123,7 +162,6 @@ impl Printed {
 
     /// All that holds now: this run's, and what is left of what it built on. `None` if that cannot be told.
     pub fn over(mut self, before: &Printed) -> Option<Printed> {
-        let replaced = Replaced::new(before, &self);
         let fates = Fates::new(before, &self);
         let mut left = Vec::new();
         for (name, old) in before.bodies.iter().filter(|(name, _)| !self.bodies.contains_key(*name)) {
@@ -133,42 +171,11 @@ impl Printed {
                 Fate::Unknown => return None,
             }
         }
+        let doubts = Doubts::new(before, &self, &left);
+        let kept = doubts.settle()?.into_iter().map(|(name, records)| (name.clone(), records.clone()));
+        let kept: Vec<(String, Vec<Record>)> = kept.collect();
+        self.records.extend(kept);
         self.bodies.extend(left);
-        let types = |bodies: &BTreeMap<String, Body>| -> HashSet<String> {
-            bodies.values().map(|body| body.ty.clone()).collect()
-        };
-        let (had, has) = (types(&before.bodies), types(&self.bodies));
-        let (mut kept, mut doubtful) = (Vec::new(), HashMap::new());
-        for (name, records) in &before.records {
-            if self.records.contains_key(name) || replaced.has_instance(name) {
-                continue;
-            }
-            // A body's type has another name when its captures are others.
-            if had.contains(name) && !has.contains(name) {
-                continue;
-            }
-            let is_certain = has.contains(name) || self.mentioned.contains(name);
-            if !is_certain && (name.contains('{') || before.mentioned.contains(name)) {
-                doubtful.insert(name.as_str(), (name, records));
-            } else {
-                kept.push((name, records));
-            }
-        }
-        // What is held by something that is there, or named in its type, is there.
-        for ty in self.bodies.values().flat_map(|body| &body.held) {
-            every_type(ty, &mut |ty| kept.extend(doubtful.remove(ty)));
-        }
-        for ty in self.records.iter().flat_map(|(name, records)| parts(name, records)) {
-            every_type(ty, &mut |ty| kept.extend(doubtful.remove(ty)));
-        }
-        let mut at = 0;
-        while let Some(&(name, records)) = kept.get(at) {
-            for ty in parts(name, records) {
-                every_type(ty, &mut |ty| kept.extend(doubtful.remove(ty)));
-            }
-            at += 1;
-        }
-        self.records.extend(kept.into_iter().map(|(name, records)| (name.clone(), records.clone())));
         Some(self)
     }
 
@@ -187,6 +194,15 @@ impl Printed {
 }
 
 impl Record {
+    /// Does it hold something of at least this size that the compiler prints no type of?
+    fn has_unknown(&self, size: u64) -> bool {
+        self.lines.lines().any(|line| {
+            let local = line.split_once("local `").filter(|_| !line.contains(", type: "));
+            let of = local.and_then(|(_, local)| local.split_once("`: ")?.1.split_once(" bytes"));
+            of.and_then(|(bytes, _)| bytes.parse::<u64>().ok()).is_some_and(|bytes| bytes >= size)
+        })
+    }
+
     /// The types of what it holds, as far as the compiler prints them.
     fn held_types(&self) -> impl Iterator<Item = &str> {
         self.lines.lines().filter_map(|line| line.split_once(", type: ").map(|(_, ty)| ty.trim_end()))
@@ -225,7 +241,8 @@ impl<'a> Fates<'a> {
     }
 
     fn of(&self, name: &str, body: &Body) -> Fate {
-        if self.now.mentioned.contains(&body.ty) || self.now.sources == self.before.sources {
+        let is_named = self.now.mentioned.contains(&body.ty) && !self.now.made.contains(&body.ty);
+        if is_named || self.now.sources == self.before.sources {
             return Fate::AsBefore;
         }
         let by = [Self::by_place, Self::by_parent, Self::by_name];
@@ -301,31 +318,267 @@ impl Texts {
     }
 }
 
-/// The types of bodies that have other captures now.
-struct Replaced<'a> {
-    /// By what all instances have in common.
-    own: HashMap<String, Vec<CoroutineName<'a>>>,
+/// Which records of before hold still, of those that were not printed again.
+///
+/// A future that is nobody's own, that the list does not mention and that no body's and no type's text names as
+/// held is laid out because of
+/// * a local in a fn that nothing calls, which therefore is not in the list either. In an `async fn` the dumped body
+///   names the local's type; a plain fn is not dumped.
+/// * a named local in a future of another crate: the compiler prints its size, but no type.
+/// * anything, in a binary: it has no list.
+struct Doubts<'a> {
+    before: &'a Printed,
+    now: &'a Printed,
+    /// All that there are now, by file name.
+    bodies: BTreeMap<&'a str, &'a Body>,
+    /// The types of these.
+    own: HashSet<&'a str>,
+    /// The types of bodies that are there no more, and what has other captures now.
+    gone: Instances<'a>,
+    there: Instances<'a>,
 }
 
-impl<'a> Replaced<'a> {
-    fn new(before: &'a Printed, now: &Printed) -> Self {
-        let mut own: HashMap<String, Vec<CoroutineName<'a>>> = HashMap::new();
-        for (name, old) in &before.bodies {
-            let is_other = now.bodies.get(name).is_some_and(|new| new.ty != old.ty);
-            if let Some(ty) = CoroutineName::parse(&old.ty).filter(|_| is_other) {
-                own.entry(names::skeleton(ty.path)).or_default().push(ty);
-            }
-        }
-        Replaced { own }
+type Entry<'a> = (&'a String, &'a Vec<Record>);
+
+impl<'a> Doubts<'a> {
+    /// `left` are the bodies that were not dumped again and are there.
+    fn new(before: &'a Printed, now: &'a Printed, left: &'a [(String, Body)]) -> Self {
+        let left = left.iter().map(|(name, body)| (name.as_str(), body));
+        let bodies: BTreeMap<&str, &Body> =
+            now.bodies.iter().map(|(name, body)| (name.as_str(), body)).chain(left).collect();
+        let own: HashSet<&str> = bodies.values().map(|body| body.ty.as_str()).collect();
+        let gone = before.bodies.values().map(|body| body.ty.as_str()).filter(|ty| !own.contains(ty));
+        let gone = Instances::new(gone);
+        let there = Instances::new(own.iter().copied());
+        Doubts { before, now, bodies, own, gone, there }
     }
 
-    /// Is a type an instance of one of them?
-    fn has_instance(&self, ty: &str) -> bool {
-        let Some(ty) = CoroutineName::parse(ty).filter(|_| !self.own.is_empty()) else { return false };
-        let whole = |name: &CoroutineName<'_>| format!("{}\n{}", name.path, name.upvars);
-        let own = self.own.get(&names::skeleton(ty.path)).into_iter().flatten();
-        own.into_iter().any(|own| names::unify(&whole(own), &whole(&ty)).is_some())
+    /// The records that hold still; `None` if that cannot be told.
+    fn settle(&self) -> Option<Vec<Entry<'a>>> {
+        let (mut kept, mut open) = (Vec::new(), HashMap::new());
+        let mut gone_parts = HashMap::new();
+        for (name, records) in &self.before.records {
+            if self.now.records.contains_key(name) {
+                continue;
+            }
+            if self.own.contains(name.as_str()) {
+                kept.push((name, records));
+                continue;
+            }
+            let has_body = has_body(name);
+            if has_body && self.has_gone_part(name, &mut gone_parts) {
+                continue;
+            }
+            let is_mentioned = self.now.mentioned.contains(name);
+            if is_mentioned && CoroutineName::parse(name).is_some() {
+                if !self.is_laid_out_anew(name) {
+                    open.insert(name.as_str(), (name, records));
+                }
+            } else if !is_mentioned && (has_body || self.before.mentioned.contains(name)) {
+                open.insert(name.as_str(), (name, records));
+            } else {
+                kept.push((name, records));
+            }
+        }
+        // What is held by something that is there, or named in its type, is there.
+        for ty in self.bodies.values().flat_map(|body| &body.held) {
+            every_type(ty, &mut |ty| kept.extend(open.remove(ty)));
+        }
+        for ty in self.now.records.iter().flat_map(|(name, records)| parts(name, records)) {
+            every_type(ty, &mut |ty| kept.extend(open.remove(ty)));
+        }
+        let mut at = 0;
+        loop {
+            while let Some(&(name, records)) = kept.get(at) {
+                for ty in parts(name, records) {
+                    every_type(ty, &mut |ty| kept.extend(open.remove(ty)));
+                }
+                at += 1;
+            }
+            let futures = open.values().copied().filter(|(name, _)| self.is_open(name)).collect::<Vec<_>>();
+            if futures.is_empty() {
+                break;
+            }
+            let held = self.held_by_instances(&kept);
+            let there =
+                futures.iter().filter(|future| held.contains(future.0) || self.is_there(future, &kept));
+            let there: Vec<Entry<'a>> = there.copied().collect();
+            if there.is_empty() {
+                return None;
+            }
+            kept.extend(there.iter().filter_map(|(name, _)| open.remove(name.as_str())));
+        }
+        // What is left is gone, or wraps what is there: nobody asks for it unless the compiler does, too.
+        let gone: HashSet<&str> =
+            open.keys().copied().filter(|name| CoroutineName::parse(name).is_some()).collect();
+        for (name, records) in open.into_values().filter(|(name, _)| !self.before.mentioned.contains(*name)) {
+            let mut is_there = true;
+            every_type(name, &mut |ty| is_there &= !gone.contains(ty));
+            if is_there {
+                kept.push((name, records));
+            }
+        }
+        Some(kept)
     }
+
+    /// Is it a future that is not gone just because it left the list?
+    fn is_open(&self, name: &str) -> bool {
+        let has_left = self.before.mentioned.contains(name) && !self.now.mentioned.contains(name);
+        !has_left && (CoroutineName::parse(name).is_some() || is_boxed_future(name))
+    }
+
+    /// Did anything hold it, or name it as what it holds?
+    fn was_held(&self, ty: &str) -> bool {
+        let by_bodies = self.before.bodies.values().flat_map(|body| &body.held).map(String::as_str);
+        let records = self.before.records.iter().filter(|(name, _)| *name != ty);
+        let mut held = by_bodies.chain(records.flat_map(|(name, records)| parts(name, records)));
+        let all: Vec<Entry<'_>> = self.before.records.iter().collect();
+        held.any(|held| is_named(held, ty)) || self.held_by_instances(&all).contains(ty)
+    }
+
+    /// Of a future that nothing is known to hold.
+    fn is_there(&self, (name, records): &Entry<'a>, kept: &[Entry<'a>]) -> bool {
+        if self.now.mentioned.contains(*name) {
+            // That it is in the list is no reason to lay it out; but if there was another one, it still holds.
+            return !self.was_held(name);
+        }
+        // A body was compiled again, or it has printed the layouts of its locals.
+        let is_all_as_before = self.now.records.is_empty() && self.now.bodies.is_empty();
+        let is_local = || self.bodies.values().any(|body| is_named(&body.text, name));
+        if is_all_as_before || is_local() {
+            return true;
+        }
+        let mut is_of_own = false;
+        every_type(name, &mut |part| is_of_own |= self.own.contains(part) || self.there.has(part));
+        if is_of_own {
+            // Then a plain fn has it.
+            let was_local = self.before.bodies.values().any(|body| is_named(&body.text, name));
+            return !was_local && only_bodies_changed(self.before, self.now);
+        }
+        // A future of another crate has it. One that is printed again would have it printed, too.
+        let size = records.iter().map(|record| record.size).min().unwrap_or(0);
+        let could_hold = |(other, records): &Entry<'_>| {
+            *other != *name
+                && CoroutineName::parse(other).is_some()
+                && !self.own.contains(other.as_str())
+                && records.iter().any(|record| record.has_unknown(size))
+        };
+        let kept: HashSet<&str> = kept.iter().map(|(name, _)| name.as_str()).collect();
+        let mut holders = self.before.records.iter().filter(could_hold).peekable();
+        self.now.has_list && holders.peek().is_some() && holders.all(|(name, _)| kept.contains(name.as_str()))
+    }
+
+    /// Every type that instances of generic bodies hold, of those that are as before. Of a named local no type is
+    /// printed; the body knows it.
+    fn held_by_instances(&self, kept: &[Entry<'_>]) -> HashSet<String> {
+        let mut held = HashSet::new();
+        for (name, _) in kept.iter().filter(|(name, _)| !self.own.contains(name.as_str())) {
+            for (pattern, arguments) in self.there.all(name) {
+                let arguments: Vec<(String, String)> =
+                    arguments.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+                let bodies = self.before.bodies.values().filter(|body| body.ty == pattern);
+                for ty in bodies.flat_map(|body| &body.held) {
+                    every_type(&names::substitute(ty, &arguments), &mut |ty| _ = held.insert(ty.to_owned()));
+                }
+            }
+        }
+        held
+    }
+
+    /// Is something in a type gone, or it itself? `known` is what was found out before.
+    fn has_gone_part(&self, ty: &'a str, known: &mut HashMap<&'a str, bool>) -> bool {
+        let mut found = false;
+        every_type(ty, &mut |part| {
+            if part.starts_with('{') && !self.gone.own.is_empty() {
+                found |= *known.entry(part).or_insert_with(|| {
+                    self.gone.has(part) && !self.own.contains(part) && !self.there.has(part)
+                });
+            }
+        });
+        found
+    }
+
+    /// Is a type an instance of a body that stores other things than before? Then it is printed if it is there.
+    fn is_laid_out_anew(&self, ty: &str) -> bool {
+        let is_other = |pattern: &str| {
+            let mut dumped = self.now.bodies.iter().filter(|(_, body)| body.ty == pattern);
+            dumped.any(|(name, new)| {
+                let old = self.before.bodies.get(name);
+                old.is_some_and(|old| old.text != new.text && old.stores_other_than(new))
+            })
+        };
+        let patterns: Vec<&str> = self.there.all(ty).into_iter().map(|(pattern, _)| pattern).collect();
+        !patterns.is_empty() && patterns.into_iter().all(is_other)
+    }
+}
+
+/// Types of bodies, to find what is an instance of one.
+struct Instances<'a> {
+    /// By what all instances have in common: the type, and what of it differs from instance to instance.
+    own: HashMap<String, Vec<(&'a str, String)>>,
+}
+
+impl<'a> Instances<'a> {
+    fn new(types: impl Iterator<Item = &'a str>) -> Self {
+        let mut own: HashMap<String, Vec<(&str, String)>> = HashMap::new();
+        for ty in types {
+            if let Some(name) = CoroutineName::parse(ty) {
+                own.entry(names::skeleton(name.path)).or_default().push((ty, Self::whole(&name)));
+            }
+        }
+        Instances { own }
+    }
+
+    fn whole(name: &CoroutineName<'_>) -> String {
+        format!("{}\n{}", name.path, name.upvars)
+    }
+
+    fn has(&self, ty: &str) -> bool {
+        !self.all(ty).is_empty()
+    }
+
+    /// The bodies' types that a type may be an instance of, with what their parameters stand for in it.
+    fn all(&self, ty: &str) -> Vec<(&'a str, Vec<(String, String)>)> {
+        let Some(name) = CoroutineName::parse(ty).filter(|_| !self.own.is_empty()) else { return Vec::new() };
+        let own = self.own.get(&names::skeleton(name.path)).into_iter().flatten();
+        let whole = Self::whole(&name);
+        let found = own.filter_map(|(ty, pattern)| {
+            let arguments = names::unify(pattern, &whole)?.into_iter();
+            Some((*ty, arguments.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
+        });
+        found.collect()
+    }
+}
+
+/// Is everything that changed in the sources inside of bodies that the compiler dumps, and not in a fn or closure
+/// in them?
+fn only_bodies_changed(before: &Printed, now: &Printed) -> bool {
+    let is_inside = |(file, old): &(String, Option<String>)| {
+        let (Some(old), Some(Some(new))) = (old, now.text(file)) else { return false };
+        if old == new {
+            return true;
+        }
+        let (old_lines, new_lines): (Vec<&str>, Vec<&str>) =
+            (old.split('\n').collect(), new.split('\n').collect());
+        let shorter = old_lines.len().min(new_lines.len());
+        let same =
+            |pairs: &mut dyn Iterator<Item = (&&str, &&str)>| pairs.take_while(|(a, b)| a == b).count();
+        let above = same(&mut old_lines.iter().zip(&new_lines)).min(shorter);
+        let below = same(&mut old_lines.iter().rev().zip(new_lines.iter().rev())).min(shorter - above);
+        // Lines count from one; the braces have to be on others.
+        let (first, last) = (above + 1, old_lines.len() - below);
+        let is_around = |span: &Span| (span.start.line as usize) < first && last < span.end.line as usize;
+        let is_plain = |span: &Span| {
+            let behind = old_lines.len() + 1 - span.end.line as usize;
+            let lines =
+                [&old_lines, &new_lines].map(|all| &all[span.start.line as usize..all.len() - behind]);
+            lines.concat().iter().all(|line| !["|", "fn ", "impl "].iter().any(|other| line.contains(other)))
+        };
+        let spans = before.bodies.values().filter_map(|body| body.span.as_ref());
+        let mut spans = spans.filter(|span| *span.file == **file && is_around(span));
+        spans.any(|span| is_plain(span) && !is_in_macro(span, old))
+    };
+    before.sources.len() == now.sources.len() && before.sources.iter().all(is_inside)
 }
 
 /// The lines of a text, with blanks in place of comments and none at the end.
@@ -467,9 +720,68 @@ fn records(stdout: &str) -> HashMap<String, Vec<Record>> {
     records
 }
 
+/// The text without the compiler's numbers of definitions, which shift when anything before them comes or goes:
+/// the compiler takes what differs in nothing else for unchanged, and does not print it again.
+fn without_indices(text: &str) -> Cow<'_, str> {
+    const DEFINITION: &str = "DefId(";
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = memchr::memmem::find(rest.as_bytes(), DEFINITION.as_bytes()) {
+        let (before, after) = rest.split_at(at + DEFINITION.len());
+        if out.is_empty() {
+            out.reserve(text.len());
+        }
+        out.push_str(before);
+        rest = after.trim_start_matches(|char: char| char.is_ascii_digit() || char == ':');
+    }
+    if out.is_empty() {
+        return text.into();
+    }
+    out.push_str(rest);
+    out.into()
+}
+
+/// The futures that a fn makes, and what `Box::pin` does, by the fn's path. The list of instances has the fn, but no
+/// types that are only made by it.
+fn makers<'a>(types: impl Iterator<Item = &'a str>) -> HashMap<String, Vec<&'a str>> {
+    let mut makers: HashMap<String, Vec<&str>> = HashMap::new();
+    for ty in types {
+        let path = CoroutineName::parse(ty).and_then(|name| name.path.rsplit_once("::{closure#"));
+        let pinned = ty.strip_prefix("std::pin::Pin<").filter(|_| is_boxed_future(ty));
+        let boxed = pinned.and_then(|boxed| boxed.strip_suffix('>')).map(|boxed| format!("{boxed}::pin"));
+        if let Some(maker) = boxed.or_else(|| path.map(|(maker, _)| as_in_types(maker))) {
+            makers.entry(maker).or_default().push(ty);
+        }
+    }
+    makers
+}
+
+/// A fn's path as it stands in the names of types: without the `::` before its arguments.
+fn as_in_types(path: &str) -> String {
+    path.replace("::<", "<")
+}
+
+/// Does a type's name name a body: a future's, or a closure's?
+fn has_body(ty: &str) -> bool {
+    // `'{erased}`
+    let mut braces = memchr::memchr_iter(b'{', ty.as_bytes());
+    braces.any(|at| at == 0 || ty.as_bytes()[at - 1] != b'\'')
+}
+
+/// Is it a future in a box, or the task of one? That large ones are boxed is told to people, too.
+fn is_boxed_future(ty: &str) -> bool {
+    let boxed = ty.strip_prefix("tokio::runtime::task::core::Cell<").unwrap_or(ty);
+    boxed.starts_with("std::pin::Pin<std::boxed::Box<{")
+}
+
+/// Does a text name a type?
+fn is_named(text: &str, ty: &str) -> bool {
+    memchr::memmem::find(text.as_bytes(), ty.as_bytes()).is_some()
+}
+
 /// What a type says about what is in it: its name, and the types of what it holds.
 fn parts<'a>(name: &'a str, records: &'a [Record]) -> impl Iterator<Item = &'a str> {
-    let named = Some(name).filter(|name| name.contains('{'));
+    let named = Some(name).filter(|name| has_body(name));
     named.into_iter().chain(records.iter().flat_map(Record::held_types))
 }
 
@@ -543,6 +855,25 @@ mod tests {
         format!("print-type-size type: `{name}`: {size} bytes, alignment: 1 bytes\n{}.\n", type_sizes::PREFIX)
     }
 
+    /// A list of instances.
+    fn listed(functions: &[&str]) -> String {
+        functions.iter().map(|function| format!("{INSTANCE}fn {function} @@ a[Internal]\n")).collect()
+    }
+
+    fn coroutine(path: &str) -> String {
+        format!("{{static {path}::{{closure#0}} upvar_tys=() resume_ty=R yield_ty=() return_ty=()}}")
+    }
+
+    fn body(ty: &str, held: &[&str]) -> Body {
+        let held = held.iter().map(|ty| (*ty).to_owned()).collect();
+        Body { text: "".into(), ty: ty.to_owned(), span: None, held }
+    }
+
+    fn with_bodies(printed: Printed, bodies: &[(&str, Body)]) -> Printed {
+        let bodies = bodies.iter().map(|(name, body)| ((*name).to_owned(), body.clone()));
+        Printed { bodies: bodies.collect(), ..printed }
+    }
+
     #[test]
     fn what_is_printed_replaces_and_what_is_not_mentioned_any_more_is_gone() {
         let items = |tys: &[&str]| -> String {
@@ -583,8 +914,12 @@ mod tests {
         };
         let wrapped = format!("w::W<{instance}>");
         let all = || record(boxed, 8) + &record(instance, 9) + &record(&wrapped, 9) + &record(holder, 10);
-        let before = with(&[boxed, &wrapped], all());
-        let sizes = |held: &[&str]| with(held, String::new()).over(&before).unwrap().sizes();
+        let list = listed(&[
+            "std::boxed::Box::<{static f::{closure#0} upvar_tys=() resume_ty=R yield_ty=() return_ty=()}>::pin",
+            "g::<u8>",
+        ]);
+        let before = with(&[boxed, &wrapped], all() + &list);
+        let sizes = |held: &[&str]| with(held, listed(&["h"])).over(&before).unwrap().sizes();
         let all_held = sizes(&[boxed, &wrapped]);
         assert!([boxed, instance, &wrapped, holder].iter().all(|ty| all_held.contains(&format!("`{ty}`"))));
         let one_held = sizes(&[&wrapped]);
@@ -618,6 +953,149 @@ mod tests {
         same.bodies.insert("g.mir".to_owned(), holder);
         let same = same.over(&before).unwrap().sizes();
         assert!(same.contains(&instance("(u8, u16)")), "its captures are as before: {same}");
+    }
+
+    #[test]
+    fn a_future_is_there_if_the_list_has_the_fn_that_makes_it() {
+        let (future, other) = (coroutine("a::B<u8>::g<c::D>"), record("other", 1));
+        let list = listed(&["a::B::<u8>::g::<c::D>"]);
+        let boxed = format!("std::pin::Pin<std::boxed::Box<{future}>>");
+        let pin = listed(&[&format!("std::boxed::Box::<{future}>::pin")]);
+        let before = run(&(record(&future, 9) + &record(&boxed, 8) + &list + &pin), None);
+        let over = |now: &str| run(&(other.clone() + now), Some(&before)).over(&before);
+        let both = over(&(list.clone() + &pin)).unwrap().sizes();
+        assert!(both.contains(&record(&future, 9)) && both.contains(&record(&boxed, 8)), "{both}");
+        assert_eq!(over(&listed(&["a::B::<u8>::g::<c::E>"])).unwrap().sizes(), other);
+        // The list is no reason to lay it out. If there was another one, that may be gone.
+        let (holder, list) = (coroutine("h"), listed(&["a::B::<u8>::g::<c::D>", "h"]));
+        let held = run(&(record(&future, 9) + &record(&holder, 10) + &list), None);
+        let held = with_bodies(held, &[("h.mir", body(&holder, &[&future]))]);
+        let now = |holds: &[&str]| {
+            with_bodies(run(&(other.clone() + &list), Some(&held)), &[("h.mir", body(&holder, holds))])
+        };
+        assert!(now(&[&future]).over(&held).is_some());
+        assert!(now(&[]).over(&held).is_none());
+        assert!(over(&list).is_none(), "perhaps the box was why");
+    }
+
+    #[test]
+    fn instances_go_with_their_body_and_take_along_what_wraps_them() {
+        let (generic, instance) = (coroutine("f<T>"), coroutine("f<u8>"));
+        let wrapped = format!("w::W<{instance}>");
+        let sources = |files: &[&str]| -> Vec<(String, Option<String>)> {
+            files.iter().map(|file| ((*file).to_owned(), Some(String::new()))).collect()
+        };
+        let place = LineCol { line: 1, col: 1 };
+        let span = Some(Span { file: "gone.rs".into(), start: place, end: place });
+        let before = run(&(record(&instance, 9) + &record(&wrapped, 9)), None);
+        let before = with_bodies(before, &[("f.mir", Body { span, ..body(&generic, &[]) })]);
+        let before = Printed { sources: sources(&["gone.rs", "lib.rs"]), ..before };
+        // The fn is there still, without the block in it.
+        let now = run(&listed(&["f::<u8>"]), Some(&before));
+        let now = Printed { sources: sources(&["lib.rs"]), ..now };
+        assert_eq!(now.over(&before).unwrap().sizes(), "");
+    }
+
+    #[test]
+    fn instances_of_a_body_that_stores_other_things_would_be_printed() {
+        let (generic, instance) = (coroutine("f<T>"), coroutine("f<u8>"));
+        let text = |saved: &str| {
+            format!(
+                "// MIR for `f::{{closure#0}}` 0 coroutine_post-transform\n/* coroutine_layout = CoroutineLayout \
+                 {{\n    field_tys: {{\n        _s0: CoroutineSavedTy {{\n            ty: u8,\n        }},\n    \
+                 }},\n    variant_fields: {{\n        Suspend0 (3): [{saved}],\n    }},\n}} */\n\n\
+                 fn f::{{closure#0}}(_1: {generic}, _2: u8) -> () {{\n"
+            )
+        };
+        let list = record("other", 1) + &listed(&["f::<u8>"]);
+        let of = |stdout: &str, text: &str, before: Option<&Printed>| {
+            let bodies = vec![("f.mir".to_owned(), text.to_owned())];
+            Printed::read(stdout, bodies, Vec::new(), before)
+        };
+        let before = of(&(record(&instance, 9) + &listed(&["f::<u8>"])), &text("_s0"), None);
+        assert_eq!(before.bodies["f.mir"].ty, generic);
+        let has_it = |text: &str| {
+            of(&list, text, Some(&before)).over(&before).unwrap().sizes().contains(&record(&instance, 9))
+        };
+        assert!(has_it(&text("_s0")));
+        assert!(has_it(&text("_s0").replace("_2: u8", "_2: u16")), "it stores what it stored");
+        assert!(!has_it(&text("")));
+    }
+
+    #[test]
+    fn what_an_instance_holds_in_a_named_local_is_there() {
+        let (generic, instance) = (coroutine("f<T>"), coroutine("f<u8>"));
+        let (held, other) = (coroutine("g<(u8, T)>"), coroutine("g<(u8, u8)>"));
+        let list = listed(&["f::<u8>"]);
+        let bodies = [("f.mir", body(&generic, &[&held])), ("g.mir", body(&coroutine("g<T>"), &[]))];
+        let of = |text: &str, printed: Printed| Printed {
+            sources: vec![("lib.rs".to_owned(), Some(text.to_owned()))],
+            ..with_bodies(printed, &bodies)
+        };
+        let before = of("fn a() {}", run(&(record(&instance, 9) + &record(&other, 7) + &list), None));
+        let over = |now: String| of("fn b() {}", run(&(now + &list), Some(&before))).over(&before);
+        assert!(over(record("other", 1)).unwrap().sizes().contains(&record(&other, 7)));
+        // Who holds it would have had it printed again.
+        assert!(over(record("other", 1) + &record(&instance, 9)).is_none());
+    }
+
+    #[test]
+    fn a_future_that_only_another_crate_knows_is_there_if_whatever_could_hold_it_is() {
+        let (holder, held, list) = (coroutine("other::h"), coroutine("other::f"), listed(&["main"]));
+        let holding = |bytes: u64| {
+            let local = format!("{}    local `.kept`: {bytes} bytes\n", type_sizes::PREFIX);
+            record(&holder, 9) + &local
+        };
+        let over = |bytes: u64, now: String| {
+            // `holder` is there as a fn of this crate holds it.
+            let (own, ty) = (coroutine("main"), coroutine("other::h"));
+            let own = ("main.mir", body(&own, &[&ty]));
+            let before = run(&(holding(bytes) + &record(&held, 2) + &list), None);
+            let before = with_bodies(before, &[own]);
+            run(&now, Some(&before)).over(&before).map(|over| over.sizes().contains(&record(&held, 2)))
+        };
+        assert_eq!(over(2, record("printed", 1) + &list), Some(true));
+        assert_eq!(over(1, record("printed", 1) + &list), None, "too small to hold it");
+        assert_eq!(over(2, holding(2) + &list), None, "it does not hold it any more");
+        assert_eq!(over(2, record("printed", 1)), None, "no list: it could be in any fn of a binary");
+        assert_eq!(over(1, String::new()), Some(true), "nothing was compiled again");
+    }
+
+    #[test]
+    fn an_instance_that_a_plain_fn_has_is_there_if_no_plain_fn_changed() {
+        let (generic, instance) = (coroutine("f<T>"), coroutine("f<u8>"));
+        let text = "fn main() {\n    f(1);\n}\nasync fn g() {\n    one();\n}\n";
+        let (start, end) = (LineCol { line: 4, col: 14 }, LineCol { line: 6, col: 2 });
+        let span = Some(Span { file: "main.rs".into(), start, end });
+        let printed = |stdout: &str, text: &str, before: Option<&Printed>| Printed {
+            sources: vec![("main.rs".to_owned(), Some(text.to_owned()))],
+            ..run(stdout, before)
+        };
+        let g = Body { span, ..body(&coroutine("g"), &[]) };
+        let before = printed(&record(&instance, 9), text, None);
+        let before = with_bodies(before, &[("f.mir", body(&generic, &[])), ("g.mir", g.clone())]);
+        let over = |old: &str, new: &str, dumped: Body| {
+            let now = printed(&record("printed", 1), &text.replace(old, new), Some(&before));
+            let now = with_bodies(now, &[("f.mir", body(&generic, &[])), ("g.mir", dumped)]);
+            now.over(&before).map(|over| over.sizes().contains(&record(&instance, 9)))
+        };
+        assert_eq!(over("one", "two", g.clone()), Some(true));
+        assert_eq!(over("one();", "one();\n    two();", g.clone()), Some(true));
+        assert_eq!(over("one();", "one(|| 1);", g.clone()), None, "a closure is no body that is dumped");
+        assert_eq!(over("f(1)", "f(1u16)", g.clone()), None);
+        assert_eq!(over("async fn g", "async fn h", g.clone()), None);
+        let local = Body { text: format!("let _1: {instance};").into(), ..g.clone() };
+        assert_eq!(over("f(1)", "()", local), Some(true), "a local of a body that is dumped");
+    }
+
+    #[test]
+    fn a_type_is_the_same_whatever_number_the_compiler_gives_its_definition() {
+        let ty = |number: u32| format!("w::W<fn(DefId(0:{number} ~ a[1f]::f::'_))>");
+        let before = run(&record(&ty(7), 9), None);
+        let sizes = run(&record(&ty(18), 9), Some(&before)).over(&before).unwrap().sizes();
+        assert_eq!(sizes.matches("type: ").count(), 1, "{sizes}");
+        assert_eq!(without_indices("DefId(1:2 ~ a) DefId(3:45 ~ b)"), "DefId( ~ a) DefId( ~ b)");
+        assert!(matches!(without_indices("Def(1:2)"), Cow::Borrowed("Def(1:2)")));
     }
 
     #[test]
