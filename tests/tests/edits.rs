@@ -3,10 +3,11 @@
 //! Small runs of the check that `--example edits-check` makes as long as one likes, with any crate and any seed.
 //! The seeds are fixed here: what fails fails again.
 
-use futurelens_tests::binary::say;
-use futurelens_tests::edits::check::{Check, Options};
+use futurelens_tests::binary::{futurelens, run, say};
+use futurelens_tests::edits::check::{Check, Options, compare};
 use futurelens_tests::project::{PENDING_ONCE, Project, files, future_of};
 use futurelens_tests::registry::checkout;
+use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
@@ -57,4 +58,69 @@ fn a_crate_of_the_planted_module_alone() {
 #[test]
 fn mini_redis() {
     holds("mini-redis", copied_mini_redis().root(), &[(4, 25), (1795421018, 15)], None);
+}
+
+/// After each of these edits of the library, from one text to another, a save measures what a clean build does.
+#[track_caller]
+fn holds_after(project: &Project, edits: &[(&str, &str)]) {
+    let report = |target: &str| -> Value {
+        let mut command = futurelens();
+        command.arg("report").arg(project.root()).args(["--all", "--format", "json", "--target-dir"]);
+        let run = run(command.arg(project.beside(target))).expect_success();
+        serde_json::from_str(&run.stdout).expect("report prints JSON")
+    };
+    report("lived");
+    for (number, (from, to)) in edits.iter().enumerate() {
+        let text = project.read("src/lib.rs");
+        assert!(text.contains(from), "`{from}` in {text}");
+        project.write("src/lib.rs", &text.replace(from, to));
+        let difference = compare(&report("lived"), &report(&format!("clean-{number}")));
+        assert_eq!(difference, None, "after `{from}` became `{to}`");
+    }
+}
+
+#[test]
+fn what_only_a_binary_lays_out_of_the_library() {
+    let source = format!(
+        "{PENDING_ONCE}\npub async fn write() {{\n    let block = async move {{ PendingOnce(false).await }};\n    \
+         PendingOnce(false).await;\n    drop(block);\n}}\n\n\
+         pub async fn read() {{\n    let kept = [0u8; 10];\n    PendingOnce(false).await;\n    \
+         std::hint::black_box(&kept);\n}}\n\npub fn other() -> u8 {{\n    1\n}}\n"
+    );
+    let project = Project::lib("laid_out_there", &source);
+    project.write(
+        "src/main.rs",
+        "async fn both() {\n    laid_out_there::write().await;\n    laid_out_there::read().await;\n}\n\n\
+         fn main() {\n    drop(both());\n    laid_out_there::other();\n}\n",
+    );
+    // What the binary holds is as before, then it is not, then the block is gone.
+    let block = "let block = async move { PendingOnce(false).await };";
+    holds_after(&project, &[("    1\n", "    2\n"), ("[0u8; 10]", "[0u8; 20]"), (block, "let block = 1;")]);
+}
+
+#[test]
+fn instances_that_nothing_holds() {
+    let source = format!(
+        "{PENDING_ONCE}\nuse std::future::Future;\n\npub async fn generic<T>(value: T) -> T {{\n    \
+         PendingOnce(false).await;\n    value\n}}\n\npub trait Send {{\n    \
+         fn send(&self) -> impl Future<Output = u64>;\n}}\n\nimpl Send for u64 {{\n    \
+         fn send(&self) -> impl Future<Output = u64> {{\n        generic(*self)\n    }}\n}}\n\n\
+         pub fn drops() {{\n    let _ = generic(1u8);\n}}\n\npub async fn awaits() {{\n    \
+         generic(1u16).await;\n}}\n\nfn is_never_called() {{\n    let _ = generic(1u32);\n}}\n\n\
+         pub async fn other() {{\n    let kept = [0u8; 10];\n    PendingOnce(false).await;\n    \
+         std::hint::black_box(&kept);\n}}\n"
+    );
+    holds_after(
+        &Project::lib("held_by_nothing", &source),
+        &[
+            ("[0u8; 10]", "[0u8; 20]"),
+            ("generic(1u16).await", "let _ = generic(1u16)"),
+            ("[0u8; 20]", "[0u8; 30]"),
+            ("let _ = generic(1u16)", "let _ = generic(1i16)"),
+            ("generic(*self)", "generic({ *self })"),
+            ("    let _ = generic(1u8);\n", ""),
+            ("generic(1u32)", "generic(1i32)"),
+            ("    value\n", "    PendingOnce(false).await;\n    value\n"),
+        ],
+    );
 }
