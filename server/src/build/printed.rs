@@ -22,7 +22,7 @@
 
 use super::unit::Unit;
 use crate::dump::names::{self, CoroutineName};
-use crate::dump::{CoroutineBody, Span, type_sizes};
+use crate::dump::{CoroutineBody, LineCol, Span, type_sizes};
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -322,10 +322,10 @@ impl Texts {
 ///
 /// A future that is nobody's own, that the list does not mention and that no body's and no type's text names as
 /// held is laid out because of
-/// * a local in a fn that nothing calls, which therefore is not in the list either. In an `async fn` the dumped body
-///   names the local's type; a plain fn is not dumped.
+/// * a local in a plain fn: the compiler lays out what a fn has as locals when it looks for mistakes in it, but for
+///   `async fn`s. In a library that fn is one that nothing calls, or it would be in the list with what it makes; a
+///   binary has no list.
 /// * a named local in a future of another crate: the compiler prints its size, but no type.
-/// * anything, in a binary: it has no list.
 struct Doubts<'a> {
     before: &'a Printed,
     now: &'a Printed,
@@ -443,17 +443,19 @@ impl<'a> Doubts<'a> {
             return !self.was_held(name);
         }
         // A body was compiled again, or it has printed the layouts of its locals.
-        let is_all_as_before = self.now.records.is_empty() && self.now.bodies.is_empty();
-        let is_local = || self.bodies.values().any(|body| is_named(&body.text, name));
-        if is_all_as_before || is_local() {
+        if self.now.records.is_empty() && self.now.bodies.is_empty() {
             return true;
         }
-        let mut is_of_own = false;
-        every_type(name, &mut |part| is_of_own |= self.own.contains(part) || self.there.has(part));
-        if is_of_own {
-            // Then a plain fn has it.
-            let was_local = self.before.bodies.values().any(|body| is_named(&body.text, name));
-            return !was_local && only_bodies_changed(self.before, self.now);
+        let mut bodies = Vec::new();
+        every_type(name, &mut |part| {
+            if let Some(of) = CoroutineName::parse(part)
+                && (self.own.contains(part) || self.there.has(part))
+            {
+                bodies.push(names::skeleton(of.path));
+            }
+        });
+        if !bodies.is_empty() {
+            return self.is_made_as_before(&bodies);
         }
         // A future of another crate has it. One that is printed again would have it printed, too.
         let size = records.iter().map(|record| record.size).min().unwrap_or(0);
@@ -466,6 +468,52 @@ impl<'a> Doubts<'a> {
         let kept: HashSet<&str> = kept.iter().map(|(name, _)| name.as_str()).collect();
         let mut holders = self.before.records.iter().filter(could_hold).peekable();
         self.now.has_list && holders.peek().is_some() && holders.all(|(name, _)| kept.contains(name.as_str()))
+    }
+
+    /// Do all plain fns that make instances of these bodies make what they made? They do if their text is the same,
+    /// and they were not compiled again: that prints what they make now.
+    fn is_made_as_before(&self, bodies: &[String]) -> bool {
+        let mut is_printed = false;
+        for name in self.now.records.keys().filter(|name| has_body(name)) {
+            every_type(name, &mut |part| {
+                let of = CoroutineName::parse(part).map(|of| names::skeleton(of.path));
+                is_printed |= of.is_some_and(|of| bodies.contains(&of));
+            });
+        }
+        let mut makers =
+            bodies.iter().map(|body| body.rsplit("::").find(|segment| !segment.starts_with('{')));
+        !is_printed && makers.all(|maker| maker.is_some_and(|maker| self.is_called_as_before(maker)))
+    }
+
+    /// Are the lines that have a fn's name the same as before, wherever they are?
+    fn is_called_as_before(&self, function: &str) -> bool {
+        let is_word = |char: char| char == '_' || char.is_alphanumeric();
+        let has_it = |line: &str| line.split(|char| !is_word(char)).any(|word| word == function);
+        // What is made by a macro also depends on where that is called.
+        let is_macros = |file: &str, text: &str, number: usize| {
+            let place = LineCol { line: u32::try_from(number).unwrap_or(u32::MAX), col: 1 };
+            is_in_macro(&Span { file: file.into(), start: place, end: place }, text)
+        };
+        let lines = |printed: &Printed| -> Option<Vec<String>> {
+            let mut lines = Vec::new();
+            for (file, text) in &printed.sources {
+                let text = text.as_deref()?;
+                if !text.contains(function) {
+                    continue;
+                }
+                for (line, number) in without_comments(text).iter().zip(1..).filter(|(line, _)| has_it(line))
+                {
+                    if is_macros(file, text, number) {
+                        return None;
+                    }
+                    lines.push(line.trim().to_owned());
+                }
+            }
+            lines.sort_unstable();
+            Some(lines)
+        };
+        self.now.sources == self.before.sources
+            || lines(self.before).is_some_and(|before| lines(self.now) == Some(before))
     }
 
     /// Every type that instances of generic bodies hold, of those that are as before. Of a named local no type is
@@ -548,37 +596,6 @@ impl<'a> Instances<'a> {
         });
         found.collect()
     }
-}
-
-/// Is everything that changed in the sources inside of bodies that the compiler dumps, and not in a fn or closure
-/// in them?
-fn only_bodies_changed(before: &Printed, now: &Printed) -> bool {
-    let is_inside = |(file, old): &(String, Option<String>)| {
-        let (Some(old), Some(Some(new))) = (old, now.text(file)) else { return false };
-        if old == new {
-            return true;
-        }
-        let (old_lines, new_lines): (Vec<&str>, Vec<&str>) =
-            (old.split('\n').collect(), new.split('\n').collect());
-        let shorter = old_lines.len().min(new_lines.len());
-        let same =
-            |pairs: &mut dyn Iterator<Item = (&&str, &&str)>| pairs.take_while(|(a, b)| a == b).count();
-        let above = same(&mut old_lines.iter().zip(&new_lines)).min(shorter);
-        let below = same(&mut old_lines.iter().rev().zip(new_lines.iter().rev())).min(shorter - above);
-        // Lines count from one; the braces have to be on others.
-        let (first, last) = (above + 1, old_lines.len() - below);
-        let is_around = |span: &Span| (span.start.line as usize) < first && last < span.end.line as usize;
-        let is_plain = |span: &Span| {
-            let behind = old_lines.len() + 1 - span.end.line as usize;
-            let lines =
-                [&old_lines, &new_lines].map(|all| &all[span.start.line as usize..all.len() - behind]);
-            lines.concat().iter().all(|line| !["|", "fn ", "impl "].iter().any(|other| line.contains(other)))
-        };
-        let spans = before.bodies.values().filter_map(|body| body.span.as_ref());
-        let mut spans = spans.filter(|span| *span.file == **file && is_around(span));
-        spans.any(|span| is_plain(span) && !is_in_macro(span, old))
-    };
-    before.sources.len() == now.sources.len() && before.sources.iter().all(is_inside)
 }
 
 /// The lines of a text, with blanks in place of comments and none at the end.
@@ -845,7 +862,6 @@ fn referred(ty: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dump::LineCol;
 
     fn run(stdout: &str, before: Option<&Printed>) -> Printed {
         Printed::read(stdout, Vec::new(), Vec::new(), before)
@@ -1032,8 +1048,8 @@ mod tests {
             sources: vec![("lib.rs".to_owned(), Some(text.to_owned()))],
             ..with_bodies(printed, &bodies)
         };
-        let before = of("fn a() {}", run(&(record(&instance, 9) + &record(&other, 7) + &list), None));
-        let over = |now: String| of("fn b() {}", run(&(now + &list), Some(&before))).over(&before);
+        let before = of("fn a() { g(1) }", run(&(record(&instance, 9) + &record(&other, 7) + &list), None));
+        let over = |now: String| of("fn a() { g(2) }", run(&(now + &list), Some(&before))).over(&before);
         assert!(over(record("other", 1)).unwrap().sizes().contains(&record(&other, 7)));
         // Who holds it would have had it printed again.
         assert!(over(record("other", 1) + &record(&instance, 9)).is_none());
@@ -1062,30 +1078,29 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_that_a_plain_fn_has_is_there_if_no_plain_fn_changed() {
-        let (generic, instance) = (coroutine("f<T>"), coroutine("f<u8>"));
-        let text = "fn main() {\n    f(1);\n}\nasync fn g() {\n    one();\n}\n";
-        let (start, end) = (LineCol { line: 4, col: 14 }, LineCol { line: 6, col: 2 });
-        let span = Some(Span { file: "main.rs".into(), start, end });
-        let printed = |stdout: &str, text: &str, before: Option<&Printed>| Printed {
+    fn an_instance_that_a_plain_fn_makes_is_there_if_its_text_is() {
+        let (generic, instance) = (coroutine("a::f<T>"), coroutine("a::f<u8>"));
+        let text = "fn main() {\n    f(1);\n    g();\n}\n";
+        let of = |stdout: &str, text: &str, before: Option<&Printed>| Printed {
             sources: vec![("main.rs".to_owned(), Some(text.to_owned()))],
-            ..run(stdout, before)
+            ..with_bodies(run(stdout, before), &[("f.mir", body(&generic, &[]))])
         };
-        let g = Body { span, ..body(&coroutine("g"), &[]) };
-        let before = printed(&record(&instance, 9), text, None);
-        let before = with_bodies(before, &[("f.mir", body(&generic, &[])), ("g.mir", g.clone())]);
-        let over = |old: &str, new: &str, dumped: Body| {
-            let now = printed(&record("printed", 1), &text.replace(old, new), Some(&before));
-            let now = with_bodies(now, &[("f.mir", body(&generic, &[])), ("g.mir", dumped)]);
+        let before = of(&record(&instance, 9), text, None);
+        let over = |printed: &str, text: &str| {
+            let now = of(&record(printed, 1), text, Some(&before));
             now.over(&before).map(|over| over.sizes().contains(&record(&instance, 9)))
         };
-        assert_eq!(over("one", "two", g.clone()), Some(true));
-        assert_eq!(over("one();", "one();\n    two();", g.clone()), Some(true));
-        assert_eq!(over("one();", "one(|| 1);", g.clone()), None, "a closure is no body that is dumped");
-        assert_eq!(over("f(1)", "f(1u16)", g.clone()), None);
-        assert_eq!(over("async fn g", "async fn h", g.clone()), None);
-        let local = Body { text: format!("let _1: {instance};").into(), ..g.clone() };
-        assert_eq!(over("f(1)", "()", local), Some(true), "a local of a body that is dumped");
+        let moved = "\n// f\nfn main() {\n    h();\n        f(1); // f\n}\n";
+        assert_eq!(over("printed", text), Some(true));
+        assert_eq!(over("printed", moved), Some(true));
+        assert_eq!(over("printed", &text.replace("f(1)", "f(1u16)")), None);
+        assert_eq!(over("printed", &text.replace("f(1);", "")), None);
+        assert_eq!(over("printed", &text.replace("f(1)", "/* f(1) */")), None);
+        assert_eq!(over(&coroutine("a::f<u16>"), moved), None, "that may be what it makes now");
+        let made = "macro_rules! m {\n    () => {\n        f(1)\n    };\n}\n";
+        let in_macro = of(&record(&instance, 9), made, None);
+        let now = of(&record("printed", 1), &format!("{made}\nfn g() {{}}\n"), Some(&in_macro));
+        assert!(now.over(&in_macro).is_none());
     }
 
     #[test]

@@ -92,8 +92,9 @@ impl<A: Future + Unpin, B: Future + Unpin> Future for Both<A, B> {
 ";
 
 /// `@ID` and `@R` are names that may change, `@K` is a number of bytes, `@TOP` is what may be put before the
-/// rest of a body, `@OTHER` is a call of some other part; each part has a `pub async fn part_@ID()`.
-const SHAPES: [(&str, &str); 16] = [
+/// rest of a body, `@OTHER` is a call of some other part, `@AWAIT` is there or not; each part has a
+/// `pub async fn part_@ID()`.
+const SHAPES: [(&str, &str); 17] = [
     (
         "held",
         "pub async fn part_@ID() {
@@ -446,6 +447,42 @@ pub async fn part_@ID() {
 }
 ",
     ),
+    (
+        "not polled",
+        "async fn quiet_@ID<T: Default>() -> usize {
+    let kept_@R = black_box(T::default());
+    sized::<T>().await;
+    black_box(&kept_@R);
+    @VARIANT
+}
+
+fn never_called_@ID() {
+    let _ = quiet_@ID::<Filler<{ @K + @VARIANT }>>();
+}
+
+pub trait Send_@ID {
+    fn send(&self) -> impl Future<Output = usize>;
+}
+
+impl Send_@ID for u8 {
+    fn send(&self) -> impl Future<Output = usize> {
+        quiet_@ID::<(Filler<@K>, u8)>()
+    }
+}
+
+pub fn dropped_@ID() {
+    let _ = quiet_@ID::<(Filler<@K>, u16)>();
+}
+
+pub async fn part_@ID() {
+    @TOP
+    let block_@R = async move { yield_now().await };
+    let _ = quiet_@ID::<Filler<@K>>()@AWAIT;
+    yield_now().await;
+    drop(block_@R);
+}
+",
+    ),
 ];
 
 /// What generic fns are instantiated with.
@@ -638,6 +675,7 @@ impl Planted {
             .replace("@FIELD", field)
             .replace("@VALUE", value)
             .replace("@OTHER", &other)
+            .replace("@AWAIT", if part.variant.is_multiple_of(2) { ".await" } else { "" })
             .replace("@VARIANT", &part.variant.to_string())
             .replace("@ID", &id.to_string())
             .replace("@R", &part.name.to_string())
