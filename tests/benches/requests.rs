@@ -67,8 +67,8 @@ fn requests(criterion: &mut Criterion) {
         edition: "2021",
         rust_version: None,
         dir: &unit.dir,
-        sizes: unit.sizes(),
-        bodies: unit.bodies().collect(),
+        texts: std::sync::Arc::new(unit.clone()),
+        bodies: unit.digests().collect(),
         sources: unit.sources().collect(),
     };
     let snapshot = Snapshot::default().updated(&[text], &Default::default(), Default::default());

@@ -216,8 +216,8 @@ fn measure(project: &Project, edition: &str) -> Snapshot {
         edition,
         rust_version: None,
         dir: &unit.dir,
-        sizes: unit.sizes(),
-        bodies: unit.bodies().collect(),
+        texts: std::sync::Arc::new(unit.clone()),
+        bodies: unit.digests().collect(),
         sources: unit.sources().collect(),
     };
     Snapshot::default().updated(&[text], &BTreeSet::from(["sends-1".into()]), BTreeSet::new())

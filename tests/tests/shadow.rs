@@ -127,8 +127,8 @@ fn shown(unit: &Unit) -> Vec<String> {
         edition: "2021",
         rust_version: None,
         dir: &unit.dir,
-        sizes: unit.sizes(),
-        bodies: unit.bodies().collect(),
+        texts: std::sync::Arc::new(unit.clone()),
+        bodies: unit.digests().collect(),
         sources: unit.sources().collect(),
     };
     let snapshot = Snapshot::default().updated(&[text], &BTreeSet::from(["it".into()]), BTreeSet::new());

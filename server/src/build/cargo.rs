@@ -1,6 +1,6 @@
 //! One size build: which project, which command line, and what cargo says while it runs.
 
-use super::unit::{Unit, UnitError};
+use super::unit::{Unit, UnitError, UnitFile};
 use super::wrapper::{self, Settings};
 use super::{BuildError, Toolchain, inner_wrapper};
 use cargo_metadata::diagnostic::DiagnosticLevel;
@@ -97,7 +97,7 @@ pub struct MeasuredUnit {
     pub krate: String,
     /// `lib`, `bin NAME`, `test NAME`, …; `(test)` behind it if compiled with its unit tests.
     pub unit: String,
-    /// The file with what the compiler printed, see [`Unit::read`].
+    /// The file with what the compiler printed, see [`UnitFile`].
     pub file: PathBuf,
     /// Whether its profile has debug assertions.
     pub debug_assertions: bool,
@@ -114,13 +114,13 @@ impl MeasuredUnit {
         stamp(&self.file)
     }
 
-    /// Reads what the compiler printed.
+    /// Opens what the compiler printed.
     ///
     /// # Errors
-    /// [`UnitError`] if that is not there, damaged, or measured with other flags than ours.
-    pub fn read(&self) -> Result<Unit, UnitError> {
-        let unit = Unit::read(&self.file)?;
-        if unit.flags == wrapper::FLAGS { Ok(unit) } else { Err(UnitError::OtherFlags) }
+    /// [`UnitError`] if that is not there, no unit file, or measured with other flags than ours.
+    pub fn open(&self) -> Result<UnitFile, UnitError> {
+        let unit = UnitFile::open(&self.file)?;
+        if unit.head().flags() == wrapper::FLAGS { Ok(unit) } else { Err(UnitError::OtherFlags) }
     }
 }
 
@@ -256,8 +256,8 @@ impl Project {
     }
 
     /// Runs cargo until every selected unit has its numbers, or does not compile. `take` gets each unit and the
-    /// stamp of its measurement, one after another, so that never more than one has to be in memory whole; it
-    /// says whether the numbers are there ([`MeasuredUnit::read`]). If not, the unit is measured again.
+    /// stamp of its measurement, one after another, so that never more than one has to be in memory; it
+    /// says whether the numbers are there ([`MeasuredUnit::open`]). If not, the unit is measured again.
     ///
     /// # Errors
     /// See [`BuildError`]. That some crates do not compile is no error here but [`Outcome::failure`].

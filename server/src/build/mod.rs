@@ -22,7 +22,7 @@ pub use index::{Index, Indexed};
 pub use invocation::Invocation;
 pub use shadow::{Compiled, Shadow};
 pub use toolchain::Toolchain;
-pub use unit::{Unit, UnitError, UnitHead};
+pub use unit::{Unit, UnitError, UnitFile, UnitHead};
 
 use std::path::PathBuf;
 

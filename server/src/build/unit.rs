@@ -5,23 +5,29 @@
 //!
 //! ```text
 //! futurelens unit
-//! {"flags":"…","dir":"…","invocation":{…},"crc":123,"sections":[{"kind":"sizes","name":"","len":4711},…]}
+//! {"flags":"…","dir":"…","invocation":{…},"sections":[{"kind":"sizes","name":"","len":4711,"digest":123},…]}
 //! …the sections, one after another…
 //! ```
+//!
+//! The sections are tens of megabytes, nearly all of it dumps that are as they were before. Who has read those
+//! tells by the digests which to read: a [`UnitFile`] reads one section at a time.
 
 use super::dep_info;
 use super::invocation::Invocation;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
-use std::io::{BufRead, Read as _, Write as _};
+use std::fs::File;
+use std::hash::Hasher as _;
+use std::io::{BufRead, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 const MAGIC: &[u8] = b"futurelens unit\n";
 
 /// Raw text of one measured compiler run.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Unit {
     /// The version of the flags it was measured with, see [`super::wrapper::FLAGS`].
     pub flags: String,
@@ -31,8 +37,17 @@ pub struct Unit {
     pub invocation: Option<Invocation>,
     /// Names what the run left for incremental compilation; the next run may build on that and nothing else.
     pub session: Option<String>,
-    sections: Vec<(SectionKind, String, Range<usize>)>,
+    sections: Vec<Section>,
     text: String,
+}
+
+#[derive(Debug, Clone)]
+struct Section {
+    kind: SectionKind,
+    name: String,
+    range: Range<usize>,
+    /// See [`digest`].
+    digest: u64,
 }
 
 /// What a section holds.
@@ -61,7 +76,6 @@ struct Header {
     invocation: Option<Invocation>,
     #[serde(default)]
     session: Option<String>,
-    crc: u32,
     sections: Vec<SectionHeader>,
 }
 
@@ -69,7 +83,10 @@ struct Header {
 struct SectionHeader {
     kind: SectionKind,
     name: String,
+    /// Bytes.
     len: usize,
+    /// See [`digest`].
+    digest: u64,
 }
 
 /// Why a kept unit cannot be used. It is then measured again.
@@ -86,6 +103,18 @@ pub enum UnitError {
     OtherFlags,
 }
 
+impl UnitError {
+    const CHECKSUM: UnitError = UnitError::Damaged("the checksum is wrong");
+    const NOT_TEXT: UnitError = UnitError::Damaged("not UTF-8");
+}
+
+/// Tells one section's text from the next, and from a damaged one.
+fn digest(text: &[u8]) -> u64 {
+    let mut hasher = rustc_hash::FxHasher::default();
+    hasher.write(text);
+    hasher.finish() ^ u64::from(crc32fast::hash(text)) << 16
+}
+
 impl Unit {
     /// An empty unit, to be filled by the compiler wrapper.
     pub fn new(flags: &str, dir: PathBuf) -> Self {
@@ -95,7 +124,8 @@ impl Unit {
     fn push(&mut self, kind: SectionKind, name: String, text: &str) {
         let start = self.text.len();
         self.text.push_str(text);
-        self.sections.push((kind, name, start..self.text.len()));
+        let (range, digest) = (start..self.text.len(), digest(text.as_bytes()));
+        self.sections.push(Section { kind, name, range, digest });
     }
 
     /// Adds what `-Zprint-type-sizes` printed.
@@ -125,8 +155,8 @@ impl Unit {
     }
 
     fn of(&self, kind: SectionKind) -> impl Iterator<Item = (&str, &str)> {
-        let sections = self.sections.iter().filter(move |(k, ..)| *k == kind);
-        sections.map(|(_, name, range)| (name.as_str(), &self.text[range.clone()]))
+        let sections = self.sections.iter().filter(move |section| section.kind == kind);
+        sections.map(|section| (section.name.as_str(), &self.text[section.range.clone()]))
     }
 
     /// What `-Zprint-type-sizes` printed.
@@ -137,6 +167,12 @@ impl Unit {
     /// The files of `-Zdump-mir`: name and text.
     pub fn bodies(&self) -> impl Iterator<Item = (&str, &str)> {
         self.of(SectionKind::Mir)
+    }
+
+    /// The files of `-Zdump-mir`: name, and a digest of the text.
+    pub fn digests(&self) -> impl Iterator<Item = (&str, u64)> {
+        let bodies = self.sections.iter().filter(|section| section.kind == SectionKind::Mir);
+        bodies.map(|section| (section.name.as_str(), section.digest))
     }
 
     /// The source files as they were compiled: path as the compiler prints it, and text.
@@ -165,14 +201,14 @@ impl Unit {
             dir: self.dir.clone(),
             invocation: self.invocation.clone(),
             session: self.session.clone(),
-            crc: crc32fast::hash(self.text.as_bytes()),
             sections: self
                 .sections
                 .iter()
-                .map(|(kind, name, range)| SectionHeader {
-                    kind: *kind,
-                    name: name.clone(),
-                    len: range.len(),
+                .map(|section| SectionHeader {
+                    kind: section.kind,
+                    name: section.name.clone(),
+                    len: section.range.len(),
+                    digest: section.digest,
                 })
                 .collect(),
         };
@@ -191,7 +227,7 @@ impl Unit {
     /// # Errors
     /// [`UnitError`] if it is no unit file; what follows the head may still be damaged.
     pub fn read_head(path: &Path) -> Result<UnitHead, UnitError> {
-        read_header(&mut std::io::BufReader::new(std::fs::File::open(path)?)).map(UnitHead)
+        Ok(UnitHead(parse_header(&read_header(&mut BufReader::new(File::open(path)?))?)?))
     }
 
     /// Reads a kept unit whole.
@@ -199,26 +235,148 @@ impl Unit {
     /// # Errors
     /// [`UnitError`] for anything but an undamaged unit file.
     pub fn read(path: &Path) -> Result<Self, UnitError> {
-        let file = std::fs::File::open(path)?;
+        let file = File::open(path)?;
         let len = file.metadata()?.len();
-        let mut file = std::io::BufReader::with_capacity(1 << 16, file);
-        let Header { flags, dir, invocation, session, crc, sections: headers } = read_header(&mut file)?;
+        let mut file = BufReader::with_capacity(1 << 16, file);
+        let header = parse_header(&read_header(&mut file)?)?;
+        let Header { flags, dir, invocation, session, sections: headers } = header;
         // Tens of megabytes: neither copied nor grown into.
         let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
         file.read_to_end(&mut bytes)?;
-        let text = String::from_utf8(bytes).map_err(|_| UnitError::Damaged("not UTF-8"))?;
-        if crc32fast::hash(text.as_bytes()) != crc {
-            return Err(UnitError::Damaged("the checksum is wrong"));
-        }
+        let text = String::from_utf8(bytes).map_err(|_| UnitError::NOT_TEXT)?;
         let mut at = 0usize;
         let mut sections = Vec::with_capacity(headers.len());
-        for SectionHeader { kind, name, len } in headers {
-            let end = at.checked_add(len).filter(|&end| text.is_char_boundary(end));
-            let end = end.ok_or(UnitError::Damaged("a section is cut off"))?;
-            sections.push((kind, name, at..end));
-            at = end;
+        for SectionHeader { kind, name, len, digest: expected } in headers {
+            let range = at..at.checked_add(len).ok_or(UnitError::CHECKSUM)?;
+            let section = text.get(range.clone()).ok_or(UnitError::Damaged("a section is cut off"))?;
+            if digest(section.as_bytes()) != expected {
+                return Err(UnitError::CHECKSUM);
+            }
+            at = range.end;
+            sections.push(Section { kind, name, range, digest: expected });
         }
         Ok(Unit { flags, dir, invocation, session, sections, text })
+    }
+}
+
+/// A kept unit of which one section is read at a time, each checked when it is read.
+///
+/// It reads from one open file, so that what another build puts in its place meanwhile is not mixed with it.
+#[derive(Debug)]
+pub struct UnitFile {
+    path: PathBuf,
+    head: UnitHead,
+    /// Where the sections begin in the file: all of them, and those with bodies.
+    starts: Vec<u64>,
+    bodies: Vec<usize>,
+    /// Checksum of the header.
+    crc: u32,
+    /// None while it is put away.
+    file: Mutex<Option<File>>,
+}
+
+impl UnitFile {
+    /// Opens a kept unit.
+    ///
+    /// # Errors
+    /// [`UnitError`] if it is no unit file; the sections may still be damaged.
+    pub fn open(path: &Path) -> Result<Self, UnitError> {
+        let mut file = BufReader::new(File::open(path)?);
+        let header = read_header(&mut file)?;
+        let (head, crc) = (UnitHead(parse_header(&header)?), crc32fast::hash(&header));
+        let sections = &head.0.sections;
+        let mut at = (MAGIC.len() + header.len() + b"\n".len()) as u64;
+        let mut starts = Vec::with_capacity(sections.len());
+        for section in sections {
+            starts.push(at);
+            at = at.checked_add(section.len as u64).ok_or(UnitError::CHECKSUM)?;
+        }
+        if file.get_ref().metadata()?.len() != at {
+            return Err(UnitError::Damaged("it is cut off"));
+        }
+        let bodies = (0..sections.len()).filter(|index| sections[*index].kind == SectionKind::Mir).collect();
+        let file = Mutex::new(Some(file.into_inner()));
+        Ok(UnitFile { path: path.to_owned(), head, starts, bodies, crc, file })
+    }
+
+    /// The file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// All but the sections.
+    pub fn head(&self) -> &UnitHead {
+        &self.head
+    }
+
+    /// See [`Unit::sizes`].
+    ///
+    /// # Errors
+    /// [`UnitError`] if it cannot be read or is damaged.
+    pub fn sizes(&self) -> Result<String, UnitError> {
+        let sizes = self.sections().position(|section| section.kind == SectionKind::Sizes);
+        sizes.map_or(Ok(String::new()), |index| self.section(index))
+    }
+
+    /// See [`Unit::digests`].
+    pub fn digests(&self) -> impl Iterator<Item = (&str, u64)> {
+        let bodies = self.bodies.iter().map(|index| &self.head.0.sections[*index]);
+        bodies.map(|section| (section.name.as_str(), section.digest))
+    }
+
+    /// The text of one of [`UnitFile::digests`].
+    ///
+    /// # Errors
+    /// [`UnitError`] if there is no such body, or it cannot be read or is damaged.
+    pub fn body(&self, index: usize) -> Result<String, UnitError> {
+        self.section(*self.bodies.get(index).ok_or(UnitError::Damaged("there is no such section"))?)
+    }
+
+    /// See [`Unit::sources`].
+    ///
+    /// # Errors
+    /// [`UnitError`] if one cannot be read or is damaged.
+    pub fn sources(&self) -> Result<Vec<(&str, String)>, UnitError> {
+        let sections = self.sections().enumerate();
+        let sources = sections.filter(|(_, section)| section.kind == SectionKind::Source);
+        sources.map(|(index, section)| Ok((section.name.as_str(), self.section(index)?))).collect()
+    }
+
+    /// Puts the file away: a workspace has hundreds of units, and a process few files. It is opened again when
+    /// something is read, if it is still the same.
+    pub fn put_away(&self) {
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn sections(&self) -> impl Iterator<Item = &SectionHeader> {
+        self.head.0.sections.iter()
+    }
+
+    fn section(&self, index: usize) -> Result<String, UnitError> {
+        let SectionHeader { len, digest: expected, .. } = &self.head.0.sections[index];
+        let mut bytes = vec![0; *len];
+        {
+            let mut place = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+            let file = match &mut *place {
+                Some(file) => file,
+                None => place.insert(self.reopen()?),
+            };
+            file.seek(SeekFrom::Start(self.starts[index]))?;
+            file.read_exact(&mut bytes)?;
+        }
+        if digest(&bytes) != *expected {
+            return Err(UnitError::CHECKSUM);
+        }
+        String::from_utf8(bytes).map_err(|_| UnitError::NOT_TEXT)
+    }
+
+    fn reopen(&self) -> Result<File, UnitError> {
+        let mut file = BufReader::new(File::open(&self.path)?);
+        // It names the digests of all sections.
+        if crc32fast::hash(&read_header(&mut file)?) != self.crc {
+            return Err(UnitError::Damaged("another one is in its place"));
+        }
+        Ok(file.into_inner())
     }
 }
 
@@ -260,6 +418,11 @@ pub(super) fn read_sources(
 pub struct UnitHead(Header);
 
 impl UnitHead {
+    /// See [`Unit::flags`].
+    pub(super) fn flags(&self) -> &str {
+        &self.0.flags
+    }
+
     /// See [`Unit::dir`].
     pub fn dir(&self) -> &Path {
         &self.0.dir
@@ -288,8 +451,8 @@ impl UnitHead {
     }
 }
 
-/// Reads up to where the sections begin.
-fn read_header(file: &mut impl BufRead) -> Result<Header, UnitError> {
+/// Reads up to where the sections begin: the header's line, without its end.
+fn read_header(file: &mut impl BufRead) -> Result<Vec<u8>, UnitError> {
     let mut magic = [0; MAGIC.len()];
     file.read_exact(&mut magic).map_err(|_| UnitError::Damaged("not a unit file"))?;
     if magic != *MAGIC {
@@ -297,7 +460,13 @@ fn read_header(file: &mut impl BufRead) -> Result<Header, UnitError> {
     }
     let mut header = Vec::new();
     file.read_until(b'\n', &mut header)?;
-    let header = header.strip_suffix(b"\n").ok_or(UnitError::Damaged("the header is cut off"))?;
+    match header.pop() {
+        Some(b'\n') => Ok(header),
+        _ => Err(UnitError::Damaged("the header is cut off")),
+    }
+}
+
+fn parse_header(header: &[u8]) -> Result<Header, UnitError> {
     serde_json::from_slice(header).map_err(|_| UnitError::Damaged("the header"))
 }
 
@@ -336,9 +505,34 @@ mod tests {
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
     }
 
+    #[test]
+    fn one_section_is_read_at_a_time_from_the_file_that_was_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.futurelens");
+        let mut unit = sample();
+        unit.push_body("b.mir".into(), "// MIR é\n");
+        unit.write(&path).unwrap();
+        let file = UnitFile::open(&path).unwrap();
+        assert_eq!(file.digests().collect::<Vec<_>>(), unit.digests().collect::<Vec<_>>());
+        assert_ne!(file.digests().next().unwrap().1, file.digests().nth(1).unwrap().1);
+        let mut other = sample();
+        other.push_sizes("another");
+        other.write(&path).unwrap();
+        let read = || (file.sizes().ok(), file.body(0).ok(), file.body(1).ok(), file.sources().ok());
+        let text = |text: &str| Some(text.to_owned());
+        let sources = Some(vec![("src/lib.rs", "fn main() {}\n".to_owned())]);
+        let all = (text(unit.sizes()), text("// MIR\n"), text("// MIR é\n"), sources);
+        assert_eq!(read(), all);
+        assert!(file.body(2).is_err());
+        file.put_away();
+        assert_eq!(read(), (None, None, None, None), "another one is in its place");
+        unit.write(&path).unwrap();
+        assert_eq!(read(), all);
+    }
+
     proptest! {
         #[test]
-        fn damage_is_noticed(cut in 0usize..600, flip in 0usize..600, junk in any::<u8>()) {
+        fn damage_is_noticed(cut in 0usize..800, flip in 0usize..800, junk in any::<u8>()) {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("a.futurelens");
             sample().write(&path).unwrap();
@@ -350,11 +544,15 @@ mod tests {
             }
             std::fs::write(&path, &bytes).unwrap();
             let text_start = whole.len() - sample().text.len();
-            // The sections are covered by the checksum, the header only by its syntax.
+            // The sections are covered by checksums, the header only by its syntax.
+            let by_section = || -> Result<Vec<String>, UnitError> {
+                let file = UnitFile::open(&path)?;
+                (0..file.starts.len()).map(|index| file.section(index)).collect()
+            };
             if bytes.len() < whole.len() || bytes[text_start..] != whole[text_start..] {
-                prop_assert!(Unit::read(&path).is_err());
+                prop_assert!(Unit::read(&path).is_err() && by_section().is_err());
             } else {
-                let _ = Unit::read(&path);
+                let _ = (Unit::read(&path), by_section());
             }
         }
     }

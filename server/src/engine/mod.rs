@@ -130,8 +130,7 @@ pub fn measure_project(
     }
     for unit in &outcome.failed {
         let Some(origin) = units.insert_failed(unit) else { continue };
-        let measured = MeasuredUnit::default();
-        let dialect = units::unit_text(&origin, 0, &measured, unit).dialect();
+        let dialect = units::dialect(unit);
         let read = |file: &std::path::Path| std::fs::read_to_string(file).ok();
         snapshot.recursions.extend(recursions(unit.messages(), &origin, &dialect, &unit.dir, &read));
     }
@@ -202,15 +201,10 @@ impl Numbers {
         if self.update.stamp(&origin) == Some(stamp) {
             return true;
         }
-        let content = match unit.read() {
-            Ok(content) => content,
-            Err(error) => {
-                tracing::info!("{}: {error}", unit.file.display());
-                return false;
-            }
-        };
+        if !units::add_kept(&mut self.update, unit, stamp) {
+            return false;
+        }
         self.update.debug_assertions |= unit.debug_assertions;
-        self.update.add(&units::unit_text(&origin, stamp, unit, &content));
         self.new += 1;
         self.spent += started.elapsed();
         true

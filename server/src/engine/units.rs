@@ -1,8 +1,10 @@
 //! The compiler runs that were measured: what each compiles, and how.
 
-use crate::build::{BuildError, Invocation, MeasuredUnit, Unit, UnitHead};
+use crate::build::{BuildError, Invocation, MeasuredUnit, Unit, UnitError, UnitFile, UnitHead};
 use crate::features::Snapshot;
-use crate::features::snapshot::UnitText;
+use crate::features::dialect::Dialect;
+use crate::features::snapshot::{Texts, UnitText, Update};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -105,31 +107,95 @@ impl Units {
     }
 
     /// The snapshot with one unit as it came out of a compile.
-    pub(super) fn updated(&self, base: &Snapshot, origin: &Arc<str>, content: &Unit) -> Snapshot {
+    pub(super) fn updated(&self, base: &Snapshot, origin: &Arc<str>, content: Unit) -> Snapshot {
         let Some(known) = self.0.get(origin) else { return base.clone() };
         let all = base.origins().chain([origin.clone()]).collect();
-        base.updated(&[unit_text(origin, 0, &known.measured, content)], &all, BTreeSet::new())
+        let content = Arc::new(content);
+        base.updated(&[unit_text(origin, &known.measured, &content)], &all, BTreeSet::new())
     }
 }
 
-/// What a snapshot is made of.
+/// They are all in memory.
+impl Texts for Unit {
+    fn sizes(&self) -> Option<Cow<'_, str>> {
+        Some(Unit::sizes(self).into())
+    }
+
+    fn body(&self, index: usize) -> Option<Cow<'_, str>> {
+        Some(self.bodies().nth(index)?.1.into())
+    }
+}
+
+/// Each is read when it is asked for.
+impl Texts for UnitFile {
+    fn sizes(&self) -> Option<Cow<'_, str>> {
+        told(self.path(), UnitFile::sizes(self)).map(Cow::Owned)
+    }
+
+    fn body(&self, index: usize) -> Option<Cow<'_, str>> {
+        told(self.path(), UnitFile::body(self, index)).map(Cow::Owned)
+    }
+}
+
+/// Tells why a kept unit is of no use.
+fn told<T>(file: &Path, read: Result<T, UnitError>) -> Option<T> {
+    read.inspect_err(|error| tracing::info!("{}: {error}", file.display())).ok()
+}
+
+/// How an edit of a unit's crate has to be written.
+pub(super) fn dialect(unit: &Unit) -> Dialect {
+    let invocation = unit.invocation.as_ref();
+    let edition = invocation.map_or("", |invocation| invocation.edition());
+    let rust_version = invocation.and_then(|invocation| invocation.rust_version());
+    Dialect::new(edition, rust_version, unit.sources().map(|(_, text)| text))
+}
+
+/// What a snapshot is made of, from a unit in memory.
 pub(super) fn unit_text<'a>(
     origin: &'a str,
-    stamp: u64,
     measured: &'a MeasuredUnit,
-    content: &'a Unit,
+    content: &'a Arc<Unit>,
 ) -> UnitText<'a> {
-    let invocation = content.invocation.as_ref();
+    UnitText {
+        bodies: content.digests().collect(),
+        sources: content.sources().collect(),
+        ..without_texts(origin, measured, &content.dir, content.invocation.as_ref(), content.clone())
+    }
+}
+
+/// Adds a kept unit to a snapshot in the making. False if what is kept is of no use.
+pub(super) fn add_kept(update: &mut Update, measured: &MeasuredUnit, stamp: u64) -> bool {
+    let Some(kept) = told(&measured.file, measured.open()).map(Arc::new) else { return false };
+    let Some(sources) = told(&measured.file, kept.sources()) else { return false };
+    let (origin, head) = (measured.origin(), kept.head());
+    let is_added = update.add(&UnitText {
+        stamp,
+        bodies: kept.digests().collect(),
+        sources: sources.iter().map(|(file, text)| (*file, text.as_str())).collect(),
+        ..without_texts(&origin, measured, head.dir(), head.invocation(), kept.clone())
+    });
+    // Its sizes are read when the bodies of all units are known.
+    kept.put_away();
+    is_added
+}
+
+fn without_texts<'a>(
+    origin: &'a str,
+    measured: &'a MeasuredUnit,
+    dir: &'a Path,
+    invocation: Option<&'a Invocation>,
+    texts: Arc<dyn Texts>,
+) -> UnitText<'a> {
     UnitText {
         origin,
-        stamp,
+        stamp: 0,
         krate: &measured.krate,
         unit: &measured.unit,
         edition: invocation.map_or("", |invocation| invocation.edition()),
         rust_version: invocation.and_then(|invocation| invocation.rust_version()),
-        dir: &content.dir,
-        sizes: content.sizes(),
-        bodies: content.bodies().collect(),
-        sources: content.sources().collect(),
+        dir,
+        texts,
+        bodies: Vec::new(),
+        sources: Vec::new(),
     }
 }

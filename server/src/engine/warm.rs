@@ -41,10 +41,9 @@ impl Warm {
         let (mut current, mut stale) = (BTreeSet::new(), BTreeSet::new());
         for Indexed { measured, stamp, stale: is_stale } in index.units(target_dir) {
             let origin = measured.origin();
-            if base.stamp(&origin) != Some(stamp) {
-                // What is damaged is measured again when something is built.
-                let Ok(content) = measured.read() else { continue };
-                update.add(&units::unit_text(&origin, stamp, &measured, &content));
+            // What is damaged is measured again when something is built.
+            if base.stamp(&origin) != Some(stamp) && !units::add_kept(&mut update, &measured, stamp) {
+                continue;
             }
             update.debug_assertions |= measured.debug_assertions;
             let set = if is_stale { &mut stale } else { &mut current };

@@ -7,8 +7,8 @@ use super::parallel;
 use crate::dump::{CoroutineBody, LineCol, Span, TypeSizes};
 use crate::layout::{self, Body, BodyIndex, Future, FutureKind};
 use crate::source::{self, Outline, PlacedKind};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::Hasher as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -77,7 +77,16 @@ struct Dump {
     skipped: usize,
 }
 
-/// The raw text of one unit, borrowed from wherever it is kept.
+/// Where the large texts of a unit are. They are tens of megabytes, nearly all of it dumps that were read before:
+/// one is asked for only if it is needed, and not kept.
+pub trait Texts: std::fmt::Debug + Send + Sync {
+    /// `-Zprint-type-sizes`. `None` if it cannot be had.
+    fn sizes(&self) -> Option<Cow<'_, str>>;
+    /// One dump, by its index in [`UnitText::bodies`]. `None` if it cannot be had.
+    fn body(&self, index: usize) -> Option<Cow<'_, str>>;
+}
+
+/// What one compiler run printed, and what was compiled.
 pub struct UnitText<'a> {
     /// Names the compiler run: `CRATE-HASH`.
     pub origin: &'a str,
@@ -93,10 +102,10 @@ pub struct UnitText<'a> {
     pub rust_version: Option<&'a str>,
     /// Where relative paths in the dumps start.
     pub dir: &'a Path,
-    /// `-Zprint-type-sizes`.
-    pub sizes: &'a str,
-    /// `-Zdump-mir`: file name and text.
-    pub bodies: Vec<(&'a str, &'a str)>,
+    /// The dumps.
+    pub texts: Arc<dyn Texts>,
+    /// `-Zdump-mir`: file name, and a digest of the text. Of one name and digest there is one text.
+    pub bodies: Vec<(&'a str, u64)>,
     /// Source files as compiled: path as the compiler prints it, and text.
     pub sources: Vec<(&'a str, &'a str)>,
 }
@@ -149,7 +158,7 @@ pub struct SiteView {
 
 impl UnitText<'_> {
     /// How an edit of the crate has to be written.
-    pub fn dialect(&self) -> Dialect {
+    fn dialect(&self) -> Dialect {
         Dialect::new(self.edition, self.rust_version, self.sources.iter().map(|(_, text)| *text))
     }
 }
@@ -157,7 +166,7 @@ impl UnitText<'_> {
 impl Snapshot {
     /// The same workspace after a build. `texts` are the units measured now, `current` names all units
     /// whose numbers hold, `stale` those that do not compile as they are now; a unit in none of them is
-    /// gone.
+    /// gone. One whose texts cannot be had is as it was before.
     pub fn updated(
         &self,
         texts: &[UnitText<'_>],
@@ -165,7 +174,7 @@ impl Snapshot {
         stale: BTreeSet<Arc<str>>,
     ) -> Snapshot {
         let mut update = self.update();
-        texts.iter().for_each(|text| update.add(text));
+        texts.iter().for_each(|text| _ = update.add(text));
         update.finish(current, stale)
     }
 
@@ -388,7 +397,7 @@ struct Bodies {
     origin: Arc<str>,
     /// `lib`, `bin NAME`, …
     name: String,
-    sizes: String,
+    texts: Arc<dyn Texts>,
     unit: Unit,
 }
 
@@ -403,12 +412,16 @@ impl Update {
         self.units.keys().cloned()
     }
 
-    /// Reads a unit that was measured now.
-    pub fn add(&mut self, text: &UnitText<'_>) {
-        let unit = Unit::read(text, self.units.get(text.origin).map(|unit| &**unit));
+    /// Reads a unit that was measured now. False if its texts cannot be had; nothing is changed then.
+    pub fn add(&mut self, text: &UnitText<'_>) -> bool {
+        // They are read when the bodies of all units are known: by then it is too late to do without.
+        let has_sizes = text.texts.sizes().is_some();
+        let before = self.units.get(text.origin).map(|unit| &**unit);
+        let Some(unit) = Unit::read(text, before).filter(|_| has_sizes) else { return false };
         self.read.retain(|known| *known.origin != *text.origin);
-        let (name, sizes) = (text.unit.to_owned(), text.sizes.to_owned());
-        self.read.push(Bodies { origin: text.origin.into(), name, sizes, unit });
+        let (name, texts) = (text.unit.to_owned(), text.texts.clone());
+        self.read.push(Bodies { origin: text.origin.into(), name, texts, unit });
+        true
     }
 
     /// The stamp of a unit, as measured now or as it was.
@@ -441,7 +454,9 @@ impl Update {
                 index.insert(body.clone(), unit.is_library);
             }
         }
-        for Bodies { origin, name, sizes, mut unit } in read {
+        for Bodies { origin, name, texts, mut unit } in read {
+            // They were there when it was added. Without numbers it is as if it had never been measured.
+            let Some(sizes) = texts.sizes() else { continue };
             let sizes = TypeSizes::parse(&sizes);
             unit.skipped = sizes.skipped;
             let source = layout::Source { origin: &origin, unit: &name, sizes: &sizes, bodies: &index };
@@ -476,17 +491,19 @@ fn view_of<'a>(
 
 impl Unit {
     /// Reads and places the bodies; the futures come when all bodies are known. What was read before and did
-    /// not change since is not read again.
-    fn read(text: &UnitText<'_>, before: Option<&Unit>) -> Unit {
+    /// not change since is not read again. `None` if a dump cannot be had.
+    fn read(text: &UnitText<'_>, before: Option<&Unit>) -> Option<Unit> {
         let before = before.map(|unit| Before::new(unit, text));
-        let read = parallel::map(&text.bodies, |(name, dump)| {
-            let digest = digest(dump);
+        let dumps: Vec<(usize, &str, u64)> =
+            text.bodies.iter().enumerate().map(|(index, (name, digest))| (index, *name, *digest)).collect();
+        let read = parallel::map(&dumps, |&(index, name, digest)| {
             if let Some((name, dump)) = before.as_ref().and_then(|before| before.dump(name, digest)) {
-                return (name.clone(), dump.clone(), None);
+                return Some((name.clone(), dump.clone(), None));
             }
-            let (body, skipped) = read_body(text, name, dump);
-            ((*name).into(), Dump { digest, body: None, skipped }, body)
+            let (body, skipped) = read_body(text, name, &text.texts.body(index)?);
+            Some((name.into(), Dump { digest, body: None, skipped }, body))
         });
+        let read = read.into_iter().collect::<Option<Vec<_>>>()?;
         let mut fresh: Vec<(usize, Body)> = Vec::new();
         let take = |(index, (name, dump, body)): (usize, (Arc<str>, Dump, Option<Body>))| {
             fresh.extend(body.map(|body| (index, body)));
@@ -507,7 +524,7 @@ impl Unit {
             }
             read[index].1.body = Some(Arc::new(body));
         }
-        Unit {
+        Some(Unit {
             stamp: text.stamp,
             dialect: text.dialect(),
             is_library: text.unit.starts_with("lib"),
@@ -519,7 +536,7 @@ impl Unit {
             places,
             dumps: read.into_iter().collect(),
             skipped: 0,
-        }
+        })
     }
 
     /// The text a body is placed in, and the compiler's path of it.
@@ -567,13 +584,6 @@ impl<'a> Before<'a> {
     fn outline(&self, path: &str) -> Option<(&'a Arc<str>, &'a Outline)> {
         self.unit.files.get_key_value(path).filter(|_| self.unchanged.contains(path))
     }
-}
-
-/// Tells one dump from the next.
-fn digest(dump: &str) -> u64 {
-    let mut hasher = rustc_hash::FxHasher::default();
-    hasher.write(dump.as_bytes());
-    hasher.finish() ^ u64::from(crc32fast::hash(dump.as_bytes())) << 16
 }
 
 /// Reads one dump; second, how many lines were not understood.

@@ -70,8 +70,8 @@ pub fn read(folder: &Path) -> Snapshot {
             edition: unit.invocation.as_ref().map_or("", |invocation| invocation.edition()),
             rust_version: unit.invocation.as_ref().and_then(|invocation| invocation.rust_version()),
             dir: &unit.dir,
-            sizes: unit.sizes(),
-            bodies: unit.bodies().collect(),
+            texts: std::sync::Arc::new(unit.clone()),
+            bodies: unit.digests().collect(),
             sources: unit.sources().collect(),
         })
         .collect();
