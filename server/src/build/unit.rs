@@ -14,6 +14,7 @@
 
 use super::dep_info;
 use super::invocation::Invocation;
+use crate::dump::coroutine;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -380,7 +381,8 @@ impl UnitFile {
     }
 }
 
-/// What `-Zdump-mir` wrote into a folder: file names and texts, sorted. Nothing if it made no folder.
+/// What `-Zdump-mir` wrote into a folder: file names and texts, sorted, without what nobody looks at. Nothing if it
+/// made no folder.
 pub(super) fn read_bodies(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
@@ -388,7 +390,7 @@ pub(super) fn read_bodies(folder: &Path) -> std::io::Result<Vec<(String, String)
     let mut bodies = std::fs::read_dir(folder)?
         .map(|entry| {
             let entry = entry?;
-            let text = String::from_utf8_lossy(&std::fs::read(entry.path())?).into_owned();
+            let text = coroutine::trimmed(&String::from_utf8_lossy(&std::fs::read(entry.path())?));
             Ok((entry.file_name().to_string_lossy().into_owned(), text))
         })
         .collect::<std::io::Result<Vec<_>>>()?;

@@ -83,6 +83,9 @@ pub struct UpvarDebug<'a> {
     pub span: Option<SpanRef<'a>>,
 }
 
+/// Behind it comes the body as MIR.
+const HEADER_END: &str = "\n} */";
+
 /// A saved local or upvar as MIR names its place.
 enum Place<'a> {
     /// `((_1 as variant#V).F: T)`
@@ -95,7 +98,7 @@ impl<'a> CoroutineBody<'a> {
     /// Reads one dumped body. `None` if the text is not a dump of a coroutine.
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut body = CoroutineBody::default();
-        let (header, code) = text.split_once("\n} */")?;
+        let (header, code) = text.split_once(HEADER_END)?;
         body.header(header)?;
         // (saved local, all assignments so far are constants)
         let mut flags: Vec<Option<bool>> = vec![None; body.saved.len()];
@@ -311,6 +314,55 @@ impl<'a> CoroutineBody<'a> {
     }
 }
 
+/// A dumped body without what no reader looks at: half of it is the types of locals, explanations of constants and
+/// white space. Both [`CoroutineBody::parse`] and [`statement_spans`] find the same in it.
+///
+/// Types of futures are all still there, for who looks for one in the text.
+pub fn trimmed(text: &str) -> String {
+    let Some((header, code)) = text.split_once(HEADER_END) else { return text.to_owned() };
+    let mut out = String::with_capacity(text.len() / 3 * 2);
+    out.push_str(header);
+    out.push_str(HEADER_END);
+    let mut in_blocks = false;
+    let mut declared = std::collections::HashSet::new();
+    for line in code.lines() {
+        in_blocks |= line.starts_with("    bb");
+        let is_read = match line.as_bytes() {
+            [] => false,
+            // The locals' types.
+            bytes if !in_blocks => {
+                let is_local = bytes.trim_ascii_start().starts_with(b"let ");
+                !is_local || line.contains("let mut _0: ") || line.contains("upvar_tys=")
+            }
+            [b' ', b' ', b' ', b' ', b' ', b' ', b' ', b' ', first, ..] => *first != b' ',
+            [b' ', b' ', b' ', b' ', b'b', ..] => true,
+            // The ends of blocks, and constants' bytes.
+            _ => false,
+        };
+        if !is_read {
+            // Where something is declared may be the only place that tells which macro call it is of.
+            let place = line.rfind(" at ").filter(|at| !in_blocks && line[..*at].contains("scope "));
+            if let Some(at) = place.filter(|at| declared.insert(&line[*at..])) {
+                out.push_str("\n    let // scope _");
+                out.push_str(&line[at..]);
+            }
+            continue;
+        }
+        out.push('\n');
+        // `CODE;    // bb3[1]: scope 2 at …`: who reads this knows in which block it is.
+        match line.rfind("// bb").and_then(|at| Some((at, line[at..].find("]: ")?))) {
+            Some((at, end)) if in_blocks => {
+                out.push_str(line[..at].trim_end());
+                out.push_str(" // bb");
+                out.push_str(&line[at + end..]);
+            }
+            _ => out.push_str(line),
+        }
+    }
+    out.push('\n');
+    out
+}
+
 /// The distinct source ranges of all statements of a dumped body, in order of first mention.
 ///
 /// Slower than [`CoroutineBody::parse`]; needed only to find out which macro call made a body whose own
@@ -457,6 +509,31 @@ fn m::<impl at src/m.rs:8:1: 8:12>::get::{closure#0}(_1: {static m::M::get::{clo
     }
 
     #[test]
+    fn only_what_nobody_reads_is_trimmed() {
+        let explained = "        _7 = const ConstValue(ZeroSized: m::F); // bb0[2]: scope 1 at src/m.rs:9:1: 9:2\n\
+                         \x20                                        // mir::ConstOperand\n\
+                         \x20                                        // + span: src/m.rs:9:3: 9:4\n    }\n\n\
+                         alloc1 (size: 1, align: 1) {\n    00 │ .\n}\n";
+        let locals = "    let mut _0: std::task::Poll<()>; // return place in scope 0 at src/m.rs:8:40: 12:6\n    \
+                      let mut _7: u8; // in scope 0 at src/m.rs:9:1: 9:2\n    let _8: {static m::f upvar_tys=()};\n";
+        let text = BODY.trim_end().trim_end_matches('}').trim_end().to_owned() + "\n" + explained;
+        let text = text.replacen("    let mut _0", &format!("{locals}    let mut _0"), 1);
+        let short = trimmed(&text);
+        assert!(
+            !short.contains("mir::ConstOperand")
+                && !short.contains("let mut _7")
+                && !short.contains("alloc1")
+        );
+        assert!(
+            short.contains("{static m::f upvar_tys=()}")
+                && short.contains("ConstValue(ZeroSized: m::F); // bb]: ")
+        );
+        assert_eq!(CoroutineBody::parse(&short), CoroutineBody::parse(&text));
+        assert_eq!(statement_spans(&short), statement_spans(&text));
+        assert_eq!(trimmed(&short), short);
+    }
+
+    #[test]
     fn a_body_that_is_no_coroutine_is_nothing() {
         assert_eq!(CoroutineBody::parse("// MIR for `f` 0 built\n\nfn f() -> () {\n}\n"), None);
     }
@@ -465,7 +542,9 @@ fn m::<impl at src/m.rs:8:1: 8:12>::get::{closure#0}(_1: {static m::M::get::{clo
         #[test]
         fn never_panics(cut in 0..BODY.len(), to in 0..BODY.len(), junk in "[(){}<>:;,#_s1=.> a-z0-9]{0,20}") {
             let (cut, to) = (cut.min(to), cut.max(to));
-            CoroutineBody::parse(&format!("{}{junk}{}", &BODY[..cut], &BODY[to..]));
+            let text = format!("{}{junk}{}", &BODY[..cut], &BODY[to..]);
+            let (short, parsed) = (trimmed(&text), CoroutineBody::parse(&text));
+            prop_assert_eq!(CoroutineBody::parse(&short), parsed);
             statement_spans(&BODY[cut..]);
         }
 
