@@ -142,7 +142,11 @@ fn shown(unit: &Unit) -> Vec<String> {
             let boxed = snapshot.is_boxed_when_large(&future.id);
             format!(
                 "{} {} {} at {at:?} boxed {boxed} holds {:?} {:?}",
-                future.id, future.size, future.align, future.upvars, future.states
+                future.id,
+                future.size,
+                future.align,
+                future.states.upvars(),
+                future.states
             )
         })
         .collect();

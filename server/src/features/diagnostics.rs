@@ -148,7 +148,7 @@ fn culprits(site: &MeasuredSite<'_>, future: &Future) -> Vec<(TextRange, String)
 /// ```
 fn arguments_stored_twice(site: &MeasuredSite<'_>) -> Vec<Diagnostic> {
     let Some(future) = site.outermost().next() else { return Vec::new() };
-    let is_argument = |name: &str| future.upvars.iter().any(|upvar| *upvar.name == *name);
+    let is_argument = |name: &str| future.states.upvars().iter().any(|upvar| *upvar.name == *name);
     stored_twice(future)
         .into_iter()
         .filter(|twice| twice.held.size > SMALL_ARGUMENT && is_argument(&twice.copy_of))

@@ -195,7 +195,7 @@ pub fn layout<'a, L>(
                 held: state.held.iter().map(thing).collect(),
             })
             .collect(),
-        upvars: future.upvars.iter().map(thing).collect(),
+        upvars: future.states.upvars().iter().map(thing).collect(),
         nested: nested(snapshot, placed, MOST_LEVELS).into(),
         text: explain::explain(today, explained, &settings),
     }

@@ -300,7 +300,8 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: u64) -> Future
         padding: never_used(future),
         duplicated: stored_twice(future).iter().map(|twice| twice.held.size).sum(),
         upvars: future
-            .upvars
+            .states
+            .upvars()
             .iter()
             .map(|upvar| UpvarEntry { name: &upvar.name, size: upvar.size, offset: upvar.offset })
             .collect(),

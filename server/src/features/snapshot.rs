@@ -4,7 +4,7 @@
 use super::actions::box_recursion::Recursion;
 use super::dialect::Dialect;
 use super::parallel;
-use crate::dump::{CoroutineBody, LineCol, Span, TypeSizes};
+use crate::dump::{CoroutineBody, LineCol, TypeSizes};
 use crate::layout::{self, Body, BodyIndex, Future, FutureKind};
 use crate::source::{self, Outline, PlacedKind};
 use std::borrow::Cow;
@@ -518,10 +518,16 @@ impl Unit {
             let known = known.filter_map(|body| before.unit.places.get_key_value(&body.def_path));
             places.extend(known.map(|(path, place)| (path.clone(), place.clone())));
         }
+        // One copy of each text in all that was read now.
+        let mut texts: HashSet<Arc<str>> = files.keys().cloned().collect();
         for (index, mut body) in fresh {
-            if let Some(place) = place(&files, &mut body) {
+            if let Some(mut place) = place(&files, &mut body) {
+                if let Some((file, _)) = files.get_key_value(&place.file) {
+                    place.file = file.clone();
+                }
                 places.insert(body.def_path.clone(), place);
             }
+            body.pack(&mut texts);
             read[index].1.body = Some(Arc::new(body));
         }
         Some(Unit {
@@ -577,7 +583,7 @@ impl<'a> Before<'a> {
         let body = dump.body.as_deref()?;
         let place = self.unit.places.get(&body.def_path)?;
         let is_its_own = body.span.as_ref().is_some_and(|span| span.file == place.file);
-        let is_unchanged = mentioned(body).all(|span| self.unchanged.contains(&*span.file));
+        let is_unchanged = body.files.iter().all(|file| self.unchanged.contains(&**file));
         (is_its_own && is_unchanged).then_some((name, dump))
     }
 
@@ -617,11 +623,6 @@ fn place(files: &BTreeMap<Arc<str>, Outline>, body: &mut Body) -> Option<source:
     Some(place)
 }
 
-/// Every place a body names.
-fn mentioned(body: &Body) -> impl Iterator<Item = &Span> {
-    body.spans.iter().chain(&body.span).chain(&body.impl_span)
-}
-
 /// Does the body's own span lie outside the texts of its crate?
 fn is_foreign(body: &Body, text: &UnitText<'_>) -> bool {
     body.span.as_ref().is_some_and(|span| text.sources.iter().all(|(file, _)| **file != *span.file))
@@ -638,8 +639,8 @@ fn outlines<'a>(
     let mut named: HashSet<&str> = HashSet::new();
     let mut everything = false;
     for body in bodies {
-        named.extend(mentioned(body).map(|span| &*span.file));
-        everything |= mentioned(body).all(|span| !sources.contains(&*span.file));
+        named.extend(body.files.iter().map(|file| &**file));
+        everything |= body.files.iter().all(|file| !sources.contains(&**file));
     }
     let wanted = text.sources.iter().filter(|(file, _)| everything || named.contains(file));
     let outline = |(file, text): &(&str, &str)| match before.and_then(|before| before.outline(file)) {

@@ -29,8 +29,10 @@ pub struct Body {
     pub header: Option<Span>,
     /// The header of the `impl` it is in.
     pub impl_span: Option<Span>,
-    /// Every place the body's declarations and awaits name, without repetition.
+    /// Every place the body's declarations and awaits name, without repetition; nothing once it is placed.
     pub spans: Vec<Span>,
+    /// The files of all places that it names.
+    pub files: Box<[Arc<str>]>,
     /// The locals it stores.
     pub saved: Vec<Saved>,
     /// Its states.
@@ -45,7 +47,7 @@ pub struct Body {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Saved {
     /// Names in order of scope; none for a temporary.
-    pub names: Vec<Arc<str>>,
+    pub names: Box<[Arc<str>]>,
     /// Verbose type in the body's own words.
     pub ty: Option<Arc<str>>,
     /// Where it is declared.
@@ -62,9 +64,9 @@ pub struct BodyState {
     /// `Suspend0`, …
     pub name: Arc<str>,
     /// Indices into [`Body::saved`].
-    pub fields: Vec<u32>,
+    pub fields: Box<[u32]>,
     /// Why each of them is held, where the dump tells.
-    pub whys: Vec<Option<Why>>,
+    pub whys: Box<[Option<Why>]>,
     /// The `await` at which it is entered.
     pub suspended_at: Option<Span>,
 }
@@ -125,9 +127,9 @@ impl Body {
                 .iter()
                 .zip(whys)
                 .map(|(variant, whys)| BodyState {
-                    whys,
+                    whys: whys.into(),
                     name: variant.name.into(),
-                    fields: variant.fields.clone(),
+                    fields: variant.fields.as_slice().into(),
                     suspended_at: variant.suspended_at.map(&mut span),
                 })
                 .collect(),
@@ -143,10 +145,51 @@ impl Body {
                 })
                 .collect(),
             spans: spans.into_iter().map(&mut span).collect(),
+            files: Box::default(),
         };
+        body.files = body.all_files();
         let kind = body.kind;
         body.set_kind(kind);
         Some(body)
+    }
+
+    fn all_files(&self) -> Box<[Arc<str>]> {
+        let mut files: Vec<Arc<str>> = Vec::new();
+        for span in self.spans.iter().chain(&self.span).chain(&self.impl_span) {
+            if !files.contains(&span.file) {
+                files.push(span.file.clone());
+            }
+        }
+        files.into()
+    }
+
+    /// Makes it as small as it can be, when it is placed: of each text it keeps the copy in `texts`, where there is
+    /// one of each.
+    pub fn pack(&mut self, texts: &mut HashSet<Arc<str>>) {
+        self.spans = Vec::new();
+        let mut share = |text: &mut Arc<str>| match texts.get(text) {
+            Some(known) => *text = known.clone(),
+            None => _ = texts.insert(text.clone()),
+        };
+        let files = self.span.iter_mut().chain(&mut self.header).chain(&mut self.impl_span);
+        files.for_each(|span| share(&mut span.file));
+        for text in [&mut self.origin, &mut self.krate, &mut self.name].into_iter().chain(&mut self.files) {
+            share(text);
+        }
+        for saved in &mut self.saved {
+            let file = saved.span.iter_mut().map(|span| &mut span.file);
+            saved.names.iter_mut().chain(&mut saved.ty).chain(file).for_each(&mut share);
+        }
+        for upvar in &mut self.upvars {
+            let file = upvar.span.iter_mut().map(|span| &mut span.file);
+            [&mut upvar.name, &mut upvar.ty].into_iter().chain(file).for_each(&mut share);
+        }
+        for state in &mut self.states {
+            let file = state.suspended_at.iter_mut().map(|span| &mut span.file);
+            file.chain([&mut state.name]).for_each(&mut share);
+            state.whys.iter_mut().flatten().for_each(|why| why.texts(&mut share));
+        }
+        self.pattern.shrink_to_fit();
     }
 
     /// Adds places that the body's statements name.
@@ -158,6 +201,7 @@ impl Body {
                 self.spans.push(span);
             }
         }
+        self.files = self.all_files();
     }
 
     /// Says what the body is in the source; its name follows from that.

@@ -2,11 +2,13 @@
 
 use super::align::{self, Seen, TypeFacts};
 use super::body::{Body, BodyIndex, BodyState, Instance};
+use super::states::{Of, Packing, Text, Texts, Thing};
 use super::whatif::{Part, Parts};
-use super::{Future, Held, HeldKind, State};
+use super::{Future, HeldKind};
 use crate::dump::names::{self, CoroutineName};
 use crate::dump::type_sizes::{FieldKind, FieldRecord, TypeRecord, TypeSizes, VariantRecord};
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -27,12 +29,15 @@ pub fn futures(source: &Source<'_>) -> Vec<Future> {
     let types = &source.sizes.types;
     let coroutines: Vec<_> =
         types.iter().filter_map(|ty| Some((ty, CoroutineName::parse(ty.name)?))).collect();
-    let names = Names { source, memo: Default::default() };
+    let names = Names::new(source);
     let facts = TypeFacts::new(source.sizes);
     let mut seen_from = HashMap::new();
     let mut seen = HashSet::new();
     let futures = coroutines.into_iter().map(|(ty, name)| names.future(ty, &name, &facts, &mut seen_from));
-    futures.filter(|future| seen.insert(future.id.clone())).collect()
+    let mut futures: Vec<Future> = futures.filter(|future| seen.insert(future.id.clone())).collect();
+    let texts = names.texts.into_inner().finish();
+    futures.iter_mut().for_each(|future| future.states.set_texts(&texts));
+    futures
 }
 
 /// The futures tokio boxes if they are large, by identity: those for whose boxed form there is a task too.
@@ -41,7 +46,7 @@ pub fn futures(source: &Source<'_>) -> Vec<Future> {
 pub fn boxed_when_large(source: &Source<'_>) -> HashSet<Arc<str>> {
     const TASK: &str = "tokio::runtime::task::core::Cell<std::pin::Pin<std::boxed::Box<";
     const RUN: &str = "std::pin::Pin<std::boxed::Box<";
-    let names = Names { source, memo: Default::default() };
+    let names = Names::new(source);
     let boxed = source.sizes.types.iter().filter_map(|ty| {
         let future = ty.name.strip_prefix(TASK).or_else(|| ty.name.strip_prefix(RUN))?;
         let name = CoroutineName::parse(&future[..=names::closing(future)?])?;
@@ -54,12 +59,45 @@ pub fn boxed_when_large(source: &Source<'_>) -> HashSet<Arc<str>> {
 struct Names<'a> {
     source: &'a Source<'a>,
     /// Readable names of coroutines by verbose path; one coroutine is mentioned by many types.
-    memo: std::cell::RefCell<HashMap<String, Option<String>>>,
+    memo: RefCell<HashMap<String, Option<String>>>,
+    /// By verbose type, what of it is kept: many things are of one type.
+    types: RefCell<HashMap<String, Type>>,
+    /// What the futures are told in.
+    texts: RefCell<Texts>,
 }
 
-impl Names<'_> {
+/// What is kept of a type.
+#[derive(Clone, Copy)]
+struct Type {
+    readable: Option<Text>,
+    /// The future stored in place.
+    future: Option<Text>,
+}
+
+impl<'a> Names<'a> {
+    fn new(source: &'a Source<'a>) -> Self {
+        let (memo, types, texts) = Default::default();
+        Names { source, memo, types, texts }
+    }
+
+    fn shared(&self, text: &str) -> Arc<str> {
+        self.texts.borrow_mut().shared(text)
+    }
+
     fn readable(&self, verbose: &str) -> Arc<str> {
-        names::readable(verbose, &|path| self.coroutine(path)).into()
+        let readable = names::readable(verbose, &|path| self.coroutine(path));
+        self.shared(&readable)
+    }
+
+    fn ty(&self, verbose: &str) -> Type {
+        if let Some(known) = self.types.borrow().get(verbose) {
+            return *known;
+        }
+        let (readable, future) = (self.readable(verbose), self.stored(verbose));
+        let text = |text: &str| self.texts.borrow_mut().text(text);
+        let ty = Type { readable: text(&readable), future: future.and_then(|id| text(&id)) };
+        self.types.borrow_mut().insert(verbose.to_owned(), ty);
+        ty
     }
 
     /// How people write the coroutine with this verbose path, if its body was measured.
@@ -116,8 +154,8 @@ impl Names<'_> {
     /// Crate, definition path and arguments; for futures of crates that were not measured the path alone.
     fn identity(&self, name: &CoroutineName<'_>, found: Option<&Instance>) -> Arc<str> {
         match found {
-            Some(Instance { body, arguments }) => instance_id(&body.def_path, arguments),
-            None => names::readable(name.path, &|path| self.coroutine(path)).into(),
+            Some(Instance { body, arguments }) => self.shared(&instance_id(&body.def_path, arguments)),
+            None => self.readable(name.path),
         }
     }
 
@@ -138,11 +176,12 @@ impl Names<'_> {
         };
         let variants = source.sizes.variants(ty);
         let mut seen = Collected::new(found.as_ref(), name.upvars);
-        let states: Vec<State> =
-            variants.iter().map(|variant| self.state(variant, found.as_ref(), facts, &mut seen)).collect();
+        let mut states = Packing::default();
+        for variant in variants {
+            self.state(variant, found.as_ref(), facts, &mut seen, &mut states);
+        }
+        let states = states.finish(found.as_ref().map(|found| found.body.clone()));
         let parts = self.parts(seen, ty, facts);
-        let upvars = states.first().map_or(&[][..], |state| &state.held);
-        let upvars = upvars.iter().filter(|held| held.kind == HeldKind::Upvar).cloned().collect();
         let id = self.identity(name, found.as_ref());
         let (krate, future_name, kind, written, arguments);
         match &found {
@@ -150,14 +189,14 @@ impl Names<'_> {
                 krate = body.krate.clone();
                 arguments = bound
                     .iter()
-                    .map(|(parameter, value)| (parameter.as_str().into(), self.readable(value)))
+                    .map(|(parameter, value)| (self.shared(parameter), self.readable(value)))
                     .collect::<Vec<(Arc<str>, Arc<str>)>>();
                 (future_name, kind) = (body.name.clone(), body.kind);
-                written = self.written(body, name.path).into();
+                written = self.shared(&self.written(body, name.path));
             }
             None => {
                 let path = id.clone();
-                krate = path.trim_start_matches('<').split("::").next().unwrap_or_default().into();
+                krate = self.shared(path.trim_start_matches('<').split("::").next().unwrap_or_default());
                 arguments = Vec::new();
                 kind = match (name.resumption, names::function_of(name.path)) {
                     (names::Resumption::Async, Some(_)) => super::FutureKind::AsyncFn,
@@ -165,7 +204,7 @@ impl Names<'_> {
                     _ => super::FutureKind::Gen,
                 };
                 let function = names::function_of(&path).unwrap_or(&path);
-                future_name = names::without_arguments(function).into();
+                future_name = self.shared(&names::without_arguments(function));
                 written = self.readable(ty.name);
             }
         }
@@ -173,7 +212,7 @@ impl Names<'_> {
             name: future_name,
             kind,
             krate,
-            unit: source.unit.into(),
+            unit: self.shared(source.unit),
             ty: written,
             id,
             arguments,
@@ -181,7 +220,6 @@ impl Names<'_> {
             align: ty.align,
             discriminant: ty.discriminant.unwrap_or(0),
             end_padding: ty.end_padding,
-            upvars,
             states,
             body: found.map(|found| found.body),
             parts,
@@ -221,7 +259,8 @@ impl Names<'_> {
         instance: Option<&Instance>,
         facts: &TypeFacts<'_>,
         seen: &mut Collected<'_>,
-    ) -> State {
+        states: &mut Packing,
+    ) {
         let body = instance.map(|instance| &*instance.body);
         let name = variant.name.unwrap_or_default();
         let state = body.and_then(|body| body.states.iter().find(|state| *state.name == *name));
@@ -230,86 +269,52 @@ impl Names<'_> {
             (Some(body), Some(state)) => assign(fields, body, state, facts, &seen.saved),
             _ => vec![None; fields.len()],
         };
-        let held = fields
-            .iter()
-            .zip(assigned)
-            .map(|(field, index)| {
-                if field.kind == FieldKind::Upvar {
-                    return self.upvar(field, instance, seen);
-                }
-                let saved = index.and_then(|index| body?.saved.get(index as usize));
-                let why = index.and_then(|index| {
-                    let state = state?;
-                    let field = state.fields.iter().position(|field| *field == index)?;
-                    state.whys.get(field)?.clone()
-                });
-                let kind = match field.name {
-                    "__awaitee" => HeldKind::Awaitee,
-                    name if !name.starts_with(NAMELESS) => HeldKind::Local,
-                    _ if saved.is_some_and(|saved| saved.drop_flag) => HeldKind::Flag,
-                    _ => HeldKind::Temporary,
-                };
-                let ty = saved.and_then(|s| of_instance(s.ty.as_deref()?, instance));
-                if let Some(index) = index {
-                    seen.saved(index, field, ty.as_deref());
-                }
-                let copy_of = saved.and_then(|saved| body?.origin_name(saved).cloned());
-                Held {
-                    why,
-                    copy_of,
-                    saved: index,
-                    ..self.held(field, kind, ty.as_deref(), saved.and_then(|s| s.span.clone()))
-                }
-            })
-            .collect();
-        seen.upvars_done = true;
-        State {
-            name: name.into(),
-            size: variant.size,
-            padding: variant.padding,
-            // The other states are entered where the body ends: nobody waits there.
-            awaiting: state
-                .filter(|_| super::is_suspended(name))
-                .and_then(|state| state.suspended_at.clone()),
-            held,
+        for (field, index) in fields.iter().zip(assigned) {
+            if field.kind == FieldKind::Upvar {
+                states.hold(self.upvar(field, instance, seen));
+                continue;
+            }
+            let saved = index.and_then(|index| body?.saved.get(index as usize));
+            let kind = match field.name {
+                "__awaitee" => HeldKind::Awaitee,
+                name if !name.starts_with(NAMELESS) => HeldKind::Local,
+                _ if saved.is_some_and(|saved| saved.drop_flag) => HeldKind::Flag,
+                _ => HeldKind::Temporary,
+            };
+            let ty = saved.and_then(|s| of_instance(s.ty.as_deref()?, instance));
+            if let Some(index) = index {
+                seen.saved(index, field, ty.as_deref());
+            }
+            states.hold(self.thing(field, kind, ty.as_deref(), index));
         }
+        seen.upvars_done = true;
+        states.state(self.texts.borrow_mut().number(name), variant.size, variant.padding);
     }
 
-    fn upvar(&self, field: &FieldRecord<'_>, instance: Option<&Instance>, seen: &mut Collected<'_>) -> Held {
-        let body = instance.map(|instance| &*instance.body);
+    fn upvar(&self, field: &FieldRecord<'_>, instance: Option<&Instance>, seen: &mut Collected<'_>) -> Thing {
+        let upvars = instance.map_or(&[][..], |instance| &instance.body.upvars);
         // A closure's disjoint captures `x.a`, `x.b` print as `x__a`, `x__b`, those by reference as
         // `_ref__x__a`.
         let name = field.name.strip_prefix("_ref__").unwrap_or(field.name);
-        let named = |name: &str| body?.upvars.iter().find(|upvar| *upvar.name == *name);
+        let named = |name: &str| upvars.iter().position(|upvar| *upvar.name == *name);
         let whole = named(name);
         let upvar = whole.or_else(|| named(name.split("__").next()?));
-        let ty = whole.and_then(|upvar| of_instance(&upvar.ty, instance));
+        let ty = whole.and_then(|upvar| of_instance(&upvars[upvar].ty, instance));
         seen.upvar(field);
-        let held =
-            self.held(field, HeldKind::Upvar, ty.as_deref(), upvar.and_then(|upvar| upvar.span.clone()));
-        Held { why: upvar.and_then(|upvar| Some(body?.why_captured(upvar))), ..held }
+        self.thing(field, HeldKind::Upvar, ty.as_deref(), upvar.map(|upvar| upvar as u32))
     }
 
-    fn held(
-        &self,
-        field: &FieldRecord<'_>,
-        kind: HeldKind,
-        ty: Option<&str>,
-        declared: Option<crate::dump::Span>,
-    ) -> Held {
-        let ty = field.ty.or(ty);
-        Held {
-            name: field.name.into(),
+    /// `of` as in [`Thing::of`], but counted from zero.
+    fn thing(&self, field: &FieldRecord<'_>, kind: HeldKind, ty: Option<&str>, of: Option<u32>) -> Thing {
+        let ty = field.ty.or(ty).map(|ty| self.ty(ty));
+        Thing {
+            name: self.texts.borrow_mut().number(field.name),
             kind,
-            saved: None,
-            ty: ty.map(|ty| self.readable(ty)),
             size: field.size,
             offset: field.offset,
-            align: field.align,
-            declared,
-            future: ty.and_then(|ty| self.stored(ty)),
-            why: None,
-            copy_of: None,
+            ty: ty.and_then(|ty| ty.readable),
+            future: ty.and_then(|ty| ty.future),
+            of: of.and_then(|of| Of::new(of.saturating_add(1))),
         }
     }
 }

@@ -7,11 +7,13 @@
 mod align;
 mod body;
 mod join;
+mod states;
 pub mod whatif;
 mod why;
 
 pub use body::{Body, BodyIndex, BodyState, Instance, Saved, Upvar as BodyUpvar};
 pub use join::{Source, boxed_when_large, futures};
+pub use states::States;
 pub use whatif::Parts;
 pub use why::{Origin, Why};
 
@@ -61,10 +63,8 @@ pub struct Future {
     pub discriminant: u64,
     /// Bytes after the largest state.
     pub end_padding: u64,
-    /// Captured variables and arguments; they are in every state.
-    pub upvars: Vec<Held>,
-    /// The states in the compiler's order: `Unresumed`, `Suspend0`, …, `Returned`, `Panicked`.
-    pub states: Vec<State>,
+    /// The states in the compiler's order: `Unresumed`, `Suspend0`, …, `Returned`, `Panicked`; and the captures.
+    pub states: States,
     /// The body it is an instance of; `None` for futures of crates that were not measured.
     pub body: Option<Arc<Body>>,
     /// What it is made of, for [`whatif`]. Empty without a body.
@@ -136,8 +136,6 @@ pub struct Held {
     pub size: u64,
     /// Bytes from the start of the future.
     pub offset: u64,
-    /// Bytes, where printed.
-    pub align: Option<u64>,
     /// Where it is declared; for an awaitee the awaited expression.
     pub declared: Option<Span>,
     /// The future stored in it, by identity: itself, or the one a wrapper (`Timeout<…>`) holds in place.

@@ -373,7 +373,7 @@ impl Model {
             now_at: (0..saved.len() as u32).map(Some).collect(),
             saved,
             upvars,
-            states: body.states.iter().map(|state| state.fields.clone()).collect(),
+            states: body.states.iter().map(|state| state.fields.to_vec()).collect(),
             conflicts: body.conflicts.0.clone(),
             certain,
         })

@@ -61,6 +61,27 @@ pub enum Why {
     },
 }
 
+impl Why {
+    /// Hands out every text in it.
+    pub(super) fn texts(&mut self, text: &mut dyn FnMut(&mut Arc<str>)) {
+        let (spans, names) = match self {
+            Why::Awaited => ([None, None], None),
+            Why::UsedLater { at, through, .. } => ([Some(at), None], through.as_mut()),
+            Why::Dropped { at, .. } => ([at.as_mut(), None], None),
+            Why::Borrowed { at, until } => ([at.as_mut(), until.as_mut()], None),
+            Why::DropFlag { of, at } => ([at.as_mut(), None], of.as_mut()),
+            Why::Capture { stored_again_as } => ([None, None], stored_again_as.as_mut()),
+            Why::Temporary { of, then } => {
+                if let Some(then) = then {
+                    then.texts(text);
+                }
+                ([of.as_mut(), None], None)
+            }
+        };
+        spans.into_iter().flatten().map(|span| &mut span.file).chain(names).for_each(text);
+    }
+}
+
 /// Where the value of a stored local comes from: another thing that is stored too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {

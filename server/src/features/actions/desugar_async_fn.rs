@@ -64,7 +64,7 @@ fn candidate(context: &Context<'_>) -> Option<Candidate> {
         changes.push(Change::Remove { saved, states, beside: Vec::new() });
     }
     for name in &desugared.gone {
-        let upvar = context.future.upvars.iter().position(|upvar| *upvar.name == **name);
+        let upvar = context.future.states.upvars().iter().position(|upvar| *upvar.name == **name);
         changes.extend(upvar.map(|upvar| Change::ResizeUpvar { upvar: upvar as u32, size: 0, align: 1 }));
     }
     let name = function.name()?;

@@ -1,0 +1,258 @@
+//! The states of a future, packed until someone looks at them.
+//!
+//! A workspace has a hundred thousand futures, and at most a few hundred of them are looked at. What a state holds
+//! is mostly said elsewhere already: captures are the same in every state, types and names the same in many
+//! futures, and where and why a local is held the body knows. So only what the compiler printed is kept, with
+//! numbers in place of texts, and unpacked when it is needed.
+
+use super::{Body, Held, HeldKind, State, is_suspended};
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+/// The states of a future, in the compiler's order. Unpacked when they are first looked at.
+#[derive(Clone, Default)]
+pub struct States {
+    packed: Packed,
+    whole: OnceLock<Whole>,
+}
+
+#[derive(Debug, Clone)]
+struct Whole {
+    states: Vec<State>,
+    upvars: Vec<Held>,
+}
+
+#[derive(Clone, Default)]
+struct Packed {
+    body: Option<Arc<Body>>,
+    texts: Arc<[Arc<str>]>,
+    states: Box<[PackedState]>,
+    /// Indices into `things`, of one state after another.
+    held: Box<[u32]>,
+    things: Box<[Thing]>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct PackedState {
+    name: u32,
+    /// Where those of [`Packed::held`] end that it holds.
+    end: u32,
+    size: u64,
+    padding: u64,
+}
+
+/// Something held, as far as it is the same in every state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Thing {
+    pub name: u32,
+    pub kind: HeldKind,
+    /// Bytes.
+    pub size: u64,
+    /// Bytes.
+    pub offset: u64,
+    pub ty: Option<Text>,
+    pub future: Option<Text>,
+    /// Index of the stored local, or the place of the capture among [`Body::upvars`].
+    pub of: Option<Of>,
+}
+
+/// Number of a text among [`Texts`], plus one.
+pub(super) type Text = std::num::NonZeroU32;
+/// An index plus one.
+pub(super) type Of = std::num::NonZeroU32;
+
+impl States {
+    /// Captured variables and arguments; they are in every state.
+    pub fn upvars(&self) -> &[Held] {
+        &self.whole().upvars
+    }
+
+    fn whole(&self) -> &Whole {
+        self.whole.get_or_init(|| Whole::new(self.packed.unpack()))
+    }
+}
+
+impl Deref for States {
+    type Target = [State];
+
+    fn deref(&self) -> &[State] {
+        &self.whole().states
+    }
+}
+
+impl<'a> IntoIterator for &'a States {
+    type Item = &'a State;
+    type IntoIter = std::slice::Iter<'a, State>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl From<Vec<State>> for States {
+    fn from(states: Vec<State>) -> Self {
+        States { packed: Packed::default(), whole: OnceLock::from(Whole::new(states)) }
+    }
+}
+
+impl PartialEq for States {
+    fn eq(&self, other: &States) -> bool {
+        **self == **other
+    }
+}
+
+impl fmt::Debug for States {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl Whole {
+    fn new(states: Vec<State>) -> Whole {
+        let first = states.first().into_iter().flat_map(|state| &state.held);
+        let upvars = first.filter(|held| held.kind == HeldKind::Upvar).cloned().collect();
+        Whole { states, upvars }
+    }
+}
+
+impl Packed {
+    fn unpack(&self) -> Vec<State> {
+        let mut start = 0;
+        let state = |packed: &PackedState| {
+            let name = self.texts[packed.name as usize].clone();
+            let of_body = self.body.as_ref().and_then(|body| body.states.iter().find(|s| s.name == name));
+            let held = self.held[start..packed.end as usize].iter();
+            let held = held.map(|thing| {
+                let thing = &self.things[*thing as usize];
+                let mut held = self.held(thing);
+                if thing.kind != HeldKind::Upvar
+                    && let (Some(saved), Some(state)) = (held.saved, of_body)
+                {
+                    let field = state.fields.iter().position(|field| *field == saved);
+                    held.why = field.and_then(|field| state.whys.get(field)?.clone());
+                }
+                held
+            });
+            let held = held.collect();
+            start = packed.end as usize;
+            State {
+                size: packed.size,
+                padding: packed.padding,
+                // The other states are entered where the body ends: nobody waits there.
+                awaiting: of_body
+                    .filter(|_| is_suspended(&name))
+                    .and_then(|state| state.suspended_at.clone()),
+                name,
+                held,
+            }
+        };
+        self.states.iter().map(state).collect()
+    }
+
+    fn held(&self, thing: &Thing) -> Held {
+        let text = |text: Option<Text>| Some(self.texts[text?.get() as usize - 1].clone());
+        let mut held = Held {
+            name: self.texts[thing.name as usize].clone(),
+            kind: thing.kind,
+            saved: None,
+            ty: text(thing.ty),
+            size: thing.size,
+            offset: thing.offset,
+            declared: None,
+            future: text(thing.future),
+            why: None,
+            copy_of: None,
+        };
+        let (Some(body), Some(of)) = (&self.body, thing.of) else { return held };
+        let index = of.get() - 1;
+        if thing.kind == HeldKind::Upvar {
+            let upvar = body.upvars.get(index as usize);
+            held.declared = upvar.and_then(|upvar| upvar.span.clone());
+            held.why = upvar.map(|upvar| body.why_captured(upvar));
+        } else {
+            let saved = body.saved.get(index as usize);
+            held.saved = Some(index);
+            held.declared = saved.and_then(|saved| saved.span.clone());
+            held.copy_of = saved.and_then(|saved| body.origin_name(saved).cloned());
+        }
+        held
+    }
+}
+
+/// Texts that are mentioned by number. There is one of each.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    numbers: HashMap<Arc<str>, u32>,
+    texts: Vec<Arc<str>>,
+}
+
+impl Texts {
+    /// The number of a text.
+    pub fn number(&mut self, text: &str) -> u32 {
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        let (number, text): (u32, Arc<str>) = (self.texts.len() as u32, text.into());
+        self.texts.push(text.clone());
+        self.numbers.insert(text, number);
+        number
+    }
+
+    /// Likewise, for where there may be none.
+    pub fn text(&mut self, text: &str) -> Option<Text> {
+        Text::new(self.number(text).saturating_add(1))
+    }
+
+    /// The one copy of a text.
+    pub fn shared(&mut self, text: &str) -> Arc<str> {
+        let number = self.number(text);
+        self.texts[number as usize].clone()
+    }
+
+    /// All of them, by number.
+    pub fn finish(self) -> Arc<[Arc<str>]> {
+        self.texts.into()
+    }
+}
+
+/// The states of one future in the making.
+#[derive(Debug, Default)]
+pub(super) struct Packing {
+    states: Vec<PackedState>,
+    held: Vec<u32>,
+    things: Vec<Thing>,
+    known: HashMap<Thing, u32>,
+}
+
+impl Packing {
+    /// Something that the state in the making holds.
+    pub fn hold(&mut self, thing: Thing) {
+        let number = *self.known.entry(thing).or_insert_with(|| {
+            self.things.push(thing);
+            self.things.len() as u32 - 1
+        });
+        self.held.push(number);
+    }
+
+    /// The state is complete; `size` and `padding` in bytes.
+    pub fn state(&mut self, name: u32, size: u64, padding: u64) {
+        self.states.push(PackedState { name, end: self.held.len() as u32, size, padding });
+    }
+
+    /// All states are complete. They can be looked at as soon as they have their texts.
+    pub fn finish(self, body: Option<Arc<Body>>) -> States {
+        let Packing { states, held, things, .. } = self;
+        let (states, held, things) = (states.into(), held.into(), things.into());
+        let packed = Packed { body, texts: Arc::default(), states, held, things };
+        States { packed, whole: OnceLock::new() }
+    }
+}
+
+impl States {
+    /// Gives them the texts they were made with.
+    pub(super) fn set_texts(&mut self, texts: &Arc<[Arc<str>]>) {
+        self.packed.texts = texts.clone();
+    }
+}
