@@ -374,6 +374,23 @@ fn configuration_changes_while_it_runs() {
     editor.exit();
 }
 
+/// What the server tells its own memory allocator is not for the user's build.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn the_server_has_one_heap_and_its_builds_do_not_know() {
+    let (project, file) = project();
+    let script = "fn main() {\n    for name in [\"MALLOC_ARENA_MAX\", \"FUTURELENS_ONE_HEAP\"] {\n        \
+                  assert!(std::env::var_os(name).is_none());\n    }\n}\n";
+    project.write("build.rs", script);
+    let mut editor = Editor::open(project.root(), Setup::default());
+    editor.did_open(&file);
+    editor.hints_when(&file, "both sizes", |hints| hints.len() == 2);
+    let environment = fs::read(format!("/proc/{}/environ", editor.pid())).expect("it is still running");
+    let environment = String::from_utf8_lossy(&environment);
+    assert!(environment.split('\0').any(|variable| variable == "MALLOC_ARENA_MAX=1"));
+    editor.exit();
+}
+
 #[test]
 fn a_changed_manifest_is_measured() {
     let (project, file) = project();

@@ -35,8 +35,8 @@ pub struct Shadow {
 struct Origin {
     folder: PathBuf,
     invocation: Invocation,
-    /// What the whole run printed, once one succeeded.
-    whole: Option<Printed>,
+    /// What the whole run printed, once one succeeded: a unit file, since it is tens of megabytes.
+    whole: Option<PathBuf>,
 }
 
 /// The end of a compiler run.
@@ -109,10 +109,10 @@ impl Shadow {
         let out = run.path().to_str().ok_or_else(|| not_shadowable("the target directory is not UTF-8"))?;
         let args = invocation.args_into(out);
 
-        let mut base = origin.whole.as_ref();
+        let mut base = origin.whole.clone();
         loop {
             remove(&work).map_err(io)?;
-            match base {
+            match &base {
                 Some(_) => copy(&origin.base(), &work).map_err(io)?,
                 None => std::fs::create_dir(&work).map_err(io)?,
             }
@@ -122,6 +122,9 @@ impl Shadow {
             command.args(invocation::measuring(&args, &bodies, Some(&work))).current_dir(&folder);
             command.stdout(File::create(&sizes).map_err(io)?);
             let started = SystemTime::now();
+            // It is read while the compiler runs.
+            let read = |file: PathBuf| Unit::read(&file).map(|unit| Printed::of(&unit));
+            let whole = base.clone().map(|file| std::thread::spawn(move || read(file)));
             let (success, messages) = run_to_end(command, own_group, cancel)?;
             if !success && base.take().is_some() && messages.contains("internal compiler error") {
                 // Perhaps it is the fault of what it built on.
@@ -152,19 +155,26 @@ impl Shadow {
                 }
             }
 
-            let printed = Printed::read(&stdout, bodies, sources, base);
-            let done = match base.take() {
-                Some(whole) => match printed.over(whole) {
-                    Some(printed) => unit_of(invocation, &printed),
-                    // Once more, without a base.
-                    None => continue,
-                },
-                None if origin.whole.is_some() => unit_of(invocation, &printed),
-                None => {
-                    std::fs::rename(&work, origin.base()).map_err(io)?;
-                    unit_of(invocation, origin.whole.insert(printed))
-                }
+            // If it cannot be told from this run what holds: once more, without a base.
+            base = None;
+            let whole = match whole.map(std::thread::JoinHandle::join) {
+                None => None,
+                Some(Ok(Ok(whole))) => Some(whole),
+                Some(_) => continue,
             };
+            let printed = Printed::read(&stdout, bodies, sources, whole.as_ref());
+            let printed = match &whole {
+                Some(whole) => printed.over(whole),
+                None => Some(printed),
+            };
+            let Some(printed) = printed else { continue };
+            let done = unit_of(invocation, &printed);
+            if origin.whole.is_none() {
+                let whole = origin.folder.join("whole.futurelens");
+                done.write(&whole).map_err(io)?;
+                std::fs::rename(&work, origin.base()).map_err(io)?;
+                origin.whole = Some(whole);
+            }
             return Ok(Compiled::Done(done));
         }
     }
@@ -196,6 +206,7 @@ fn command(invocation: &Invocation, in_background: bool, bootstrap: bool) -> Com
     for name in wrapper::OF_THE_BUILD {
         command.env_remove(name);
     }
+    super::without_own_heap(&mut command);
     // A compiler that crashes would leave a file in the user's folder.
     command.env("RUSTC_ICE", "0");
     command.env_remove("RUSTC").envs(invocation.env.iter().map(|(name, value)| (name, value)));

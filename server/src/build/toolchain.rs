@@ -74,6 +74,7 @@ impl Toolchain {
     fn probe(name: Option<&str>, dir: &Path) -> std::io::Result<Option<Self>> {
         let mut rustc = Command::new("rustc");
         rustc.arg("-vV").current_dir(dir).stdin(Stdio::null());
+        super::without_own_heap(&mut rustc);
         if let Some(name) = name {
             rustc.env("RUSTUP_TOOLCHAIN", name);
         }
@@ -114,13 +115,17 @@ impl Toolchain {
         }
         // Set by cargo for what it starts; would pin the compiler of whoever started us.
         command.env_remove("CARGO").env_remove("RUSTC").stdin(Stdio::null());
+        super::without_own_heap(&mut command);
         command
     }
 }
 
 /// The names of rustup's toolchains; `None` without rustup.
 fn installed() -> Option<Vec<String>> {
-    let output = Command::new("rustup").args(["toolchain", "list"]).stdin(Stdio::null()).output().ok()?;
+    let mut rustup = Command::new("rustup");
+    rustup.args(["toolchain", "list"]).stdin(Stdio::null());
+    super::without_own_heap(&mut rustup);
+    let output = rustup.output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let names = text.lines().filter_map(|line| line.split_whitespace().next());
     output.status.success().then(|| names.map(str::to_owned).collect())

@@ -3,6 +3,7 @@
 mod actions;
 pub mod config;
 mod convert;
+mod heap;
 mod outbox;
 mod protocol;
 mod server;
@@ -24,6 +25,7 @@ use tower_lsp::{ExitedError, LspService};
 
 /// Serves one editor on standard input and output until it leaves.
 pub fn run() -> ExitCode {
+    heap::share();
     // Standard output belongs to the protocol.
     let level = match std::env::var("FUTURELENS_LOG").as_deref() {
         Ok("trace") => tracing::Level::TRACE,
