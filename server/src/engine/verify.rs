@@ -92,6 +92,12 @@ impl Verifier {
         self.units = units;
     }
 
+    /// Forgets what was measured until [`Verifier::update`], not what it has compiled: nobody knows when the next
+    /// candidate comes, and all that was measured before it would be kept for that.
+    pub fn forget(&mut self) {
+        self.update(Arc::default(), Units::default());
+    }
+
     /// Finds the verdict on each candidate; `on_verdict` gets its index. They come in no certain order.
     ///
     /// # Errors

@@ -328,6 +328,7 @@ fn tried(
     let result = verifier.verify(&all, cancel, &mut |index, verdict| {
         tell(News::Verdict(candidates[index].clone(), verdict));
     });
+    verifier.forget();
     match result {
         Ok(()) | Err(BuildError::Cancelled) => (Some(verifier), false),
         Err(error) => {
