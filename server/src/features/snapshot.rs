@@ -5,7 +5,7 @@ use super::actions::box_recursion::Recursion;
 use super::dialect::Dialect;
 use super::parallel;
 use crate::dump::{CoroutineBody, LineCol, TypeSizes};
-use crate::layout::{self, Body, BodyIndex, Future, FutureKind};
+use crate::layout::{self, Bodies, Body, BodyIndex, Future, FutureKind};
 use crate::source::{self, Outline, PlacedKind};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -54,7 +54,7 @@ struct Unit {
     is_library: bool,
     /// Where relative paths start.
     dir: Arc<Path>,
-    bodies: Vec<Arc<Body>>,
+    bodies: Arc<Bodies>,
     futures: Vec<Arc<Future>>,
     /// Identities of futures that tokio boxes if they are large.
     boxed_when_large: HashSet<Arc<str>>,
@@ -330,7 +330,7 @@ impl Snapshot {
         units.sort_by_key(|unit| !unit.is_library);
         let mut seen_bodies = HashSet::new();
         for unit in &units {
-            for body in &unit.bodies {
+            for body in unit.bodies.iter() {
                 if let Some(location) = unit.location(body)
                     && seen_bodies.insert((body.def_path.clone(), location.file.clone()))
                     && let Some((path, outline)) = unit.text_of(body)
@@ -388,12 +388,12 @@ pub struct Update {
     circumstances: Snapshot,
     recursions: Vec<Recursion>,
     /// Units of which the bodies were read.
-    read: Vec<Bodies>,
+    read: Vec<Added>,
 }
 
 /// A unit without its futures, and what is needed to make them.
 #[derive(Debug)]
-struct Bodies {
+struct Added {
     origin: Arc<str>,
     /// `lib`, `bin NAME`, …
     name: String,
@@ -420,7 +420,7 @@ impl Update {
         let Some(unit) = Unit::read(text, before).filter(|_| has_sizes) else { return false };
         self.read.retain(|known| *known.origin != *text.origin);
         let (name, texts) = (text.unit.to_owned(), text.texts.clone());
-        self.read.push(Bodies { origin: text.origin.into(), name, texts, unit });
+        self.read.push(Added { origin: text.origin.into(), name, texts, unit });
         true
     }
 
@@ -450,11 +450,9 @@ impl Update {
         // All bodies first, since a unit may instantiate those of another.
         let mut index = BodyIndex::default();
         for unit in units.values().map(|unit| &**unit).chain(read.iter().map(|read| &read.unit)) {
-            for body in &unit.bodies {
-                index.insert(body.clone(), unit.is_library);
-            }
+            index.insert(unit.bodies.clone(), unit.is_library);
         }
-        for Bodies { origin, name, texts, mut unit } in read {
+        for Added { origin, name, texts, mut unit } in read {
             // They were there when it was added. Without numbers it is as if it had never been measured.
             let Some(sizes) = texts.sizes() else { continue };
             let sizes = TypeSizes::parse(&sizes);
@@ -535,7 +533,7 @@ impl Unit {
             dialect: text.dialect(),
             is_library: text.unit.starts_with("lib"),
             dir: text.dir.into(),
-            bodies: read.iter().filter_map(|(_, dump)| dump.body.clone()).collect(),
+            bodies: Arc::new(Bodies::new(read.iter().filter_map(|(_, dump)| dump.body.clone()).collect())),
             futures: Vec::new(),
             boxed_when_large: HashSet::new(),
             files,

@@ -6,6 +6,7 @@ use super::why::{self, Origin, Why};
 use crate::dump::names::{self, CoroutineName};
 use crate::dump::{CoroutineBody, Span};
 use std::collections::{HashMap, HashSet};
+use std::hash::Hasher as _;
 use std::sync::Arc;
 
 /// What the MIR dump says about a body, kept after the dump's text is gone.
@@ -254,11 +255,51 @@ fn definition_path(krate: &str, file_name: &str) -> Option<String> {
     Some(format!("{krate}::{}", path.replace('-', "::")))
 }
 
+/// The bodies of one compiler run. What they are found by is made once, not with each snapshot.
+#[derive(Debug, Default)]
+pub struct Bodies {
+    all: Vec<Arc<Body>>,
+    /// Hash of each one's skeleton, and its place in `all`; sorted.
+    by_skeleton: Box<[(u64, u32)]>,
+}
+
+impl Bodies {
+    /// All bodies that one run dumped.
+    pub fn new(all: Vec<Arc<Body>>) -> Self {
+        let hashes = all.iter().map(|body| hash_of_skeleton(body.path()));
+        let mut by_skeleton: Box<[(u64, u32)]> = hashes.zip(0..).collect();
+        by_skeleton.sort_unstable();
+        Bodies { all, by_skeleton }
+    }
+
+    /// Those that an instance with this path may be of, in order. (That it is of none of them is possible, too.)
+    fn with_skeleton_of(&self, path: &str) -> impl Iterator<Item = &Arc<Body>> + Clone {
+        let hash = hash_of_skeleton(path);
+        let start = self.by_skeleton.partition_point(|(other, _)| *other < hash);
+        let found = self.by_skeleton[start..].iter().take_while(move |(other, _)| *other == hash);
+        found.map(|(_, body)| &self.all[*body as usize])
+    }
+}
+
+impl std::ops::Deref for Bodies {
+    type Target = [Arc<Body>];
+
+    fn deref(&self) -> &[Arc<Body>] {
+        &self.all
+    }
+}
+
+fn hash_of_skeleton(path: &str) -> u64 {
+    let mut hasher = rustc_hash::FxHasher::default();
+    hasher.write(names::skeleton(path).as_bytes());
+    hasher.finish()
+}
+
 /// Finds the body of an instance.
 #[derive(Debug, Default)]
 pub struct BodyIndex {
-    /// By compiler run, then by skeleton.
-    by_skeleton: HashMap<Arc<str>, HashMap<String, Vec<Arc<Body>>>>,
+    /// By compiler run.
+    runs: HashMap<Arc<str>, Arc<Bodies>>,
     /// The libraries among the runs: crate and run. Only their bodies are seen from other crates.
     libraries: Vec<(Arc<str>, Arc<str>)>,
 }
@@ -273,14 +314,14 @@ pub struct Instance {
 }
 
 impl BodyIndex {
-    /// Adds a body; `library`: other crates can make use of it.
-    pub fn insert(&mut self, body: Arc<Body>, library: bool) {
+    /// Adds the bodies of a run; `library`: other crates can make use of them.
+    pub fn insert(&mut self, bodies: Arc<Bodies>, library: bool) {
+        let Some(body) = bodies.first() else { return };
         let run = (body.krate.clone(), body.origin.clone());
         if library && !self.libraries.contains(&run) {
-            self.libraries.push(run);
+            self.libraries.push(run.clone());
         }
-        let bodies = self.by_skeleton.entry(body.origin.clone()).or_default();
-        bodies.entry(names::skeleton(body.path())).or_default().push(body);
+        self.runs.insert(run.1, bodies);
     }
 
     /// The body that a coroutine in the dump of compiler run `origin` is an instance of. Give the captures
@@ -298,17 +339,17 @@ impl BodyIndex {
 
     fn find_in(&self, origin: &str, text: &str) -> Option<Instance> {
         let path = text.split('\n').next()?;
-        let candidates = self.by_skeleton.get(origin)?.get(&names::skeleton(path))?;
-        if let Some(own) = candidates.iter().find(|body| body.pattern == text) {
+        let candidates = self.runs.get(origin)?.with_skeleton_of(path);
+        if let Some(own) = candidates.clone().find(|body| body.pattern == text) {
             return Some(Instance { body: own.clone(), arguments: Vec::new() });
         }
-        let unified = candidates.iter().filter_map(|body| Some((body, names::unify(&body.pattern, text)?)));
+        let unified = candidates.clone().filter_map(|body| Some((body, names::unify(&body.pattern, text)?)));
         // The fewer parameters had to be filled in, the closer the body.
         let closest = unified.min_by_key(|(_, arguments)| arguments.len()).or_else(|| {
             // Captures may be unknown, or written in the instance's own words (a projection resolved):
             // then the path decides, if it can.
             let mut by_path: Vec<_> =
-                candidates.iter().filter_map(|body| Some((body, names::unify(body.path(), path)?))).collect();
+                candidates.filter_map(|body| Some((body, names::unify(body.path(), path)?))).collect();
             by_path.sort_by_key(|(_, arguments)| arguments.len());
             match &by_path[..] {
                 [_] => by_path.pop(),

@@ -15,7 +15,8 @@ use std::sync::{Arc, OnceLock};
 #[derive(Clone, Default)]
 pub struct States {
     packed: Packed,
-    whole: OnceLock<Whole>,
+    /// Of those that were looked at.
+    whole: OnceLock<Box<Whole>>,
 }
 
 #[derive(Debug, Clone)]
@@ -70,7 +71,7 @@ impl States {
     }
 
     fn whole(&self) -> &Whole {
-        self.whole.get_or_init(|| Whole::new(self.packed.unpack()))
+        self.whole.get_or_init(|| Box::new(Whole::new(self.packed.unpack())))
     }
 }
 
@@ -93,7 +94,7 @@ impl<'a> IntoIterator for &'a States {
 
 impl From<Vec<State>> for States {
     fn from(states: Vec<State>) -> Self {
-        States { packed: Packed::default(), whole: OnceLock::from(Whole::new(states)) }
+        States { packed: Packed::default(), whole: OnceLock::from(Box::new(Whole::new(states))) }
     }
 }
 

@@ -611,7 +611,8 @@ print-type-size type: `std::boxed::Box<u8>`: 8 bytes, alignment: 8 bytes
         let dump = CoroutineBody::parse(BODY).unwrap();
         let file = "x.f-{closure#0}.-------.coroutine_post-transform.0.mir";
         let mut bodies = BodyIndex::default();
-        bodies.insert(Arc::new(Body::new("x-1", "x", file, &dump).unwrap()), true);
+        let body = Arc::new(Body::new("x-1", "x", file, &dump).unwrap());
+        bodies.insert(Arc::new(layout::Bodies::new(vec![body])), true);
         let sizes = TypeSizes::parse(SIZES);
         assert_eq!((dump.skipped, sizes.skipped), (0, 0));
         let source = layout::Source { origin: "x-1", unit: "lib", sizes: &sizes, bodies: &bodies };

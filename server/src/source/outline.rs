@@ -463,6 +463,11 @@ fn finish(drafts: Drafts, tokens: &Tokens<'_>) -> Found {
         item.body_hash = tokens.hash(item.body);
     }
     found.fns = fns;
+    // They are kept for as long as the text is.
+    found.sites.shrink_to_fit();
+    found.extras.shrink_to_fit();
+    found.fns.shrink_to_fit();
+    found.closures.shrink_to_fit();
     found
 }
 
