@@ -1,7 +1,9 @@
 //! Changed text compiled in a shadow gives the numbers that a build of a project with that text gives, and
 //! touches nothing but futurelens's own target directory.
 
-use futurelens::build::{BuildError, Cancel, Compiled, Invocation, Project as Opened, Request, Shadow, Unit};
+use futurelens::build::{
+    Awaited, BuildError, Cancel, Compiled, Invocation, Project as Opened, Request, Shadow, Unit,
+};
 use futurelens::features::Snapshot;
 use futurelens::features::snapshot::UnitText;
 use futurelens_tests::binary::{binary, fixture, futurelens, run, say};
@@ -407,7 +409,9 @@ fn what_does_not_compile_says_why() {
     // In the place of this program, which is not futurelens.
     request.env.insert("RUSTC_WRAPPER".to_owned(), binary().to_str().unwrap().to_owned());
     let opened = Opened::open(&request).unwrap();
-    let outcome = opened.measure(&request, &Cancel::default(), &mut |_, _| true, &mut |_| {}).unwrap();
+    let outcome = opened
+        .measure(&request, &Awaited::default(), &Cancel::default(), &mut |_, _| true, &mut |_| {})
+        .unwrap();
     assert!(outcome.failure.is_some_and(|failure| failure.contains("E0308")));
     let [failed] = &outcome.failed[..] else { panic!("{:?}", outcome.failed) };
     assert!(failed.messages().contains("E0308"), "{}", failed.messages());

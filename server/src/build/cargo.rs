@@ -1,16 +1,19 @@
 //! One size build: which project, which command line, and what cargo says while it runs.
 
+use super::process::{Cancel, Running, run_to_end};
 use super::unit::{Unit, UnitError, UnitFile};
-use super::wrapper::{self, Settings};
-use super::{BuildError, Toolchain, inner_wrapper};
+use super::wrapper::{self, Settings, Task};
+use super::{BuildError, Invocation, Toolchain, background, inner_wrapper};
 use cargo_metadata::diagnostic::DiagnosticLevel;
 use cargo_metadata::{Message, PackageId, TargetKind};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, mpsc};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Which features, targets and packages; the words are cargo's.
@@ -86,6 +89,18 @@ pub enum Event {
     },
     /// What the compiler printed of this unit is there, from this build or an earlier one.
     Measured(MeasuredUnit),
+    /// What a run that only checks printed of this unit is there, ahead of the one that measures all.
+    Ahead(MeasuredUnit),
+}
+
+/// What someone waits for.
+#[derive(Debug, Clone, Default)]
+pub struct Awaited {
+    /// Packages: when such a one is compiled, its concrete futures are measured ahead, where that is sooner.
+    pub packages: BTreeSet<String>,
+    /// Compiler runs whose concrete futures are measured before cargo has come to them, if they were before.
+    /// Nothing that they depend on may have changed.
+    pub runs: Vec<Invocation>,
 }
 
 /// One measured compiler run.
@@ -168,6 +183,8 @@ pub struct Project {
     pub manifests: Vec<Manifest>,
     /// Where what rides along with the user's own cargo is kept.
     pub ride_along: PathBuf,
+    /// The user's own `rustc-wrapper`.
+    pub(super) inner: Option<PathBuf>,
     /// The workspace's packages: name and folder.
     members: BTreeMap<PackageId, (String, PathBuf)>,
 }
@@ -218,7 +235,8 @@ impl Project {
         let ride_along = own.join("ride-along");
         let target_dir = request.target_dir.as_ref().map_or(own, |dir| request.dir.join(dir));
         let root = metadata.workspace_root.into();
-        Ok(Project { root, dir, target_dir, ride_along, toolchain, manifests, members })
+        let inner = inner_wrapper::configured(&toolchain, &dir);
+        Ok(Project { root, dir, target_dir, ride_along, toolchain, manifests, inner, members })
     }
 
     /// `name version` of the packages in `Cargo.lock`, by crate name; only of those that are there in one
@@ -257,44 +275,84 @@ impl Project {
 
     /// Runs cargo until every selected unit has its numbers, or does not compile. `take` gets each unit and the
     /// stamp of its measurement, one after another, so that never more than one has to be in memory; it
-    /// says whether the numbers are there ([`MeasuredUnit::open`]). If not, the unit is measured again.
+    /// says whether the numbers are there ([`MeasuredUnit::open`]). If not, the unit is measured again. What is
+    /// `awaited` is measured ahead.
     ///
     /// # Errors
     /// See [`BuildError`]. That some crates do not compile is no error here but [`Outcome::failure`].
     pub fn measure(
         &self,
         request: &Request,
+        awaited: &Awaited,
         cancel: &Cancel,
         take: &mut dyn FnMut(&MeasuredUnit, u64) -> bool,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Outcome, BuildError> {
         let scratch = self.prepare_target_dir()?;
-        let inner = inner_wrapper::configured(&self.toolchain, &self.dir);
+        let runs = awaited.runs.iter().filter(|run| run.is_measured_ahead());
+        let runs: Vec<Invocation> = runs.cloned().collect();
+        let ahead: BTreeSet<&Path> = runs.iter().filter_map(Invocation::package).collect();
+        let of_awaited = self.members.values().filter(|(name, _)| awaited.packages.contains(name));
+        let of_awaited = of_awaited.filter(|(_, folder)| !ahead.contains(&**folder));
         let settings = Settings {
-            members: self.member_folders(),
-            inner,
-            bootstrap: self.toolchain.bootstrap,
-            scratch: scratch.path().to_owned(),
-            environment: Settings::own_environment(),
-            ride_along: false,
+            inner: self.inner.clone(),
+            awaited: of_awaited.map(|(_, folder)| folder.clone()).collect(),
+            ..self.settings(Task::Measure, scratch.path())
         };
-        let settings = serde_json::to_string(&settings).map_err(|error| BuildError::Io {
-            context: "a path is not UTF-8".into(),
-            source: error.into(),
-        })?;
-        let (mut compiled, mut failure) = self.run_cargo(request, &settings, cancel, on_event)?;
+        let (mut compiled, mut failure) = self.run_cargo(request, &settings, &runs, cancel, on_event)?;
         let (mut units, mut lost) = handed_over(compiled, take);
         // Fresh for cargo, but what the compiler printed is gone, damaged, or older than our flags: make
         // cargo compile those units again. Once is enough, then they are not fresh any more.
         if !lost.is_empty() {
             lost.iter().for_each(|unit| forget(&unit.file));
-            (compiled, failure) = self.run_cargo(request, &settings, cancel, on_event)?;
+            (compiled, failure) = self.run_cargo(request, &settings, &[], cancel, on_event)?;
             (units, lost) = handed_over(compiled, take);
         }
         for unit in lost {
             tracing::error!("{} was compiled, but its numbers cannot be read", unit.file.display());
         }
         Ok(Outcome { units, failed: read_failed(scratch.path()), failure })
+    }
+
+    fn settings(&self, task: Task, scratch: &Path) -> Settings {
+        Settings {
+            task,
+            members: self.member_folders(),
+            inner: None,
+            bootstrap: self.toolchain.bootstrap,
+            scratch: scratch.to_owned(),
+            environment: Settings::own_environment(),
+            awaited: Vec::new(),
+        }
+    }
+
+    /// Measures the concrete futures of a unit whose text is on the disk, without asking cargo: so that the next
+    /// save finds what it can build on, and before a build has come to it. `None` if it does not compile.
+    ///
+    /// # Errors
+    /// [`BuildError::Cancelled`], or whatever keeps the compiler from running.
+    pub fn measure_ahead(
+        &self,
+        invocation: &Invocation,
+        cancel: &Cancel,
+    ) -> Result<Option<MeasuredUnit>, BuildError> {
+        let scratch = self.prepare_target_dir()?;
+        let (success, _) = run_to_end(self.ahead(invocation, scratch.path())?, true, cancel)?;
+        Ok(measured_ahead(scratch.path(), &mut BTreeSet::new()).pop().filter(|_| success))
+    }
+
+    fn ahead(&self, invocation: &Invocation, scratch: &Path) -> Result<Command, BuildError> {
+        let mut command = background::command(own_program().map_err(no_program)?);
+        command.arg(&invocation.program).args(&invocation.args).current_dir(&invocation.dir);
+        command.env_remove("RUSTC").envs(invocation.env.iter().map(|(name, value)| (name, value)));
+        command.env(wrapper::ENV, self.settings(Task::Ahead, scratch).to_json()?);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        #[cfg(unix)]
+        {
+            use std::os::unix::process::CommandExt as _;
+            command.process_group(0);
+        }
+        Ok(command)
     }
 
     /// Makes futurelens's target directory and a folder in it that goes when the build is over.
@@ -313,9 +371,8 @@ impl Project {
         tempfile::Builder::new().prefix(SCRATCH).tempdir_in(path).map_err(error)
     }
 
-    fn command(&self, request: &Request, settings: &str) -> Result<Command, BuildError> {
-        let wrapper = own_program()
-            .map_err(|source| BuildError::Io { context: "cannot find my own program".into(), source })?;
+    fn command(&self, request: &Request, settings: &Settings) -> Result<Command, BuildError> {
+        let wrapper = own_program().map_err(no_program)?;
         let mut cargo = match request.own_group {
             true => self.toolchain.background_command("cargo"),
             false => self.toolchain.command("cargo"),
@@ -353,7 +410,7 @@ impl Project {
         }
         cargo
             .env("RUSTC_WRAPPER", wrapper)
-            .env(wrapper::ENV, settings)
+            .env(wrapper::ENV, settings.to_json()?)
             // How members are compiled incrementally is the wrapper's business.
             .env("CARGO_INCREMENTAL", "0")
             // So that the progress can be read off standard error.
@@ -375,10 +432,17 @@ impl Project {
     fn run_cargo(
         &self,
         request: &Request,
-        settings: &str,
+        settings: &Settings,
+        ahead: &[Invocation],
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(Vec<MeasuredUnit>, Option<String>), BuildError> {
+        let started = ahead.iter().map(|run| {
+            let child = self.ahead(run, &settings.scratch)?.spawn().map_err(no_program)?;
+            cancel.begin(child, true)
+        });
+        // They end with the build, at the latest.
+        let ahead: Vec<Running<'_>> = started.collect::<Result<_, BuildError>>()?;
         let mut command = self.command(request, settings)?;
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child =
@@ -388,8 +452,19 @@ impl Project {
 
         let (mut units, mut errors) = (Vec::new(), String::new());
         let (tell, told) = mpsc::channel();
+        let is_over = AtomicBool::new(settings.awaited.is_empty() && ahead.is_empty());
+        let is_over = &is_over;
         let said = std::thread::scope(|scope| {
-            let tell_measured = tell.clone();
+            let (tell_measured, tell_ahead) = (tell.clone(), tell.clone());
+            scope.spawn(move || {
+                let mut known = BTreeSet::new();
+                while !is_over.load(Ordering::Relaxed) {
+                    for unit in measured_ahead(&settings.scratch, &mut known) {
+                        let _ = tell_ahead.send(Event::Ahead(unit));
+                    }
+                    std::thread::sleep(wrapper::GLANCE);
+                }
+            });
             scope.spawn(|| {
                 let tell = tell_measured;
                 let Some(stdout) = stdout else { return };
@@ -415,12 +490,15 @@ impl Project {
             });
             let said = scope.spawn(move || {
                 let mut tell = |event| _ = tell.send(event);
-                stderr.map(|stderr| read_progress(stderr, &mut tell))
+                let said = stderr.map(|stderr| read_progress(stderr, &mut tell));
+                is_over.store(true, Ordering::Relaxed);
+                said
             });
             told.into_iter().for_each(on_event);
             said.join().ok().flatten().unwrap_or_default()
         });
         let success = running.wait()?;
+        drop(ahead);
         let failure = (!success).then(|| match errors.is_empty() {
             true => said,
             false => format!("{}\n\n{said}", errors.trim_end()),
@@ -456,6 +534,10 @@ impl Project {
             debug_assertions: artifact.profile.debug_assertions,
         })
     }
+}
+
+fn no_program(source: std::io::Error) -> BuildError {
+    BuildError::Io { context: "cannot find my own program".into(), source }
 }
 
 /// This program, also if its file was replaced since it started: an update must not end a server.
@@ -529,6 +611,14 @@ fn read_failed(scratch: &Path) -> Vec<Unit> {
     files.iter().filter_map(|file| Unit::read(file).ok()).collect()
 }
 
+/// What was measured ahead, but for what is `known`.
+fn measured_ahead(scratch: &Path, known: &mut BTreeSet<OsString>) -> Vec<MeasuredUnit> {
+    let entries = std::fs::read_dir(scratch.join(wrapper::AHEAD)).into_iter().flatten().flatten();
+    let new = entries.filter(|entry| known.insert(entry.file_name()));
+    let read = |entry: std::fs::DirEntry| serde_json::from_slice(&std::fs::read(entry.path()).ok()?).ok();
+    new.filter_map(read).collect()
+}
+
 /// Tells one write of a file from the next. Zero if there is no file.
 pub(super) fn stamp(file: &Path) -> u64 {
     let modified = std::fs::metadata(file).and_then(|meta| Ok((meta.modified()?, meta.len())));
@@ -548,9 +638,6 @@ fn forget(file: &Path) {
         {
             tracing::warn!("cannot remove {}: {error}", path.display());
         }
-    }
-    if let Err(error) = wrapper::remove(&wrapper::incremental(file)) {
-        tracing::warn!("cannot remove what {} was made with: {error}", file.display());
     }
 }
 
@@ -634,97 +721,6 @@ fn is_routine(text: &str) -> bool {
                 | "Blocking"
                 | "Fresh"
         )
-}
-
-/// Stops a running build from another thread; also before it started.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<Mutex<State>>);
-
-#[derive(Debug, Default)]
-struct State {
-    cancelled: bool,
-    running: Option<Child>,
-    own_group: bool,
-}
-
-impl Cancel {
-    /// Ends what runs and, where that has a process group of its own, everything it started.
-    pub fn cancel(&self) {
-        let mut state = self.lock();
-        state.cancelled = true;
-        let own_group = state.own_group;
-        if let Some(child) = &mut state.running {
-            kill(child, own_group);
-        }
-    }
-
-    /// Was [`Cancel::cancel`] called?
-    pub fn is_cancelled(&self) -> bool {
-        self.lock().cancelled
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    /// Watches over a process that was just started.
-    pub(super) fn begin(&self, mut child: Child, own_group: bool) -> Result<Running<'_>, BuildError> {
-        let mut state = self.lock();
-        state.own_group = own_group;
-        if state.cancelled {
-            kill(&mut child, own_group);
-            let _ = child.wait();
-            return Err(BuildError::Cancelled);
-        }
-        state.running = Some(child);
-        Ok(Running(self))
-    }
-}
-
-/// A process that is running; gone from [`Cancel`] when it ended.
-pub(super) struct Running<'a>(&'a Cancel);
-
-impl Running<'_> {
-    /// Waits for the end. Called once the pipes are closed, so that the lock is not held for long.
-    pub(super) fn wait(self) -> Result<bool, BuildError> {
-        let mut state = self.0.lock();
-        let status = match state.running.as_mut() {
-            Some(child) => child.wait(),
-            None => return Err(BuildError::Cancelled),
-        };
-        if state.cancelled {
-            return Err(BuildError::Cancelled);
-        }
-        let status = status.map_err(|source| BuildError::Io {
-            context: "cannot wait for a process to end".into(),
-            source,
-        })?;
-        Ok(status.success())
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        let own_group = state.own_group;
-        if let Some(mut child) = state.running.take()
-            && !matches!(child.try_wait(), Ok(Some(_)))
-        {
-            kill(&mut child, own_group);
-            let _ = child.wait();
-        }
-    }
-}
-
-fn kill(child: &mut Child, own_group: bool) {
-    #[cfg(unix)]
-    if own_group {
-        let pid = rustix::process::Pid::from_child(child);
-        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
-        return;
-    }
-    let _ = own_group;
-    let _ = child.kill();
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One compiler run as cargo asked for it: read, and turned into one that measures.
 
+use super::run::Store;
 use serde::{Deserialize, Serialize};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,17 @@ impl Invocation {
     /// `CRATE-HASH`: names the compiler run.
     pub fn origin(&self) -> String {
         artifact_stem(&self.args).file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// The folder of the package that is compiled.
+    pub fn package(&self) -> Option<&Path> {
+        let folder = self.env.iter().find(|(name, _)| name == "CARGO_MANIFEST_DIR");
+        folder.map(|(_, folder)| Path::new(folder))
+    }
+
+    /// Were its concrete futures measured ahead? Then doing it again takes as long as checking.
+    pub fn is_measured_ahead(&self) -> bool {
+        Store::new(&artifact_stem(&self.args), Form::Concrete).kept().exists()
     }
 
     /// The edition, as the compiler writes it.
@@ -50,40 +62,38 @@ impl Invocation {
         let (_, version) = self.env.iter().find(|(name, _)| name == "CARGO_PKG_RUST_VERSION")?;
         (!version.is_empty()).then_some(version)
     }
-
-    /// The arguments with another place for what the compiler makes.
-    pub(super) fn args_into(&self, out_dir: &str) -> Vec<String> {
-        let mut args = self.args.clone();
-        let mut is_value = false;
-        for arg in &mut args {
-            if std::mem::take(&mut is_value) {
-                *arg = out_dir.to_owned();
-            } else if arg == "--out-dir" {
-                is_value = true;
-            } else if arg.starts_with("--out-dir=") {
-                *arg = format!("--out-dir={out_dir}");
-            }
-        }
-        args
-    }
 }
 
-/// The flags that make the compiler print what we read.
-///
-/// * Names by definition path, never shortened, so that two things have two names.
-/// * `-Zno-codegen` with an object file asked for: the compiler finds every instance of every generic
-///   future without generating any code, and needs no more of the dependencies than `cargo check` makes.
-/// * The list of these instances tells what is gone, see [`super::printed`].
+/// How much a run measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Every future, all instances of generic ones included. `-Zno-codegen` with an object file asked for: the
+    /// compiler finds every instance without generating any code, and needs no more of the dependencies than
+    /// `cargo check` makes with their MIR in it.
+    Complete,
+    /// What a run that only checks lays out: the futures that are not generic, and some instances of others. Says
+    /// nothing about the code.
+    Checked,
+    /// As [`Form::Checked`], but nobody looks at anything generic.
+    Concrete,
+}
+
+/// The flags that make the compiler print what we read: names by definition path, never shortened, so that two
+/// things have two names.
 const MEASURE: &[&str] = &[
     "-Zprint-type-sizes",
-    "-Zprint-mono-items=yes",
     "-Zverbose-internals",
     "-Ztrim-diagnostic-paths=no",
     "-Zdump-mir=coroutine_post",
     "-Zmir-include-spans=yes",
-    "-Zno-codegen",
     NO_OPTIMIZATION,
 ];
+
+/// The flags of [`Form::Complete`]. The list of instances tells what is gone, see [`super::printed`].
+const COMPLETE: &[&str] = &["-Zno-codegen", "-Zprint-mono-items=yes"];
+
+/// Those of runs that only check. Lints cost time, and nobody would hear of them.
+const CHECKED: &[&str] = &["--cap-lints=allow"];
 
 /// Layouts of coroutines are made before MIR is optimized, so that work is for nothing where no code is
 /// generated. (`async-nats` with all dependencies: 58 s of processor time with it, 49 s without.)
@@ -111,69 +121,57 @@ pub(super) fn codegen_option<S: AsRef<OsStr>>(args: &[S], name: &str) -> Option<
     values.find_map(|value| Some(value.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
 }
 
-/// cargo's arguments with our flags. Bodies are dumped into a folder. Incremental compilation is ours, as the
-/// compiler prints only what it computed anew: it uses and leaves what is in `incremental`, if given.
-pub(super) fn measuring<S: AsRef<OsStr>>(
-    args: &[S],
-    bodies: &Path,
-    incremental: Option<&Path>,
-) -> Vec<OsString> {
-    let mut measuring = Vec::with_capacity(args.len() + MEASURE.len() + 2);
+/// Where a run that measures leaves its files.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Into<'a> {
+    /// What the compiler makes; `None` for where cargo wants it.
+    pub out_dir: Option<&'a Path>,
+    /// Dumped bodies.
+    pub bodies: &'a Path,
+    /// What incremental compilation uses and leaves. It is ours, as the compiler prints only what it computed
+    /// anew.
+    pub incremental: &'a Path,
+}
+
+/// cargo's arguments, turned into those of a run that measures.
+pub(super) fn measuring<S: AsRef<OsStr>>(args: &[S], form: Form, into: Into<'_>) -> Vec<OsString> {
+    let mut measuring = Vec::with_capacity(args.len() + MEASURE.len() + 4);
     let mut args = args.iter().map(AsRef::as_ref).peekable();
     while let Some(arg) = args.next() {
         let text = arg.to_str().unwrap_or_default();
-        let next = args.peek().and_then(|arg| arg.to_str()).unwrap_or_default();
-        if text.starts_with("-Cincremental=") {
+        let mut value = |name: &str| match text.strip_prefix(name)? {
+            "" => args.next().map(OsStr::to_owned),
+            joined => joined.strip_prefix('=').map(OsString::from),
+        };
+        if let Some(emit) = value("--emit") {
+            let emit = emit.to_str().unwrap_or_default();
+            let emit = match form {
+                Form::Complete => format!("--emit={emit},obj"),
+                Form::Checked | Form::Concrete => "--emit=dep-info,metadata".to_owned(),
+            };
+            measuring.push(emit.into());
+        } else if let Some(out_dir) = value("--out-dir") {
+            measuring.extend(["--out-dir".into(), into.out_dir.map_or(out_dir, OsString::from)]);
+        } else if text.starts_with("-Cincremental=") {
             continue;
-        }
-        if text == "-C" && next.starts_with("incremental=") {
+        } else if text == "-C" && is_incremental(args.peek()) {
             args.next();
-            continue;
-        }
-        if text == "--emit" {
-            measuring.extend([arg.to_owned(), format!("{next},obj").into()]);
-            args.next();
-        } else if text.starts_with("--emit=") {
-            measuring.push(format!("{text},obj").into());
         } else {
             measuring.push(arg.to_owned());
         }
     }
-    measuring.extend(MEASURE.iter().map(OsString::from));
-    let mut dump_dir = OsString::from("-Zdump-mir-dir=");
-    dump_dir.push(bodies);
-    measuring.push(dump_dir);
-    if let Some(folder) = incremental {
-        let mut incremental = OsString::from("-Cincremental=");
-        incremental.push(folder);
-        measuring.push(incremental);
+    let own = if form == Form::Complete { COMPLETE } else { CHECKED };
+    measuring.extend(MEASURE.iter().chain(own).map(OsString::from));
+    for (flag, folder) in [("-Zdump-mir-dir=", into.bodies), ("-Cincremental=", into.incremental)] {
+        let mut flag = OsString::from(flag);
+        flag.push(folder);
+        measuring.push(flag);
     }
     measuring
 }
 
-/// cargo's arguments, turned into a run that only checks, prints what we read, says nothing about the code, and
-/// writes into a folder of its own.
-pub(super) fn recording(args: &[OsString], out_dir: &Path, bodies: &Path) -> Vec<OsString> {
-    let mut recording = Vec::with_capacity(args.len() + MEASURE.len());
-    let mut args = measuring(args, bodies, None).into_iter().filter(|arg| arg != "-Zno-codegen");
-    let emit = "--emit=dep-info,metadata";
-    while let Some(arg) = args.next() {
-        let text = arg.to_str().unwrap_or_default();
-        let joined = |name: &str| text.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
-        if text == "--out-dir" || text == "--emit" {
-            args.next();
-        }
-        if text == "--out-dir" || joined("--out-dir") {
-            recording.extend(["--out-dir".into(), out_dir.into()]);
-        } else if text == "--emit" || joined("--emit") {
-            recording.push(emit.into());
-        } else {
-            recording.push(arg);
-        }
-    }
-    // Lints cost time, and nobody would hear of them.
-    recording.push("--cap-lints=allow".into());
-    recording
+fn is_incremental(arg: Option<&&OsStr>) -> bool {
+    arg.and_then(|arg| arg.to_str()).is_some_and(|arg| arg.starts_with("incremental="))
 }
 
 /// `OUT_DIR/CRATE-HASH.any`: what a run's files are called, before the extension.
@@ -210,19 +208,18 @@ mod tests {
         );
         assert_eq!(run.origin(), "a-1f");
         assert_eq!(artifact_stem(&run.args).with_extension("d"), Path::new("/t/deps/a-1f.d"));
-        assert_eq!(option(&run.args_into("/o"), "--out-dir").unwrap(), "/o");
-        let measuring = measuring(&run.args, Path::new("/m"), Some(Path::new("/n")));
-        assert!(measuring.contains(&"--emit=dep-info,metadata,obj".into()));
-        assert!(measuring.contains(&"-Zdump-mir-dir=/m".into()));
-        assert!(measuring.contains(&"-Cincremental=/n".into()));
-        assert!(!measuring.contains(&"incremental=/i".into()));
-        let args: Vec<OsString> = run.args.iter().map(OsString::from).collect();
-        let recording = recording(&args, Path::new("/o"), Path::new("/m"));
-        assert_eq!(option(&recording, "--out-dir").unwrap(), "/o");
-        assert_eq!(option(&recording, "--emit").unwrap(), "dep-info,metadata");
-        assert!(
-            recording.contains(&"-Zprint-type-sizes".into()) && !recording.contains(&"-Zno-codegen".into())
-        );
+        let into = |out_dir| Into { out_dir, bodies: Path::new("/m"), incremental: Path::new("/n") };
+        let complete = measuring(&run.args, Form::Complete, into(None));
+        assert_eq!(option(&complete, "--emit").unwrap(), "dep-info,metadata,obj");
+        assert_eq!(option(&complete, "--out-dir").unwrap(), "/t/deps");
+        assert!(complete.contains(&"-Zdump-mir-dir=/m".into()));
+        assert!(complete.contains(&"-Cincremental=/n".into()));
+        assert!(!complete.contains(&"incremental=/i".into()));
+        let concrete = measuring(&run.args, Form::Concrete, into(Some(Path::new("/o"))));
+        assert_eq!(option(&concrete, "--out-dir").unwrap(), "/o");
+        assert_eq!(option(&concrete, "--emit").unwrap(), "dep-info,metadata");
+        let has = |flag: &str| concrete.contains(&flag.into());
+        assert!(has("-Zprint-type-sizes") && !has("-Zno-codegen"));
         assert_eq!(invocation("a.txt").edition(), "2015");
         assert_eq!(invocation("a.txt").root(), None);
     }

@@ -19,7 +19,11 @@
 //! What is left are futures that never were in the list (see [`Doubts`]). A body that a macro made stands in the
 //! macro's definition, wherever the macro is called: its text tells nothing. Where none of this decides, the unit
 //! is to be measured whole: [`Printed::over`] says so.
+//!
+//! Where only the futures that are not generic count ([`Form::Concrete`]), what is left of others and of what macros
+//! made stays, whether it is there or not.
 
+use super::invocation::Form;
 use super::unit::Unit;
 use crate::dump::names::{self, CoroutineName};
 use crate::dump::{CoroutineBody, LineCol, Span, type_sizes};
@@ -32,8 +36,9 @@ use std::sync::Arc;
 const INSTANCE: &str = "MONO_ITEM ";
 
 /// What one run printed, or several of them together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Printed {
+    form: Form,
     /// The records of `-Zprint-type-sizes` by type; one name may be that of several types.
     records: HashMap<String, Vec<Record>>,
     /// Names of types that the list of instances mentions, as far as they were asked for.
@@ -107,6 +112,7 @@ enum Fate {
 impl Printed {
     /// Reads a run. `before` is what its incremental compilation built on.
     pub fn read(
+        form: Form,
         stdout: &str,
         bodies: Vec<(String, String)>,
         sources: Vec<(String, Option<String>)>,
@@ -135,12 +141,13 @@ impl Printed {
         made.retain(|ty| !mentioned.contains(ty));
         mentioned.extend(made.iter().cloned());
         let bodies = bodies.into_iter().map(|(name, text)| (name, Body::new(without_indices(&text).into())));
-        Printed { records, mentioned, made, has_list, bodies: bodies.collect(), sources }
+        Printed { form, records, mentioned, made, has_list, bodies: bodies.collect(), sources }
     }
 
     /// What is kept of a unit.
-    pub fn of(unit: &Unit) -> Printed {
+    pub fn of(unit: &Unit, form: Form) -> Printed {
         Printed {
+            form,
             records: records(unit.sizes()),
             mentioned: unit.mentioned().map(str::to_owned).collect(),
             made: HashSet::new(),
@@ -168,11 +175,18 @@ impl Printed {
             match fates.of(name, old) {
                 Fate::AsBefore => left.push((name.clone(), old.clone())),
                 Fate::Gone => {}
+                Fate::Unknown if self.form == Form::Concrete && fates.is_macro_made(old) => {
+                    left.push((name.clone(), old.clone()));
+                }
                 Fate::Unknown => return None,
             }
         }
         let doubts = Doubts::new(before, &self, &left);
-        let kept = doubts.settle()?.into_iter().map(|(name, records)| (name.clone(), records.clone()));
+        let kept = match self.form {
+            Form::Concrete => doubts.unless_gone(),
+            Form::Complete | Form::Checked => doubts.settle()?,
+        };
+        let kept = kept.into_iter().map(|(name, records)| (name.clone(), records.clone()));
         let kept: Vec<(String, Vec<Record>)> = kept.collect();
         self.records.extend(kept);
         self.bodies.extend(left);
@@ -248,6 +262,12 @@ impl<'a> Fates<'a> {
         let by = [Self::by_place, Self::by_parent, Self::by_name];
         let fates = by.into_iter().map(|by| by(self, name, body));
         fates.into_iter().find(|fate| *fate != Fate::Unknown).unwrap_or(Fate::Unknown)
+    }
+
+    /// Does a body stand in a macro's definition, or in no file of the crate?
+    fn is_macro_made(&self, body: &Body) -> bool {
+        let Some(span) = &body.span else { return false };
+        self.before.text(&span.file).is_none_or(|text| text.is_some_and(|text| is_in_macro(span, text)))
     }
 
     fn by_place(&self, _: &str, body: &Body) -> Fate {
@@ -351,6 +371,14 @@ impl<'a> Doubts<'a> {
         let gone = Instances::new(gone);
         let there = Instances::new(own.iter().copied());
         Doubts { before, now, bodies, own, gone, there }
+    }
+
+    /// The records that hold still if what they are about is there.
+    fn unless_gone(&self) -> Vec<Entry<'a>> {
+        let mut gone_parts = HashMap::new();
+        let old = self.before.records.iter().filter(|(name, _)| !self.now.records.contains_key(*name));
+        old.filter(|(name, _)| self.own.contains(name.as_str()) || !self.has_gone_part(name, &mut gone_parts))
+            .collect()
     }
 
     /// The records that hold still; `None` if that cannot be told.
@@ -864,7 +892,7 @@ mod tests {
     use super::*;
 
     fn run(stdout: &str, before: Option<&Printed>) -> Printed {
-        Printed::read(stdout, Vec::new(), Vec::new(), before)
+        Printed::read(Form::Complete, stdout, Vec::new(), Vec::new(), before)
     }
 
     fn record(name: &str, size: u64) -> String {
@@ -1026,7 +1054,7 @@ mod tests {
         let list = record("other", 1) + &listed(&["f::<u8>"]);
         let of = |stdout: &str, text: &str, before: Option<&Printed>| {
             let bodies = vec![("f.mir".to_owned(), text.to_owned())];
-            Printed::read(stdout, bodies, Vec::new(), before)
+            Printed::read(Form::Complete, stdout, bodies, Vec::new(), before)
         };
         let before = of(&(record(&instance, 9) + &listed(&["f::<u8>"])), &text("_s0"), None);
         assert_eq!(before.bodies["f.mir"].ty, generic);

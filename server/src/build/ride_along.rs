@@ -13,10 +13,11 @@
 //! its artifacts: one file for each unit, as of a size build, and an [`Index`].
 
 use super::cargo::{own_program, remove_old_scratch, stamp};
-use super::invocation;
-use super::unit::{self, Unit};
-use super::wrapper::{self, Settings};
-use super::{Index, Indexed, MeasuredUnit, Project, Request, Selection, Toolchain, inner_wrapper};
+use super::invocation::{self, Form};
+use super::run::{Ended, Run, Store};
+use super::unit::Unit;
+use super::wrapper::{self, Settings, Task};
+use super::{Index, Indexed, MeasuredUnit, Project, Request, Selection, Toolchain};
 use cargo_metadata::{Artifact, Message};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -172,11 +173,12 @@ impl Ride {
         project.dir.clone_from(&project.root);
         let settings = Settings {
             members: project.member_folders(),
-            inner: inner_wrapper::configured(&project.toolchain, &project.root),
+            inner: project.inner.clone(),
             bootstrap: project.toolchain.bootstrap,
             scratch: project.ride_along.clone(),
             environment: Settings::own_environment(),
-            ride_along: true,
+            task: Task::RideAlong,
+            awaited: Vec::new(),
         };
         command
             .env("RUSTC_WRAPPER", own_program().ok()?)
@@ -205,7 +207,7 @@ impl Ride {
     /// A unit that was recorded. It is stale if it was compiled again when nobody rode along.
     fn unit(&self, artifact: &Artifact) -> Option<Indexed> {
         let mut measured = self.project.unit(artifact)?;
-        measured.file = self.project.ride_along.join(measured.file.file_name()?);
+        measured.file = store(&self.project.ride_along, measured.file.file_name()?).kept().to_owned();
         let written = |file: &Path| std::fs::metadata(file).and_then(|meta| meta.modified()).ok();
         let recorded = written(&measured.file)?;
         let stale =
@@ -242,18 +244,9 @@ pub(super) fn compile(
     args: &[OsString],
     member: bool,
 ) -> std::io::Result<ExitStatus> {
-    let clean = |program: &OsStr| {
-        let mut command = Command::new(program);
-        command.env_remove(wrapper::ENV);
-        match &settings.inner {
-            Some(inner) => command.env("RUSTC_WRAPPER", inner),
-            None => command.env_remove("RUSTC_WRAPPER"),
-        };
-        command
-    };
     let mut plain = match &settings.inner {
-        Some(inner) => clean(inner.as_os_str()),
-        None => clean(program),
+        Some(inner) => clean(settings, inner.as_os_str()),
+        None => clean(settings, program),
     };
     if settings.inner.is_some() {
         plain.arg(program);
@@ -267,7 +260,7 @@ pub(super) fn compile(
             }
             _ => (program, args),
         };
-        if let Err(error) = record(settings, clean(program), program, args) {
+        if let Err(error) = record(settings, program, args) {
             // Who wants to know more than cargo says has to do without.
             tracing::debug!("nothing recorded: {error}");
         }
@@ -275,36 +268,42 @@ pub(super) fn compile(
     Ok(status)
 }
 
-fn record(
-    settings: &Settings,
-    mut compiler: Command,
-    program: &OsStr,
-    args: &[OsString],
-) -> std::io::Result<()> {
+/// A program that does not know of us.
+fn clean(settings: &Settings, program: &OsStr) -> Command {
+    let mut command = Command::new(program);
+    command.env_remove(wrapper::ENV);
+    match &settings.inner {
+        Some(inner) => command.env("RUSTC_WRAPPER", inner),
+        None => command.env_remove("RUSTC_WRAPPER"),
+    };
+    command
+}
+
+fn record(settings: &Settings, program: &OsStr, args: &[OsString]) -> std::io::Result<()> {
     std::fs::create_dir_all(&settings.scratch)?;
     let scratch = tempfile::Builder::new().prefix(super::cargo::SCRATCH).tempdir_in(&settings.scratch)?;
-    let (sizes, bodies) = (scratch.path().join("sizes"), scratch.path().join("mir"));
-    let args = invocation::recording(args, scratch.path(), &bodies);
-    let started = SystemTime::now();
-    // In a stable compiler it unlocks our flags; in a nightly it changes nothing.
-    compiler.args(&args).env("RUSTC_BOOTSTRAP", "1");
-    compiler.stdin(Stdio::null()).stdout(std::fs::File::create(&sizes)?).stderr(Stdio::null());
-    if !compiler.status()?.success() {
-        return Err(std::io::Error::other("the compiler failed with our flags"));
+    let mut unit = Unit::new(wrapper::FLAGS, std::env::current_dir()?);
+    unit.invocation = wrapper::recorded(settings, program, args, &unit.dir);
+    let name = invocation::artifact_stem(args);
+    let name = name.file_name().unwrap_or_default();
+    let dep_info = scratch.path().join(name).with_extension("d");
+    let mut compile = |run: &Run, incremental: &Path| {
+        let mut command = clean(settings, program);
+        command.args(run.arguments(args, Form::Checked, Some(scratch.path()), incremental));
+        // In a stable compiler it unlocks our flags; in a nightly it changes nothing.
+        command.env("RUSTC_BOOTSTRAP", "1").env("RUSTC_ICE", "0");
+        command.stdin(Stdio::null()).stdout(std::fs::File::create(&run.sizes)?).stderr(Stdio::null());
+        command.status().map(Some)
+    };
+    match store(&settings.scratch, name).measure(unit, scratch.path(), &dep_info, &mut compile)? {
+        Ended::Measured(_) => Ok(()),
+        _ => Err(std::io::Error::other("the compiler failed with our flags")),
     }
-    let dir = std::env::current_dir()?;
-    let mut unit = Unit::new(wrapper::FLAGS, dir);
-    unit.invocation = wrapper::recorded(settings, program, &args, &unit.dir);
-    unit.push_sizes(&String::from_utf8_lossy(&std::fs::read(sizes)?));
-    for (name, text) in unit::read_bodies(&bodies)? {
-        unit.push_body(name, &text);
-    }
-    let stem = invocation::artifact_stem(&args);
-    for (name, text) in unit::read_sources(&stem.with_extension("d"), &unit.dir, started) {
-        unit.push_source(name, text.as_deref());
-    }
-    let name = stem.with_extension("futurelens");
-    unit.write(&settings.scratch.join(name.file_name().unwrap_or_default()))
+}
+
+/// What is recorded of a unit whose files have this name.
+fn store(folder: &Path, name: &OsStr) -> Store {
+    Store::new(&folder.join(name), Form::Checked)
 }
 
 #[cfg(test)]

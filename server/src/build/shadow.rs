@@ -7,16 +7,17 @@
 //! for incremental compilation, and prints what differs, see [`Printed`]. So the result depends on the first
 //! run and the changed text, and not on what was compiled, failed or killed in between.
 
+use super::invocation::Form;
 use super::printed::Printed;
-use super::unit::{self, Unit};
-use super::wrapper::remove;
-use super::{BuildError, Cancel, Invocation, Project, background, dep_info, invocation, mirror, wrapper};
+use super::process::{Cancel, run_to_end};
+use super::run::{Run, remove};
+use super::unit::Unit;
+use super::{BuildError, Invocation, Project, background, dep_info, invocation, mirror, wrapper};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::SystemTime;
+use std::process::Command;
 use tempfile::TempDir;
 
 /// A place to compile changed text in, unit by unit. Gone, with everything in it, when the value is dropped.
@@ -101,13 +102,13 @@ impl Shadow {
             .collect::<Result<_, BuildError>>()?;
         let io = |source| BuildError::Io { context: "cannot prepare to compile changed text".into(), source };
         // Being written to also tells others that this folder is in use.
-        let run = tempfile::tempdir_in(self.folder.path()).map_err(io)?;
+        let scratch = tempfile::tempdir_in(self.folder.path()).map_err(io)?;
         let (bootstrap, own_group) = (self.bootstrap, self.own_group);
         let origin = self.origin(origin, invocation).map_err(io)?;
         let (folder, work) = (origin.mirror(), origin.work());
         mirror::make(&folder, &invocation.dir, &files).map_err(io)?;
-        let out = run.path().to_str().ok_or_else(|| not_shadowable("the target directory is not UTF-8"))?;
-        let args = invocation.args_into(out);
+        let out = scratch.path();
+        let made = out.join(invocation::artifact_stem(&invocation.args).file_name().unwrap_or_default());
 
         let mut base = origin.whole.clone();
         loop {
@@ -116,14 +117,14 @@ impl Shadow {
                 Some(_) => copy(&origin.base(), &work).map_err(io)?,
                 None => std::fs::create_dir(&work).map_err(io)?,
             }
-            let (sizes, bodies) = (run.path().join("sizes"), run.path().join("mir"));
-            remove(&bodies).map_err(io)?;
+            let run = Run::new(out).map_err(io)?;
             let mut command = command(invocation, own_group, bootstrap);
-            command.args(invocation::measuring(&args, &bodies, Some(&work))).current_dir(&folder);
-            command.stdout(File::create(&sizes).map_err(io)?);
-            let started = SystemTime::now();
+            command
+                .args(run.arguments(&invocation.args, Form::Complete, Some(out), &work))
+                .current_dir(&folder);
+            command.stdout(File::create(&run.sizes).map_err(io)?);
             // It is read while the compiler runs.
-            let read = |file: PathBuf| Unit::read(&file).map(|unit| Printed::of(&unit));
+            let read = |file: PathBuf| Unit::read(&file).map(|unit| Printed::of(&unit, Form::Complete));
             let whole = base.clone().map(|file| std::thread::spawn(move || read(file)));
             let (success, messages) = run_to_end(command, own_group, cancel)?;
             if !success && base.take().is_some() && messages.contains("internal compiler error") {
@@ -142,19 +143,9 @@ impl Shadow {
 
             let io =
                 |source| BuildError::Io { context: "cannot read what the compiler printed".into(), source };
-            let dep_info = invocation::artifact_stem(&args).with_extension("d");
+            let dep_info = made.with_extension("d");
             let dep_info_text = std::fs::read_to_string(&dep_info).map_err(io)?;
             check_read(&dep_info_text, &folder, &invocation.dir, &files)?;
-            let stdout = String::from_utf8_lossy(&std::fs::read(&sizes).map_err(io)?).into_owned();
-            let bodies = unit::read_bodies(&bodies).map_err(io)?;
-            let mut sources = unit::read_sources(&dep_info, &folder, started);
-            for (name, text) in &mut sources {
-                // Written just before the run, which a coarse clock cannot tell from just after.
-                if let Some(known) = files.get(Path::new(name)) {
-                    *text = Some((*known).to_owned());
-                }
-            }
-
             // If it cannot be told from this run what holds: once more, without a base.
             base = None;
             let whole = match whole.map(std::thread::JoinHandle::join) {
@@ -162,7 +153,13 @@ impl Shadow {
                 Some(Ok(Ok(whole))) => Some(whole),
                 Some(_) => continue,
             };
-            let printed = Printed::read(&stdout, bodies, sources, whole.as_ref());
+            let mut printed = run.printed(Form::Complete, &dep_info, &folder, whole.as_ref()).map_err(io)?;
+            for (name, text) in &mut printed.sources {
+                // Written just before the run, which a coarse clock cannot tell from just after.
+                if let Some(known) = files.get(Path::new(name)) {
+                    *text = Some((*known).to_owned());
+                }
+            }
             let printed = match &whole {
                 Some(whole) => printed.over(whole),
                 None => Some(printed),
@@ -266,26 +263,6 @@ fn check_read(
         }
     }
     Ok(())
-}
-
-/// Runs a command to its end: did it succeed, and what did it say on standard error?
-fn run_to_end(mut command: Command, own_group: bool, cancel: &Cancel) -> Result<(bool, String), BuildError> {
-    command.stdin(Stdio::null()).stderr(Stdio::piped());
-    #[cfg(unix)]
-    if own_group {
-        use std::os::unix::process::CommandExt as _;
-        command.process_group(0);
-    }
-    let mut child = command.spawn().map_err(|source| BuildError::NoProgram { program: "rustc", source })?;
-    let stderr = child.stderr.take();
-    let running = cancel.begin(child, own_group)?;
-    let mut messages = Vec::new();
-    if let Some(mut stderr) = stderr {
-        // It ends with the process; the status says whether all is well.
-        let _ = stderr.read_to_end(&mut messages);
-    }
-    let success = running.wait()?;
-    Ok((success, String::from_utf8_lossy(&messages).into_owned()))
 }
 
 /// Copies a folder of what incremental compilation keeps. By links where possible: the compiler writes new

@@ -9,17 +9,18 @@
 //! * Everything else (cargo's questions to the compiler, build scripts, proc macros and what they are
 //!   made of) passes through untouched.
 
-use super::inner_wrapper;
-use super::invocation::{self, Invocation};
-use super::printed::Printed;
-use super::unit::{self, Unit};
+use super::invocation::{self, Form, Invocation};
+use super::run::{Ended, Run, Store};
+use super::unit::Unit;
+use super::{BuildError, MeasuredUnit, inner_wrapper};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, ExitStatus, Stdio};
-use std::time::SystemTime;
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Set for the compiler wrapper, holds [`Settings`] as JSON; tells the wrapper's face from the others.
 pub const ENV: &str = "FUTURELENS_WRAPPER";
@@ -38,11 +39,30 @@ pub struct Settings {
     /// The environment of the futurelens that started the build: names, and checksums of the values, so that
     /// a run can tell what cargo has set.
     pub environment: BTreeMap<String, u32>,
+    /// What it is all for.
+    pub task: Task,
+    /// Folders of the packages whose numbers someone waits for: their concrete futures are measured ahead.
+    pub awaited: Vec<PathBuf>,
+}
+
+/// What the compiler wrapper is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Task {
+    /// A size build.
+    Measure,
     /// The build is the user's own: see [`super::ride_along`].
-    pub ride_along: bool,
+    RideAlong,
+    /// The concrete futures of one unit: see [`Project::measure_ahead`](super::Project::measure_ahead).
+    Ahead,
 }
 
 impl Settings {
+    /// For [`ENV`].
+    pub(super) fn to_json(&self) -> Result<String, BuildError> {
+        serde_json::to_string(self)
+            .map_err(|error| BuildError::Io { context: "a path is not UTF-8".into(), source: error.into() })
+    }
+
     /// This process's environment, for [`Settings::environment`].
     pub fn own_environment() -> BTreeMap<String, u32> {
         std::env::vars_os()
@@ -79,9 +99,10 @@ pub fn run(settings: &str, args: Vec<OsString>) -> ExitCode {
     };
     let call = Call { settings: &settings, program, args };
     let result = match call.kind() {
-        kind if settings.ride_along => {
+        kind if settings.task == Task::RideAlong => {
             super::ride_along::compile(&settings, program, args, matches!(kind, Kind::Measured))
         }
+        _ if settings.task == Task::Ahead => call.measure_ahead(&AtomicBool::new(false)),
         Kind::Untouched => call.command(true).status(),
         Kind::Dependency => {
             let mut command = call.command(true);
@@ -161,56 +182,111 @@ impl Call<'_> {
     }
 
     fn measure(&self) -> std::io::Result<ExitStatus> {
+        let stop = AtomicBool::new(false);
+        let is_sooner_ahead = self.is_sooner_ahead()?;
+        std::thread::scope(|scope| {
+            if is_sooner_ahead {
+                scope.spawn(|| {
+                    if let Err(error) = self.measure_ahead(&stop) {
+                        // The numbers come all the same, only later.
+                        tracing::debug!("nothing measured ahead: {error}");
+                    }
+                });
+            }
+            let status = self.measure_all();
+            stop.store(true, Ordering::Relaxed);
+            status
+        })
+    }
+
+    /// Measures every future.
+    fn measure_all(&self) -> std::io::Result<ExitStatus> {
         let scratch = tempfile::tempdir_in(&self.settings.scratch)?;
         let stem = invocation::artifact_stem(self.args);
-        let folder = incremental(&stem);
-        let mut unit = self.unit()?;
-        let known = session(&folder);
-        // What was kept is read while the compiler runs; whether it is of use, its head tells.
-        let kept = stem.with_extension("futurelens");
-        let is_base =
-            known.is_some() && Unit::read_head(&kept).is_ok_and(|head| head.is_base_of(&unit, &known));
-        let mut base =
-            is_base.then(|| std::thread::spawn(move || Unit::read(&kept).map(|u| Printed::of(&u))));
-        loop {
-            if base.is_none() {
-                remove(&folder)?;
-            }
-            let run = Run::new(scratch.path())?;
-            let status = self.run(&run, &folder)?;
-            if !status.success() {
-                // With errors in the code it ends with 1. Anything else may be the fault of what it built on.
-                if base.take().is_some() && status.code() != Some(1) {
-                    continue;
-                }
-                return self.failed(&run, status);
-            }
-            let before = match base.take().map(|base| base.join()) {
-                None => None,
-                Some(Ok(Ok(before))) => Some(before),
-                // Damaged: the compiler has built on what nobody knows any more.
-                Some(_) => continue,
-            };
-            let Some(printed) = self.printed(&run, before.as_ref())? else { continue };
-            printed.push_to(&mut unit);
-            unit.session = session(&folder);
-            unit.write(&stem.with_extension("futurelens"))?;
-            forward(&run.messages)?;
-            return Ok(status);
+        let store = Store::new(&stem, Form::Complete);
+        let mut compile = |run: &Run, incremental: &Path| {
+            self.measuring(run, Form::Complete, None, incremental)?.status().map(Some)
+        };
+        match store.measure(self.unit()?, scratch.path(), &stem.with_extension("d"), &mut compile)? {
+            Ended::Measured(run) => forward(&run.messages).map(|()| ExitStatus::default()),
+            Ended::Failed(run, status) => self.failed(&run, status),
+            Ended::Stopped => Err(std::io::ErrorKind::Interrupted.into()),
         }
     }
 
-    /// Runs the compiler, measuring.
-    fn run(&self, run: &Run, incremental: &Path) -> std::io::Result<ExitStatus> {
+    /// Does someone wait for the numbers of this package, and are the concrete ones there any sooner? A whole run
+    /// takes longer than one that builds on another and measures all.
+    fn is_sooner_ahead(&self) -> std::io::Result<bool> {
+        let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
+        if !self.settings.awaited.iter().any(|awaited| awaited.as_os_str() == package) {
+            return Ok(false);
+        }
+        let (stem, unit) = (invocation::artifact_stem(self.args), self.unit()?);
+        let has_base = |form| Store::new(&stem, form).has_base(&unit);
+        Ok(has_base(Form::Concrete) || !has_base(Form::Complete))
+    }
+
+    /// Measures the concrete futures beside the run that measures all: checking alone takes less time. Tells the
+    /// build when they are there. `stop` if they do not matter any more.
+    fn measure_ahead(&self, stop: &AtomicBool) -> std::io::Result<ExitStatus> {
+        let stem = invocation::artifact_stem(self.args);
+        let store = Store::new(&stem, Form::Concrete);
+        let scratch = tempfile::tempdir_in(&self.settings.scratch)?;
+        let made = scratch.path().join(stem.file_name().unwrap_or_default());
+        let mut compile = |run: &Run, incremental: &Path| {
+            let mut command = self.measuring(run, Form::Concrete, Some(scratch.path()), incremental)?;
+            end_or_stop(command.stdin(Stdio::null()).spawn()?, stop)
+        };
+        match store.measure(self.unit()?, scratch.path(), &made.with_extension("d"), &mut compile)? {
+            Ended::Measured(_) => {
+                announce(&self.settings.scratch, &self.measured_unit(store.kept()))?;
+                Ok(ExitStatus::default())
+            }
+            Ended::Failed(_, status) => Ok(status),
+            Ended::Stopped => Err(std::io::ErrorKind::Interrupted.into()),
+        }
+    }
+
+    /// The unit as the build knows it, as far as the compiler's arguments tell.
+    fn measured_unit(&self, kept: &Path) -> MeasuredUnit {
+        let variable = |name: &str| std::env::var(name).unwrap_or_default();
+        let option = |name: &str| invocation::option(self.args, name).unwrap_or_default();
+        let krate = option("--crate-name").to_string_lossy().into_owned();
+        let unit = if option("--crate-type") == "bin" {
+            format!("bin {}", std::env::var("CARGO_BIN_NAME").unwrap_or_else(|_| krate.clone()))
+        } else {
+            "lib".to_owned()
+        };
+        let is_test = self.args.iter().any(|arg| arg == "--test");
+        let opt_level = invocation::codegen_option(self.args, "opt-level");
+        let assertions = invocation::codegen_option(self.args, "debug-assertions");
+        MeasuredUnit {
+            package: variable("CARGO_PKG_NAME"),
+            krate,
+            unit: if is_test { format!("{unit} (test)") } else { unit },
+            file: kept.to_owned(),
+            // The compiler's own default.
+            debug_assertions: assertions.map_or(opt_level.is_none_or(|level| level == "0"), |on| on == "on"),
+        }
+    }
+
+    /// The compiler, with the arguments of a run that measures.
+    fn measuring(
+        &self,
+        run: &Run,
+        form: Form,
+        out_dir: Option<&Path>,
+        incremental: &Path,
+    ) -> std::io::Result<Command> {
         let plain = self.command(false);
         let mut command = Command::new(plain.get_program());
         let args: Vec<&OsStr> = plain.get_args().collect();
-        command.args(invocation::measuring(&args, &run.bodies, Some(incremental)));
+        command.args(run.arguments(&args, form, out_dir, incremental));
         self.unlock(&mut command);
         // A compiler that crashes would leave a file in the user's folder.
         command.env("RUSTC_ICE", "0");
         command.stdout(File::create(&run.sizes)?).stderr(File::create(&run.messages)?);
-        command.status()
+        Ok(command)
     }
 
     /// Has the user told what does not compile.
@@ -226,19 +302,6 @@ impl Call<'_> {
             forward(&run.messages)?;
         }
         Ok(if plain.success() { status } else { plain })
-    }
-
-    /// What holds after a run that succeeded; nothing if that cannot be told from it.
-    fn printed(&self, run: &Run, before: Option<&Printed>) -> std::io::Result<Option<Printed>> {
-        let stdout = std::fs::read(&run.sizes)?;
-        let bodies = unit::read_bodies(&run.bodies)?;
-        let dep_info = invocation::artifact_stem(self.args).with_extension("d");
-        let sources = unit::read_sources(&dep_info, &std::env::current_dir()?, run.started);
-        let printed = Printed::read(&String::from_utf8_lossy(&stdout), bodies, sources, before);
-        Ok(match before {
-            Some(before) => printed.over(before),
-            None => Some(printed),
-        })
     }
 
     /// An empty unit of this run.
@@ -267,47 +330,35 @@ impl Call<'_> {
     }
 }
 
-/// The files of one compiler run.
-struct Run {
-    sizes: PathBuf,
-    messages: PathBuf,
-    bodies: PathBuf,
-    started: SystemTime,
-}
-
-impl Run {
-    fn new(scratch: &Path) -> std::io::Result<Run> {
-        let bodies = scratch.join("mir");
-        remove(&bodies)?;
-        let (sizes, messages) = (scratch.join("sizes"), scratch.join("messages"));
-        Ok(Run { sizes, messages, bodies, started: SystemTime::now() })
+/// Waits for the end of a process, or ends it.
+fn end_or_stop(mut child: Child, stop: &AtomicBool) -> std::io::Result<Option<ExitStatus>> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if stop.load(Ordering::Relaxed) {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(GLANCE);
     }
 }
 
-/// Where a unit's incremental compilation keeps what it needs, given what its files are called.
-pub(super) fn incremental(stem: &Path) -> PathBuf {
-    stem.with_extension("incremental")
-}
+/// How often to look whether something is over that nobody tells about.
+pub(super) const GLANCE: Duration = Duration::from_millis(3);
 
-/// Names what the last compiler run that succeeded has left for incremental compilation.
-fn session(incremental: &Path) -> Option<String> {
-    let folders = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten();
-    let of_crates = folders(incremental).filter(|entry| entry.path().is_dir());
-    let sessions = of_crates.flat_map(|krate| folders(&krate.path()).collect::<Vec<_>>());
-    // `s-TIME-RANDOM-HASH`, and ending in `-working` until the run has succeeded.
-    let sessions = sessions.filter(|entry| entry.path().is_dir());
-    let names = sessions.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut done: Vec<String> = names.filter(|name| !name.ends_with("-working")).collect();
-    done.sort();
-    (!done.is_empty()).then(|| done.join(" "))
-}
+/// The folder in [`Settings::scratch`] with the names of what was measured ahead.
+pub(super) const AHEAD: &str = "ahead";
 
-/// Removes a folder if it is there.
-pub(super) fn remove(folder: &Path) -> std::io::Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+/// Lets the build know that the concrete futures of a unit are there.
+fn announce(scratch: &Path, unit: &MeasuredUnit) -> std::io::Result<()> {
+    let folder = scratch.join(AHEAD);
+    std::fs::create_dir_all(&folder)?;
+    let file = tempfile::NamedTempFile::new_in(scratch)?;
+    serde_json::to_writer(&file, unit)?;
+    file.persist(folder.join(unit.origin())).map_err(|error| error.error)?;
+    Ok(())
 }
 
 /// A run, to be repeated; `None` if something about it is not UTF-8.

@@ -1,12 +1,14 @@
 //! One measurement from request to snapshot, and actions tried on the compiler: the only place that joins
 //! `build` and `features`.
 
+mod ahead;
 mod apply;
 mod units;
 mod unsaved;
 mod verify;
 mod warm;
 
+pub use ahead::{Early, prepare};
 pub use apply::{Applied, ApplyError, Changes, apply};
 pub use units::Units;
 pub use unsaved::Unsaved;
@@ -71,7 +73,7 @@ pub fn measure(
 }
 
 /// Measures a project. `previous` gives the numbers of what did not change or does not compile. If numbers are
-/// wanted as soon as a unit is done, `early` names the packages that are waited for most.
+/// wanted as soon as they are there, `early` names what is waited for most.
 ///
 /// # Errors
 /// See [`BuildError`].
@@ -80,7 +82,7 @@ pub fn measure_project(
     request: &Request,
     previous: &Snapshot,
     cancel: &Cancel,
-    early: Option<&BTreeSet<String>>,
+    early: Option<&Early>,
     on_news: &mut dyn FnMut(News),
 ) -> Result<Measurement, BuildError> {
     // Numbers of another compiler or profile are not comparable: start anew.
@@ -101,13 +103,19 @@ pub fn measure_project(
         Event::Progress { done, total, crates } => on_news(News::Progress { done, total, crates }),
         Event::Measured(unit) => {
             let Some(first) = early else { return };
-            if let Some(snapshot) = numbers.borrow_mut().hear(unit, first, project) {
+            if let Some(snapshot) = numbers.borrow_mut().hear(unit, &first.packages, project) {
+                on_news(News::Numbers(snapshot));
+            }
+        }
+        Event::Ahead(unit) => {
+            if let Some(snapshot) = numbers.borrow_mut().hear_ahead(&unit, project) {
                 on_news(News::Numbers(snapshot));
             }
         }
     };
     let mut take = |unit: &MeasuredUnit, stamp| numbers.borrow_mut().take(unit, stamp);
-    let outcome = project.measure(request, cancel, &mut take, &mut on_event)?;
+    let awaited = early.map(|early| early.awaited(project)).unwrap_or_default();
+    let outcome = project.measure(request, &awaited, cancel, &mut take, &mut on_event)?;
     if cancel.is_cancelled() {
         return Err(BuildError::Cancelled);
     }
@@ -145,6 +153,8 @@ struct Numbers {
     update: Update,
     /// How many units were read.
     new: usize,
+    /// Those that have all their numbers.
+    complete: BTreeSet<String>,
     /// It takes time to take numbers in, and a build may have hundreds of units: not before this, unless
     /// someone waits for them.
     not_before: Instant,
@@ -158,7 +168,7 @@ const SHARE: u32 = 20;
 impl Numbers {
     fn new(update: Update) -> Self {
         let (waiting, not_before) = (Vec::new(), Instant::now());
-        Numbers { update, new: 0, not_before, waiting, spent: Duration::ZERO }
+        Numbers { update, new: 0, complete: BTreeSet::new(), not_before, waiting, spent: Duration::ZERO }
     }
 
     /// Hears of a unit while the build goes on; gives a snapshot if there is to be one now.
@@ -169,6 +179,7 @@ impl Numbers {
         project: &Project,
     ) -> Option<Arc<Snapshot>> {
         let started = Instant::now();
+        self.complete.insert(unit.origin());
         if self.update.stamp(&unit.origin()) == Some(unit.stamp()) {
             return None;
         }
@@ -181,6 +192,27 @@ impl Numbers {
         for unit in std::mem::take(&mut self.waiting) {
             self.take(&unit, unit.stamp());
         }
+        let snapshot = self.snapshot(project);
+        self.not_before = Instant::now() + started.elapsed() * SHARE;
+        Some(snapshot)
+    }
+
+    /// Hears of the concrete futures of a unit; gives a snapshot with them, unless all its futures are known.
+    fn hear_ahead(&mut self, unit: &MeasuredUnit, project: &Project) -> Option<Arc<Snapshot>> {
+        let (started, origin) = (Instant::now(), unit.origin());
+        if self.complete.contains(&origin) {
+            return None;
+        }
+        if !units::add_kept(&mut self.update, unit, None) {
+            return None;
+        }
+        self.update.debug_assertions |= unit.debug_assertions;
+        self.spent += started.elapsed();
+        Some(self.snapshot(project))
+    }
+
+    /// All that is known by now.
+    fn snapshot(&mut self, project: &Project) -> Arc<Snapshot> {
         let begun = Instant::now();
         let update = std::mem::replace(&mut self.update, Snapshot::default().update());
         let mut snapshot = update.finish_early();
@@ -191,8 +223,7 @@ impl Numbers {
         let snapshot = Arc::new(snapshot);
         self.update = snapshot.update();
         self.spent += begun.elapsed();
-        self.not_before = Instant::now() + started.elapsed() * SHARE;
-        Some(snapshot)
+        snapshot
     }
 
     /// Reads a unit unless it is known as it is; whether its numbers are there.
@@ -201,7 +232,7 @@ impl Numbers {
         if self.update.stamp(&origin) == Some(stamp) {
             return true;
         }
-        if !units::add_kept(&mut self.update, unit, stamp) {
+        if !units::add_kept(&mut self.update, unit, Some(stamp)) {
             return false;
         }
         self.update.debug_assertions |= unit.debug_assertions;

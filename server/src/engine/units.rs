@@ -1,6 +1,6 @@
 //! The compiler runs that were measured: what each compiles, and how.
 
-use crate::build::{BuildError, Invocation, MeasuredUnit, Unit, UnitError, UnitFile, UnitHead};
+use crate::build::{BuildError, Invocation, MeasuredUnit, Project, Unit, UnitError, UnitFile, UnitHead};
 use crate::features::Snapshot;
 use crate::features::dialect::Dialect;
 use crate::features::snapshot::{Texts, UnitText, Update};
@@ -95,6 +95,15 @@ impl Units {
         self.compiled(origin).is_some_and(|compiled| compiled.sources.contains(file))
     }
 
+    /// How the units are compiled that one of the project's files is part of.
+    pub(super) fn of_files(&self, project: &Project, files: &BTreeSet<PathBuf>) -> Vec<&Invocation> {
+        let packages: BTreeSet<&str> = files.iter().filter_map(|file| project.package_of(file)).collect();
+        let of_packages = self.0.iter().filter(|(_, known)| packages.contains(&*known.measured.package));
+        let compiled = of_packages.filter_map(|(origin, _)| self.compiled(origin));
+        let with_files = compiled.filter(|compiled| !compiled.sources.is_disjoint(files));
+        with_files.map(|compiled| &compiled.invocation).collect()
+    }
+
     /// The unit, and all others that one of the files is part of.
     pub(super) fn with_files<'a>(
         &self,
@@ -163,17 +172,19 @@ pub(super) fn unit_text<'a>(
     }
 }
 
-/// Adds a kept unit to a snapshot in the making. False if what is kept is of no use.
-pub(super) fn add_kept(update: &mut Update, measured: &MeasuredUnit, stamp: u64) -> bool {
+/// Adds a kept unit to a snapshot in the making; without a stamp it is one of which only the concrete futures were
+/// measured. False if what is kept is of no use.
+pub(super) fn add_kept(update: &mut Update, measured: &MeasuredUnit, stamp: Option<u64>) -> bool {
     let Some(kept) = told(&measured.file, measured.open()).map(Arc::new) else { return false };
     let Some(sources) = told(&measured.file, kept.sources()) else { return false };
     let (origin, head) = (measured.origin(), kept.head());
-    let is_added = update.add(&UnitText {
-        stamp,
+    let text = UnitText {
+        stamp: stamp.unwrap_or_default(),
         bodies: kept.digests().collect(),
         sources: sources.iter().map(|(file, text)| (*file, text.as_str())).collect(),
         ..without_texts(&origin, measured, head.dir(), head.invocation(), kept.clone())
-    });
+    };
+    let is_added = if stamp.is_some() { update.add(&text) } else { update.add_ahead(&text) };
     // Its sizes are read when the bodies of all units are known.
     kept.put_away();
     is_added

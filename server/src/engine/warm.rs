@@ -42,7 +42,7 @@ impl Warm {
         for Indexed { measured, stamp, stale: is_stale } in index.units(target_dir) {
             let origin = measured.origin();
             // What is damaged is measured again when something is built.
-            if base.stamp(&origin) != Some(stamp) && !units::add_kept(&mut update, &measured, stamp) {
+            if base.stamp(&origin) != Some(stamp) && !units::add_kept(&mut update, &measured, Some(stamp)) {
                 continue;
             }
             update.debug_assertions |= measured.debug_assertions;

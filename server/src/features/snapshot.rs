@@ -1,6 +1,8 @@
 //! Everything measured, placed in the source it was measured on. Immutable; each build makes a new one
 //! that shares what did not change.
 
+mod ahead;
+
 use super::actions::box_recursion::Recursion;
 use super::dialect::Dialect;
 use super::parallel;
@@ -399,6 +401,8 @@ struct Added {
     name: String,
     texts: Arc<dyn Texts>,
     unit: Unit,
+    /// Only its concrete futures are known, see [`Update::add_ahead`].
+    is_ahead: bool,
 }
 
 impl Update {
@@ -414,13 +418,26 @@ impl Update {
 
     /// Reads a unit that was measured now. False if its texts cannot be had; nothing is changed then.
     pub fn add(&mut self, text: &UnitText<'_>) -> bool {
+        self.read(text, false)
+    }
+
+    /// Reads a unit of which the concrete futures were measured now, those that are not generic. The others are
+    /// as they were measured before, if their bodies are still there. False if its texts cannot be had.
+    pub fn add_ahead(&mut self, text: &UnitText<'_>) -> bool {
+        self.read(text, true)
+    }
+
+    fn read(&mut self, text: &UnitText<'_>, is_ahead: bool) -> bool {
         // They are read when the bodies of all units are known: by then it is too late to do without.
         let has_sizes = text.texts.sizes().is_some();
         let before = self.units.get(text.origin).map(|unit| &**unit);
-        let Some(unit) = Unit::read(text, before).filter(|_| has_sizes) else { return false };
+        let Some(mut unit) = Unit::read(text, before).filter(|_| has_sizes) else { return false };
+        if is_ahead {
+            unit.stamp = ahead::STAMP;
+        }
         self.read.retain(|known| *known.origin != *text.origin);
         let (name, texts) = (text.unit.to_owned(), text.texts.clone());
-        self.read.push(Added { origin: text.origin.into(), name, texts, unit });
+        self.read.push(Added { origin: text.origin.into(), name, texts, unit, is_ahead });
         true
     }
 
@@ -443,8 +460,12 @@ impl Update {
     pub fn finish(self, current: &BTreeSet<Arc<str>>, stale: BTreeSet<Arc<str>>) -> Snapshot {
         let Update { mut units, mut unsaved, debug_assertions, circumstances, read, .. } = self;
         units.retain(|run, _| current.contains(run) || stale.contains(run));
+        // With all their futures.
+        let mut old = HashMap::new();
         for read in &read {
-            units.remove(&read.origin);
+            let last = units.remove(&read.origin).filter(|unit| unit.stamp != ahead::STAMP);
+            let before = units.remove(&*ahead::before(&read.origin));
+            old.insert(read.origin.clone(), last.or(before));
             unsaved.remove(&read.origin);
         }
         // All bodies first, since a unit may instantiate those of another.
@@ -452,7 +473,7 @@ impl Update {
         for unit in units.values().map(|unit| &**unit).chain(read.iter().map(|read| &read.unit)) {
             index.insert(unit.bodies.clone(), unit.is_library);
         }
-        for Added { origin, name, texts, mut unit } in read {
+        for Added { origin, name, texts, mut unit, is_ahead } in read {
             // They were there when it was added. Without numbers it is as if it had never been measured.
             let Some(sizes) = texts.sizes() else { continue };
             let sizes = TypeSizes::parse(&sizes);
@@ -460,6 +481,11 @@ impl Update {
             let source = layout::Source { origin: &origin, unit: &name, sizes: &sizes, bodies: &index };
             unit.futures = layout::futures(&source).into_iter().map(Arc::new).collect();
             unit.boxed_when_large = layout::boxed_when_large(&source);
+            if is_ahead {
+                let known = old.get(&origin).and_then(|known| known.as_deref());
+                let rest = ahead::split(&mut unit, &origin, known);
+                units.extend(rest.map(|rest| (ahead::before(&origin), Arc::new(rest))));
+            }
             units.insert(origin, Arc::new(unit));
         }
         let mut snapshot = Snapshot { units, stale, unsaved, debug_assertions, ..circumstances };

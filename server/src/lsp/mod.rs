@@ -1,6 +1,7 @@
 //! The language server: tower-lsp on the outside, one owner of all state ([`session`]) on the inside.
 
 mod actions;
+mod ahead;
 pub mod config;
 mod convert;
 mod heap;

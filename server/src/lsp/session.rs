@@ -4,6 +4,7 @@
 //! on threads of their own and report back with messages too.
 
 use super::actions::{Actions, Found, Ground, News};
+use super::ahead::{Ahead, Prepared};
 use super::config::Config;
 use super::convert;
 use super::outbox::Out;
@@ -11,7 +12,7 @@ use super::protocol::{self, State, Status, Wanted};
 use super::unsaved::{self, Unsaved};
 use super::warm::{self, Taken, WarmStart, Watch};
 use crate::build::{BuildError, Cancel, Project};
-use crate::engine::{self, Measurement, Units, Warm};
+use crate::engine::{self, Early, Measurement, Units, Warm};
 use crate::features::diagnostics;
 use crate::features::hints::{self, Hint};
 use crate::features::hover::{self, HoverSettings};
@@ -22,7 +23,7 @@ use crate::features::today::{Spot, Today};
 use crate::source::{self, Encoding, Outline};
 use lsp_types as lsp;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -87,6 +88,8 @@ pub enum Message {
     Done(PathBuf, u64, Box<Result<Measurement, BuildError>>),
     /// What is found out about actions.
     Actions(PathBuf, u64, News),
+    /// What open documents are part of was measured ahead.
+    Prepared(PathBuf, Prepared),
     /// There was a pause after an edit.
     Pause(PathBuf, u64),
     /// Unsaved text was measured, or not.
@@ -151,6 +154,9 @@ struct Workspace {
     /// How what was measured is compiled.
     units: Units,
     actions: Actions,
+    ahead: Ahead,
+    /// Files saved since everything was measured last.
+    saved: BTreeSet<PathBuf>,
     /// The sizes of unsaved text.
     unsaved: Unsaved,
     /// What was measured earlier is being read, and shown before anything else happens. Is a build to follow?
@@ -192,6 +198,8 @@ struct Running {
     last_report: (Instant, String),
     /// How far it is: units done, units in all, and the crates being compiled.
     progress: (u32, u32, String),
+    /// Files that it measures as they were saved, unless they were saved again.
+    saved: BTreeSet<PathBuf>,
     /// When the editor was last told, and whether it is about to be.
     last_status: Instant,
     status_due: bool,
@@ -312,6 +320,7 @@ impl Session {
                 {
                     match self.packages.get(&package).and_then(Package::root).map(Path::to_owned) {
                         Some(root) => {
+                            self.note_saved(&root, &uri);
                             let idle = |w: &Workspace| w.running.is_none() && !w.is_due;
                             let is_idle = self.workspaces.get(&root).is_some_and(idle);
                             self.want_build(&root, if is_idle { Duration::ZERO } else { DEBOUNCE });
@@ -428,6 +437,13 @@ impl Session {
                     self.leave();
                 }
             }
+            Message::Prepared(root, prepared) => {
+                if let Some(workspace) = self.workspaces.get_mut(&root) {
+                    workspace.ahead.hear(prepared);
+                }
+                self.look_for_actions(&root);
+                self.leave();
+            }
             Message::Pause(root, number) => self.measure_unsaved(&root, number),
             Message::Unsaved(root, number, over) => {
                 let Some(workspace) = self.workspaces.get_mut(&root) else { return };
@@ -464,8 +480,8 @@ impl Session {
             return;
         }
         let leave = |one: &mut Workspace| {
-            let left = [one.actions.leave(), one.unsaved.leave()];
-            left == [true, true]
+            let left = [one.actions.leave(), one.ahead.leave(), one.unsaved.leave()];
+            left == [true; 3]
         };
         let left: Vec<bool> = self.workspaces.values_mut().map(leave).collect();
         if left.into_iter().all(|left| left) {
@@ -476,6 +492,7 @@ impl Session {
     fn cancel_all(&mut self) {
         for workspace in self.workspaces.values_mut() {
             workspace.actions.stop();
+            workspace.ahead.stop();
             workspace.unsaved.typed();
             workspace.again = false;
             workspace.is_due = false;
@@ -593,6 +610,8 @@ impl Session {
                     is_early: false,
                     units: Units::default(),
                     actions: Actions::default(),
+                    ahead: Ahead::default(),
+                    saved: BTreeSet::new(),
                     unsaved: Unsaved::default(),
                     opening: Some(self.config.build.on_open || build),
                     is_warm: false,
@@ -701,6 +720,7 @@ impl Session {
             for root in gone {
                 let Some(mut workspace) = self.workspaces.remove(&root) else { continue };
                 workspace.actions.stop();
+                workspace.ahead.stop();
                 workspace.unsaved.typed();
                 if let Some(running) = workspace.running {
                     running.cancel.cancel();
@@ -782,6 +802,7 @@ impl Session {
         let Some(workspace) = self.workspaces.get_mut(root) else { return };
         // Whatever is being tried is of yesterday's text, and in the way.
         workspace.actions.stop();
+        workspace.ahead.stop();
         workspace.unsaved.typed();
         workspace.wanted += 1;
         workspace.is_due = true;
@@ -825,6 +846,7 @@ impl Session {
         workspace.again = false;
         workspace.is_due = false;
         workspace.actions.stop();
+        workspace.ahead.stop();
         workspace.wanted += 1;
         let number = workspace.wanted;
         let cancel = Cancel::default();
@@ -836,13 +858,15 @@ impl Session {
             in_dependencies: true,
             last_report: (Instant::now(), String::new()),
             progress: (0, 0, String::new()),
+            saved: workspace.saved.clone(),
             last_status: Instant::now(),
             status_due: false,
             cancelled_by_user: false,
         });
         let (project, snapshot) = (workspace.project.clone(), workspace.snapshot.clone());
         let files = self.documents.values().filter_map(|document| document.file.as_deref());
-        let first = files.filter_map(|file| project.package_of(file)).map(str::to_owned).collect();
+        let packages = files.filter_map(|file| project.package_of(file)).map(str::to_owned).collect();
+        let early = Early { packages, saved: workspace.saved.clone(), units: workspace.units.clone() };
         self.tell(root);
         let request = self.config.request(root);
         let (sender, root) = (self.sender.clone(), root.to_owned());
@@ -863,7 +887,7 @@ impl Session {
                 let _ = sender.send(Message::News(root.clone(), number, news));
             };
             let result =
-                engine::measure_project(&project, &request, &snapshot, &cancel, Some(&first), &mut on_news);
+                engine::measure_project(&project, &request, &snapshot, &cancel, Some(&early), &mut on_news);
             let _ = sender.send(Message::Done(root.clone(), number, Box::new(result)));
         });
     }
@@ -980,6 +1004,7 @@ impl Session {
                     workspace.before.clear();
                 }
                 if failure.is_none() {
+                    workspace.saved.retain(|file| !running.saved.contains(file));
                     workspace.is_early = false;
                     workspace.before = std::mem::replace(&mut workspace.sizes, overview::sizes(&snapshot));
                 }
@@ -1046,6 +1071,17 @@ impl Session {
         }
     }
 
+    /// Takes note of a save: what it changed is measured ahead of a build.
+    fn note_saved(&mut self, root: &Path, uri: &lsp::Url) {
+        let file = self.documents.get(uri).and_then(|document| document.file.as_ref());
+        let Some(workspace) = self.workspaces.get_mut(root) else { return };
+        let Some(file) = file.filter(|file| workspace.project.owns(file)) else { return };
+        workspace.saved.insert(file.clone());
+        if let Some(running) = &mut workspace.running {
+            running.saved.remove(file);
+        }
+    }
+
     /// Goes on with the actions of open documents, if no build is due.
     fn look_for_actions(&mut self, root: &Path) {
         let Some(workspace) = self.workspaces.get_mut(root) else { return };
@@ -1058,7 +1094,12 @@ impl Session {
         }
         let measured = workspace.snapshot.paths();
         let files = self.documents.values().filter_map(|document| document.file.clone());
-        let files = files.filter(|file| measured.binary_search(&file.as_path()).is_ok()).collect();
+        let files: Vec<PathBuf> =
+            files.filter(|file| measured.binary_search(&file.as_path()).is_ok()).collect();
+        let (sender, prepared) = (self.sender.clone(), root.to_owned());
+        let tell = move |done| _ = sender.send(Message::Prepared(prepared, done));
+        let open = files.iter().cloned().collect();
+        workspace.ahead.go_on(open, &workspace.project, &workspace.units, tell);
         let (project, snapshot, units) = (&workspace.project, &workspace.snapshot, &workspace.units);
         let ground = || Ground { project: project.clone(), snapshot: snapshot.clone(), units: units.clone() };
         let (sender, root) = (self.sender.clone(), root.to_owned());

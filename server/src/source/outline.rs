@@ -122,6 +122,13 @@ impl Outline {
             .map(|(i, _)| i)
     }
 
+    /// Does a range lie in a site, or in an attribute on it?
+    pub fn is_at(&self, site: usize, range: TextRange) -> bool {
+        let Some(Site { range: whole, token, .. }) = self.sites().get(site) else { return false };
+        let attributes = self.extra(site).attributes.iter();
+        [whole, token].into_iter().chain(attributes).any(|part| part.contains_range(range))
+    }
+
     pub(super) fn extra(&self, site: usize) -> &Extra {
         &self.found.extras[site]
     }

@@ -1,0 +1,183 @@
+//! One compiler run that measures: its files, what they say, and what it has in common with the run before.
+
+use super::invocation::{self, Form, Into};
+use super::printed::Printed;
+use super::unit::{self, Unit, UnitError};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::thread::JoinHandle;
+use std::time::SystemTime;
+
+/// The files of one compiler run.
+pub(super) struct Run {
+    /// What it writes to standard output.
+    pub sizes: PathBuf,
+    /// What it writes to standard error.
+    pub messages: PathBuf,
+    bodies: PathBuf,
+    started: SystemTime,
+}
+
+impl Run {
+    /// A run that begins now, with a folder for its files.
+    pub fn new(scratch: &Path) -> io::Result<Run> {
+        let bodies = scratch.join("mir");
+        remove(&bodies)?;
+        let (sizes, messages) = (scratch.join("sizes"), scratch.join("messages"));
+        Ok(Run { sizes, messages, bodies, started: SystemTime::now() })
+    }
+
+    /// The compiler's arguments, made of cargo's. See [`Into`].
+    pub fn arguments<S: AsRef<OsStr>>(
+        &self,
+        args: &[S],
+        form: Form,
+        out_dir: Option<&Path>,
+        incremental: &Path,
+    ) -> Vec<OsString> {
+        invocation::measuring(args, form, Into { out_dir, bodies: &self.bodies, incremental })
+    }
+
+    /// What it printed, once it has succeeded. `dir` is the one it ran in.
+    pub fn printed(
+        &self,
+        form: Form,
+        dep_info: &Path,
+        dir: &Path,
+        before: Option<&Printed>,
+    ) -> io::Result<Printed> {
+        let stdout = std::fs::read(&self.sizes)?;
+        let bodies = unit::read_bodies(&self.bodies)?;
+        let sources = unit::read_sources(dep_info, dir, self.started);
+        Ok(Printed::read(form, &String::from_utf8_lossy(&stdout), bodies, sources, before))
+    }
+}
+
+/// Where what is known of a unit is kept, and what its next run builds on.
+pub(super) struct Store {
+    kept: PathBuf,
+    incremental: PathBuf,
+    form: Form,
+}
+
+/// What the last run printed, being read.
+type Base = JoinHandle<Result<Printed, UnitError>>;
+
+/// How a run ended.
+pub(super) enum Ended {
+    /// The store has what it printed.
+    Measured(Run),
+    /// It does not compile.
+    Failed(Run, ExitStatus),
+    /// It was told to stop.
+    Stopped,
+}
+
+impl Store {
+    /// For a unit whose files have this stem, see [`invocation::artifact_stem`].
+    pub fn new(stem: &Path, form: Form) -> Store {
+        let (kept, incremental) = match form {
+            Form::Complete => ("futurelens", "incremental"),
+            Form::Checked => ("checked", "checked-incremental"),
+            Form::Concrete => ("concrete", "concrete-incremental"),
+        };
+        Store { kept: stem.with_extension(kept), incremental: stem.with_extension(incremental), form }
+    }
+
+    /// The file with what is known.
+    pub fn kept(&self) -> &Path {
+        &self.kept
+    }
+
+    /// Two runs at the same time would take each other's state for their own. Of those that measure all, cargo lets
+    /// only one be. Where files cannot be locked, it is not to be helped.
+    fn lock(&self) -> io::Result<Option<File>> {
+        if self.form == Form::Complete {
+            return Ok(None);
+        }
+        let lock = File::create(self.incremental.with_extension("lock"))?;
+        let _ = lock.lock();
+        Ok(Some(lock))
+    }
+
+    /// Can this run of the unit build on the last one?
+    pub fn has_base(&self, unit: &Unit) -> bool {
+        let known = session(&self.incremental);
+        known.is_some() && Unit::read_head(&self.kept).is_ok_and(|head| head.is_base_of(unit, &known))
+    }
+
+    /// What was kept is read while the compiler runs; whether it is of use, its head tells.
+    fn base(&self, unit: &Unit) -> Option<Base> {
+        let (kept, form) = (self.kept.clone(), self.form);
+        self.has_base(unit)
+            .then(|| std::thread::spawn(move || Unit::read(&kept).map(|unit| Printed::of(&unit, form))))
+    }
+
+    /// Has the compiler run, and keeps what it printed: put over what was known if that can be, else measured
+    /// whole. `unit` is empty yet. `compile` runs the compiler, given the folder for incremental compilation;
+    /// `None` if it was told to stop.
+    pub fn measure(
+        &self,
+        mut unit: Unit,
+        scratch: &Path,
+        dep_info: &Path,
+        compile: &mut dyn FnMut(&Run, &Path) -> io::Result<Option<ExitStatus>>,
+    ) -> io::Result<Ended> {
+        let _lock = self.lock()?;
+        let mut base = self.base(&unit);
+        loop {
+            if base.is_none() {
+                remove(&self.incremental)?;
+            }
+            let run = Run::new(scratch)?;
+            let Some(status) = compile(&run, &self.incremental)? else { return Ok(Ended::Stopped) };
+            if !status.success() {
+                // With errors in the code it ends with 1. Anything else may be the fault of what it built on.
+                if base.take().is_some() && status.code() != Some(1) {
+                    continue;
+                }
+                return Ok(Ended::Failed(run, status));
+            }
+            let before = match base.take().map(JoinHandle::join) {
+                None => None,
+                Some(Ok(Ok(before))) => Some(before),
+                // Damaged: the compiler has built on what nobody knows any more.
+                Some(_) => continue,
+            };
+            let printed = run.printed(self.form, dep_info, &unit.dir, before.as_ref())?;
+            let printed = match &before {
+                Some(before) => printed.over(before),
+                None => Some(printed),
+            };
+            let Some(printed) = printed else { continue };
+            printed.push_to(&mut unit);
+            unit.session = session(&self.incremental);
+            unit.write(&self.kept)?;
+            return Ok(Ended::Measured(run));
+        }
+    }
+}
+
+/// Names what the last compiler run that succeeded has left for incremental compilation.
+fn session(incremental: &Path) -> Option<String> {
+    let folders = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten();
+    let of_crates = folders(incremental).filter(|entry| entry.path().is_dir());
+    let sessions = of_crates.flat_map(|krate| folders(&krate.path()).collect::<Vec<_>>());
+    // `s-TIME-RANDOM-HASH`, and ending in `-working` until the run has succeeded.
+    let sessions = sessions.filter(|entry| entry.path().is_dir());
+    let names = sessions.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut done: Vec<String> = names.filter(|name| !name.ends_with("-working")).collect();
+    done.sort();
+    (!done.is_empty()).then(|| done.join(" "))
+}
+
+/// Removes a folder if it is there.
+pub(super) fn remove(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
