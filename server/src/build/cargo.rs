@@ -344,7 +344,7 @@ impl Project {
     fn ahead(&self, invocation: &Invocation, scratch: &Path) -> Result<Command, BuildError> {
         let mut command = background::command(own_program().map_err(no_program)?);
         command.arg(&invocation.program).args(&invocation.args).current_dir(&invocation.dir);
-        command.env_remove("RUSTC").envs(invocation.env.iter().map(|(name, value)| (name, value)));
+        invocation.set_environment(&mut command);
         command.env(wrapper::ENV, self.settings(Task::Ahead, scratch).to_json()?);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         #[cfg(unix)]

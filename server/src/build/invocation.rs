@@ -1,9 +1,11 @@
 //! One compiler run as cargo asked for it: read, and turned into one that measures.
 
 use super::run::Store;
+use super::wrapper;
 use serde::{Deserialize, Serialize};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A compiler run that can be repeated. Kept with what the run printed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,13 @@ impl Invocation {
     pub fn package(&self) -> Option<&Path> {
         let folder = self.env.iter().find(|(name, _)| name == "CARGO_MANIFEST_DIR");
         folder.map(|(_, folder)| Path::new(folder))
+    }
+
+    /// Gives a program the environment that the run had.
+    pub(super) fn set_environment(&self, command: &mut Command) {
+        wrapper::OF_THE_BUILD.iter().for_each(|name| _ = command.env_remove(name));
+        super::without_own_heap(command);
+        command.env_remove("RUSTC").envs(self.env.iter().map(|(name, value)| (name, value)));
     }
 
     /// Were its concrete futures measured ahead? Then doing it again takes as long as checking.

@@ -200,13 +200,9 @@ impl Shadow {
 fn command(invocation: &Invocation, in_background: bool, bootstrap: bool) -> Command {
     let program = &invocation.program;
     let mut command = if in_background { background::command(program) } else { Command::new(program) };
-    for name in wrapper::OF_THE_BUILD {
-        command.env_remove(name);
-    }
-    super::without_own_heap(&mut command);
+    invocation.set_environment(&mut command);
     // A compiler that crashes would leave a file in the user's folder.
     command.env("RUSTC_ICE", "0");
-    command.env_remove("RUSTC").envs(invocation.env.iter().map(|(name, value)| (name, value)));
     if bootstrap {
         command.env("RUSTC_BOOTSTRAP", "1");
     }
