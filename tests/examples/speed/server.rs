@@ -30,6 +30,7 @@ pub fn open(root: &Path, files: &[PathBuf]) -> Opened {
     editor.patience = PATIENCE;
     files.iter().for_each(|file| editor.did_open(file));
     let mut build = Build::default();
+    // Only when the server says that there is something new: asking all the time takes from the compiler.
     let first = loop {
         let number = files.iter().find_map(|file| {
             let (at, hints) = editor.shown_hints(file);
@@ -38,9 +39,8 @@ pub fn open(root: &Path, files: &[PathBuf]) -> Opened {
         if let Some(at) = number {
             break at - start;
         }
-        let now = editor.now();
-        assert!(!build.is_over_at(&mut editor, now), "no hints in {files:?}: {}", editor.stderr());
-        thread::sleep(Duration::from_millis(2));
+        assert!(!build.is_over(), "no hints in {files:?}: {}", editor.stderr());
+        while build.next(&mut editor).1 != "refresh" && !build.is_over() {}
     };
     let all = build.wait(&mut editor) - start;
     Opened { editor, first, all: all.max(first) }
@@ -76,15 +76,6 @@ impl Build {
 
     pub fn is_over(&self) -> bool {
         self.over.is_some()
-    }
-
-    fn is_over_at(&mut self, editor: &mut Editor, now: Moment) -> bool {
-        while !self.is_over()
-            && editor.has(self.since.unwrap_or_else(Moment::start), now, |m| news(m).is_some())
-        {
-            self.next(editor);
-        }
-        self.is_over()
     }
 
     /// Waits for the end.
