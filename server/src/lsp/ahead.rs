@@ -12,7 +12,7 @@ pub struct Ahead {
     running: Option<Cancel>,
     /// Something is at work, even if it was told to stop.
     is_busy: bool,
-    /// Files that were seen to.
+    /// Files that were seen to since the last build.
     prepared: BTreeSet<PathBuf>,
     /// The server is about to end.
     is_leaving: bool,
@@ -24,6 +24,11 @@ impl Ahead {
         if let Some(running) = self.running.take() {
             running.cancel();
         }
+    }
+
+    /// There was a build: how things are compiled may have changed.
+    pub fn clear(&mut self) {
+        self.prepared.clear();
     }
 
     /// Leaves nothing behind; whether that is so already.

@@ -1012,6 +1012,7 @@ impl Session {
                 workspace.rides += 1;
                 workspace.units = units;
                 workspace.actions.clear();
+                workspace.ahead.clear();
                 workspace.unsaved.clear();
                 let compiler = workspace.snapshot.compiler.clone();
                 let budget_errors = workspace.snapshot.budgets.errors.clone();
