@@ -441,11 +441,15 @@ impl UnitHead {
         sources.map(|section| section.name.as_str())
     }
 
+    /// Is the text of every source file known that was measured? Not of one that was changed meanwhile.
+    pub fn is_text_known(&self) -> bool {
+        self.0.sections.iter().all(|section| section.kind != SectionKind::Changed)
+    }
+
     /// Can an incremental run of this unit build on it? `session` is what there is to build on.
     pub(super) fn is_base_of(&self, unit: &Unit, session: &Option<String>) -> bool {
         let UnitHead(kept) = self;
-        let is_text_known = kept.sections.iter().all(|section| section.kind != SectionKind::Changed);
-        is_text_known
+        self.is_text_known()
             && kept.session == *session
             && kept.flags == unit.flags
             && kept.invocation.is_some()

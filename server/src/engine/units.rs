@@ -176,8 +176,12 @@ pub(super) fn unit_text<'a>(
 /// measured. False if what is kept is of no use.
 pub(super) fn add_kept(update: &mut Update, measured: &MeasuredUnit, stamp: Option<u64>) -> bool {
     let Some(kept) = told(&measured.file, measured.open()).map(Arc::new) else { return false };
-    let Some(sources) = told(&measured.file, kept.sources()) else { return false };
     let (origin, head) = (measured.origin(), kept.head());
+    if !head.is_text_known() && update.stamp(&origin).is_some() {
+        // Saved while it was compiled: the next build is due, and numbers without their text cannot be shown.
+        return true;
+    }
+    let Some(sources) = told(&measured.file, kept.sources()) else { return false };
     let text = UnitText {
         stamp: stamp.unwrap_or_default(),
         bodies: kept.digests().collect(),

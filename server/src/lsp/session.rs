@@ -70,8 +70,8 @@ pub enum Message {
     ResolveAction(Box<lsp::CodeAction>, oneshot::Sender<Option<lsp::CodeAction>>),
     /// `shutdown`: no build survives it.
     Shutdown(oneshot::Sender<()>),
-    /// A project was looked for.
-    Found(PathBuf, Box<Result<Project, BuildError>>),
+    /// A project was looked for, after so many changes of project files and settings.
+    Found(PathBuf, u64, Box<Result<Project, BuildError>>),
     /// What an earlier session measured was read.
     Kept(Box<warm::News>),
     /// There are numbers that rode along with the user's own build.
@@ -219,6 +219,9 @@ pub struct Session {
     workspaces: BTreeMap<PathBuf, Workspace>,
     /// By folder with a `Cargo.toml`.
     packages: HashMap<PathBuf, Package>,
+    /// Counts changes of project files and settings: what cargo was asked before the last one may not be so any
+    /// more.
+    changes: u64,
     /// Messages that were shown; each is shown once.
     shown: HashSet<String>,
     /// Who waits for the end.
@@ -288,6 +291,7 @@ impl Session {
             documents: HashMap::new(),
             workspaces: BTreeMap::new(),
             packages: HashMap::new(),
+            changes: 0,
             shown: HashSet::new(),
             leaving: Vec::new(),
             held_hints: Vec::new(),
@@ -404,7 +408,8 @@ impl Session {
                 self.leaving.push(reply);
                 self.leave();
             }
-            Message::Found(folder, result) => self.found(folder, *result),
+            Message::Found(folder, changes, _) if changes != self.changes => self.open_project(folder),
+            Message::Found(folder, _, result) => self.found(folder, *result),
             Message::Kept(news) => {
                 self.warm.hear(*news);
                 for root in self.roots() {
@@ -567,10 +572,16 @@ impl Session {
         if !self.workspaces.keys().any(|root| package.starts_with(root)) {
             self.warm.guess(&package, &request, kept(&self.sender));
         }
+        self.open_project(package);
+    }
+
+    /// Asks cargo about the project in a folder.
+    fn open_project(&self, folder: PathBuf) {
+        let (request, changes) = (self.config.request(&folder), self.changes);
         let sender = self.sender.clone();
         tokio::task::spawn_blocking(move || {
             let found = Project::open(&request);
-            let _ = sender.send(Message::Found(package, Box::new(found)));
+            let _ = sender.send(Message::Found(folder, changes, Box::new(found)));
         });
     }
 
@@ -762,6 +773,7 @@ impl Session {
             .map(|(root, _)| root.clone())
             .collect();
         self.shown.clear();
+        self.changes += 1;
         // A package may have been added, or moved to another workspace.
         self.packages.retain(|_, package| package.root().is_none_or(|root| !roots.iter().any(|r| r == root)));
         for root in roots {
@@ -778,6 +790,7 @@ impl Session {
                 let build = |config: &Config| (config.request(Path::new("")), config.build.clone());
                 if build(&old) != build(&self.config) {
                     self.shown.clear();
+                    self.changes += 1;
                     for root in self.roots() {
                         self.watch_rides(&root);
                         self.reopen(&root);
@@ -834,13 +847,7 @@ impl Session {
         }
         if workspace.reopen {
             workspace.is_due = true;
-            let mut request = self.config.request(root);
-            request.dir = root.to_owned();
-            let (sender, root) = (self.sender.clone(), root.to_owned());
-            tokio::task::spawn_blocking(move || {
-                let found = Project::open(&request);
-                let _ = sender.send(Message::Found(root, Box::new(found)));
-            });
+            self.open_project(root.to_owned());
             return;
         }
         workspace.again = false;
