@@ -1,7 +1,7 @@
 //! Hovers: what a future is made of, what an await holds, and nothing at all where there is nothing to
 //! say.
 
-use futurelens_tests::editor::{Editor, Hover, Setup, place_of, text_at, uri};
+use futurelens_tests::editor::{Editor, Hover, Moment, Setup, place_of, text_at, uri};
 use futurelens_tests::project::{PENDING_ONCE, Project, manifest};
 use std::path::PathBuf;
 
@@ -100,7 +100,8 @@ impl Session {
         let setup = Setup { hover_formats: formats.to_vec(), ..Setup::default() };
         let mut editor = Editor::open(project.root(), setup);
         editor.did_open(&lib);
-        editor.hints_when(&lib, "the first sizes", |hints| !hints.is_empty());
+        // Not only for the first sizes: instances of generic futures come last.
+        editor.wait_for_work(Moment::start());
         Self { project, lib, editor }
     }
 
