@@ -396,7 +396,8 @@ impl Editor {
         self.arrived.push(at);
     }
 
-    /// Waits until the server says that a piece of work, such as a size build, has ended that began since.
+    /// Waits until the server says that a piece of work, such as a size build, has ended that began since. One that
+    /// was cancelled, as a newer one takes its place, is not the end.
     #[track_caller]
     pub fn wait_for_work(&mut self, since: Moment) {
         let mut begun: Vec<Value> = Vec::new();
@@ -404,7 +405,9 @@ impl Editor {
             let token = &message["params"]["token"];
             match progress_kind(message) {
                 Some("begin") => begun.push(token.clone()),
-                Some("end") if begun.contains(token) => return Some(()),
+                Some("end") if begun.contains(token) => {
+                    return (message["params"]["value"]["message"] != "cancelled").then_some(());
+                }
                 _ => {}
             }
             None

@@ -1,6 +1,6 @@
 //! The built server, driven over stdio as an editor drives it.
 
-use futurelens_tests::editor::{Editor, Hint, PATIENCE, Setup, byte_offset, descendants, uri};
+use futurelens_tests::editor::{Editor, Hint, Moment, PATIENCE, Setup, byte_offset, descendants, uri};
 use futurelens_tests::project::{PENDING_ONCE, Project, future_of, manifest};
 use serde_json::{Value, json};
 use std::fs;
@@ -245,10 +245,9 @@ fn cancel() {
     let (project, file) = project();
     let gate = Gate::in_front_of(&project);
     let mut editor = Editor::open(project.root(), Setup::default());
-    let opened = editor.now();
     editor.did_open(&file);
     let waiting = gate.wait();
-    let (token, value) = editor.wait(opened, "the begin of a progress", |message| {
+    let (token, value) = editor.wait(Moment::start(), "the begin of a progress", |message| {
         let params = &message["params"];
         (message["method"] == "$/progress" && params["value"]["kind"] == "begin")
             .then(|| (params["token"].clone(), params["value"].clone()))
@@ -256,7 +255,10 @@ fn cancel() {
     assert_eq!(value["cancellable"], true, "{value}");
     editor.notify("window/workDoneProgress/cancel", json!({ "token": token }));
     waiting.expect_killed();
-    editor.wait_for_work(opened);
+    editor.wait(Moment::start(), "its end", |message| {
+        let params = &message["params"];
+        (params["token"] == token && params["value"]["message"] == "cancelled").then_some(())
+    });
     assert_eq!(editor.hints(&file), [], "nothing was measured");
 
     // It was only this build.
@@ -305,10 +307,9 @@ fn progress_names_the_crates() {
     project.write("../needed_first/Cargo.toml", &manifest("needed_first"));
     project.write("../needed_first/src/lib.rs", "");
     let mut editor = Editor::open(project.root(), Setup::default());
-    let opened = editor.now();
     editor.did_open(&file);
-    editor.wait_for_work(opened);
-    let said = editor.progress(opened).join("\n");
+    editor.wait_for_work(Moment::start());
+    let said = editor.progress(Moment::start()).join("\n");
     for name in ["needed_first", "demo_crate"] {
         assert!(said.contains(name), "{name} in:\n{said}");
     }

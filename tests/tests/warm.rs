@@ -2,7 +2,7 @@
 //! was measured on.
 
 use futurelens_tests::binary::{futurelens, kill, run};
-use futurelens_tests::editor::{Editor, Hint, Setup};
+use futurelens_tests::editor::{Editor, Hint, Moment, Setup};
 use futurelens_tests::project::{PENDING_ONCE, Project, files, future_of};
 use serde_json::{Value, json};
 use std::fs;
@@ -94,16 +94,14 @@ fn the_first_build_comes_after_it_and_reads_nothing_twice() {
     assert!(shows(&hints, 0, "260 B", false), "{hints:?}");
     // Hints that wait for a build wait so long.
     assert!(begin.elapsed() < Duration::from_secs(14), "{:?}", begin.elapsed());
-    let opened = editor.now();
     project.write("gate", "open");
-    editor.wait_for_work(opened);
+    editor.wait_for_work(Moment::start());
     editor.exit();
     // The build script ran again, and so did the compiler; the second time nothing does.
     let env = vec![("FUTURELENS_LOG".to_owned(), "debug".to_owned())];
     let mut editor = Editor::open(project.root(), Setup { env, ..Setup::default() });
-    let opened = editor.now();
     editor.did_open(&file);
-    editor.wait_for_work(opened);
+    editor.wait_for_work(Moment::start());
     assert!(shows(&editor.hints(&file), 0, "260 B", false));
     editor.exit();
     assert!(editor.stderr().contains("0 of 1 units are new"), "{}", editor.stderr());

@@ -214,15 +214,16 @@ impl Call<'_> {
         }
     }
 
-    /// Does someone wait for the numbers of this package, and are the concrete ones there any sooner? Only if they
-    /// were measured ahead before.
+    /// Does someone wait for the numbers of this package, and are the concrete ones there any sooner? A whole run
+    /// takes longer than one that builds on another and measures all.
     fn is_sooner_ahead(&self) -> std::io::Result<bool> {
         let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
         if !self.settings.awaited.iter().any(|awaited| awaited.as_os_str() == package) {
             return Ok(false);
         }
-        let stem = invocation::artifact_stem(self.args);
-        Ok(Store::new(&stem, Form::Concrete).has_base(&self.unit()?))
+        let (stem, unit) = (invocation::artifact_stem(self.args), self.unit()?);
+        let has_base = |form| Store::new(&stem, form).has_base(&unit);
+        Ok(has_base(Form::Concrete) || !has_base(Form::Complete))
     }
 
     /// Measures the concrete futures beside the run that measures all: checking alone takes less time. Tells the
