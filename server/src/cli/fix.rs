@@ -1,13 +1,13 @@
 //! `futurelens fix`: every edit that makes a future smaller, with what it saves; and writing them.
 
-use super::{BuildArgs, CliError, OutputArgs, progress_bar};
+use super::{BuildArgs, CliError, OutputArgs, git_top, json, progress_bar};
 use crate::build::{BuildError, Cancel, Project};
 use crate::engine::{self, Changes, Measurement, Refusal, Verdict, Verifier};
 use crate::features::actions::list::List;
 use crate::features::actions::{ActionKind, Candidate};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 #[derive(Debug, Args)]
@@ -92,10 +92,7 @@ pub(super) fn run(args: &FixArgs) -> Result<(), CliError> {
         }
     };
     let text = match args.format {
-        Format::Json => {
-            let json = serde_json::to_string_pretty(&list);
-            json.map_err(|error| CliError::Other(format!("cannot write JSON: {error}")))? + "\n"
-        }
+        Format::Json => json(&list)?,
         Format::Table => {
             if list.actions.is_empty() {
                 eprintln!("no edit is known that makes a future of this project smaller");
@@ -209,9 +206,4 @@ fn is_ours(project: &Project, path: &str) -> bool {
     let top = git_top(&project.root);
     let path = top.join(path.trim_matches('"'));
     project.target_dir.starts_with(&path) || path.starts_with(&project.target_dir)
-}
-
-/// Where the paths that git prints start.
-fn git_top(root: &Path) -> PathBuf {
-    root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(root).to_owned()
 }

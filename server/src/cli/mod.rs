@@ -1,14 +1,18 @@
 //! The commands for terminals and CI.
 
 mod cargo;
+mod check;
+mod diff;
 mod explain;
 mod fix;
 mod hints;
+mod merge;
 mod report;
 
 use crate::build::{BuildError, Cancel, Request, Selection};
 use crate::engine::News;
 use crate::engine::{self, Measurement};
+use crate::features::report::relative;
 use crate::features::{Snapshot, bytes};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::{IsTerminal as _, Write as _};
@@ -30,6 +34,7 @@ use std::sync::Arc;
   futurelens explain Handler::run       what makes it large
   futurelens hints src/server.rs        the file with sizes beside each async fn
   futurelens cargo check                cargo check, which records the sizes on the way
+  futurelens check --budget 4096 --baseline futures.txt   what is too large, or grew
   futurelens fix                        edits that make futures smaller, and what each saves
 
 Exit status: 0 fine, 1 a check failed, 2 could not measure (the reason is on standard error).")]
@@ -50,6 +55,12 @@ enum Command {
     Report(report::ReportArgs),
     /// Say what a future is made of: what is held across each await, where, how large, and why.
     Explain(explain::ExplainArgs),
+    /// Fail on a future that is over its budget, or that grew since the baseline.
+    Check(check::CheckArgs),
+    /// Say what grew and what shrank between two reports, or since a baseline.
+    Diff(diff::DiffArgs),
+    /// Make one report of several, measured on several machines.
+    Merge(merge::MergeArgs),
     /// List every edit that makes a future smaller, with the bytes it saves; or write them.
     ///
     /// Each one has been compiled: it works, and it saves what it says.
@@ -152,6 +163,9 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         None | Some(Command::Lsp { .. }) => return serve(),
         Some(Command::Report(args)) => report::run(&args),
+        Some(Command::Check(args)) => return check::run(&args).unwrap_or_else(|error| trouble(&error)),
+        Some(Command::Diff(args)) => diff::run(&args),
+        Some(Command::Merge(args)) => merge::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Fix(args)) => fix::run(&args),
         Some(Command::Hints(args)) => hints::run(&args),
@@ -257,15 +271,58 @@ impl OutputArgs {
                 other => other.map_err(CliError::Stdout),
             };
         };
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let write = || {
-            let mut file = tempfile::Builder::new().prefix(".futurelens-").tempfile_in(folder)?;
-            file.write_all(text.as_bytes())?;
-            file.persist(path).map_err(|error| error.error)
-        };
-        write().map_err(|source| CliError::File { what: "write", path: path.clone(), source })?;
-        Ok(())
+        write_file(path, text)
     }
+}
+
+/// Replaces a file in one step.
+fn write_file(path: &Path, text: &str) -> Result<(), CliError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || {
+        let mut file = tempfile::Builder::new().prefix(".futurelens-").tempfile_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.persist(path).map_err(|error| error.error)
+    };
+    write().map_err(|source| CliError::File { what: "write", path: path.to_owned(), source })?;
+    Ok(())
+}
+
+fn read_text(path: &Path) -> Result<String, CliError> {
+    let text = std::fs::read_to_string(path);
+    text.map_err(|source| CliError::File { what: "read", path: path.to_owned(), source })
+}
+
+/// Says what is wrong with a file.
+fn in_file(path: &Path, error: &dyn std::fmt::Display) -> CliError {
+    CliError::Other(format!("`{}`: {error}", path.display()))
+}
+
+/// JSON for programs, and for people who look at it.
+fn json(value: &impl serde::Serialize) -> Result<String, CliError> {
+    let json = serde_json::to_string_pretty(value);
+    Ok(json.map_err(|error| CliError::Other(format!("cannot write JSON: {error}")))? + "\n")
+}
+
+fn warn_of_skipped(snapshot: &Snapshot) {
+    if snapshot.skipped() > 0 {
+        eprintln!(
+            "warning: {} lines printed by {} were not understood; what is shown is certain, \
+             but something may be missing",
+            snapshot.skipped(),
+            snapshot.compiler
+        );
+    }
+}
+
+/// The root of the git repository that `root` lies in; else `root`.
+fn git_top(root: &Path) -> &Path {
+    root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(root)
+}
+
+/// Where `root` lies in its repository, with a slash at the end; empty if at the top.
+fn folder_in_repository(root: &Path) -> String {
+    let folder = relative(git_top(root), root);
+    if folder.is_empty() { folder } else { folder + "/" }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `futurelens report`: the table of all futures.
 
-use super::{CliError, CommonArgs};
+use super::{CliError, CommonArgs, json, warn_of_skipped};
 use crate::features::report::{self, Choice, Sort};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -52,19 +52,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
     let choice =
         Choice { all: args.all, cache_line: args.common.cache_line, sort, filter: args.filter.clone() };
     let report = report::report(&snapshot, &choice);
-    if snapshot.skipped() > 0 {
-        eprintln!(
-            "warning: {} lines printed by {} were not understood; what is shown is certain, \
-             but something may be missing",
-            snapshot.skipped(),
-            snapshot.compiler
-        );
-    }
+    warn_of_skipped(&snapshot);
     let text = match args.format {
-        Format::Json => {
-            let json = serde_json::to_string_pretty(&report);
-            json.map_err(|error| CliError::Other(format!("cannot write JSON: {error}")))? + "\n"
-        }
+        Format::Json => json(&report)?,
         Format::Table => {
             if report.futures.is_empty() {
                 match &args.filter {

@@ -381,7 +381,7 @@ pub fn table(report: &Report<'_>, sort: Sort) -> String {
 }
 
 /// The `<T = u8>` at the end of an instance's identity.
-fn generic_arguments(id: &str) -> Option<&str> {
+pub(super) fn generic_arguments(id: &str) -> Option<&str> {
     // `…::{closure#0}<T = u8>`: the body's own path ends in a brace.
     let at = id.find("}<").map(|at| at + 1)?;
     Some(&id[at..])

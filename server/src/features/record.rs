@@ -1,0 +1,448 @@
+//! A measurement to compare with: read from a report's JSON, or from a baseline, a small text file that is meant to
+//! be committed.
+//!
+//! ```text
+//! # futurelens baseline 1: …
+//! profile  release
+//! target  x86_64-unknown-linux-gnu
+//! compiler  rustc 1.97.0-nightly (…)
+//! lib  mini_redis::cmd::set::{impl#0}::apply::{closure#0}  496  .await of Connection::write_frame=400  frame=72
+//! ```
+//!
+//! A future takes one line: the unit, its identity, bytes, and the largest things it holds; the fields stand between
+//! tabs. Lines are sorted and hold no line numbers of the source, so that a change touches only the lines of what it
+//! changed and two branches seldom touch the same.
+
+use super::report::{Report, SCHEMA, generic_arguments};
+use crate::render::short_type;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// The first line of every baseline begins with it.
+const HEAD: &str = "# futurelens baseline ";
+
+/// The version of the baseline's form.
+const VERSION: u32 = 1;
+
+/// Columns for a type in the name of a thing held.
+const TYPE_WIDTH: usize = 80;
+
+/// Sizes of one day.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record {
+    /// What was measured with and for.
+    pub measured: Measured,
+    /// By unit and identity.
+    pub futures: BTreeMap<Key, Recorded>,
+}
+
+/// What sizes depend on besides the source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// `rustc -vV`'s first line.
+    pub compiler: String,
+    /// The cargo profile.
+    pub profile: String,
+    /// The triple.
+    pub target: String,
+}
+
+/// Tells the futures of a workspace apart, and stays the same when lines move.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// [`Future::unit`](crate::layout::Future::unit).
+    pub unit: String,
+    /// [`Future::id`](crate::layout::Future::id): crate, path, instance.
+    pub id: String,
+}
+
+/// One future.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// For people: path and instance; the identity where only that is known.
+    pub name: String,
+    /// `async fn`, `async block`, …; empty if not known.
+    pub kind: String,
+    /// Where it is in the source, if that is known.
+    pub place: Option<Place>,
+    /// Bytes.
+    pub size: u64,
+    /// Bytes of the largest thing of each name that it holds in any state.
+    pub held: BTreeMap<String, u64>,
+    /// Things smaller than so many bytes are not in `held`.
+    pub least: u64,
+}
+
+/// A place in the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Relative to the workspace, with forward slashes.
+    pub file: String,
+    /// One-based.
+    pub line: u32,
+    /// One-based.
+    pub column: u32,
+}
+
+/// Why something is no record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Neither JSON of a report nor a baseline.
+    #[error(
+        "this is neither a baseline (`futurelens check --update-baseline` writes one) nor a report \
+         (`futurelens report --format json`)"
+    )]
+    Unknown,
+    /// Written by a later futurelens.
+    #[error("it has form {found}, and this futurelens reads form {known}: use a newer futurelens")]
+    Newer {
+        /// The form's number in the file.
+        found: u64,
+        /// The latest one that is known here.
+        known: u32,
+    },
+    /// A line of a baseline cannot be read.
+    #[error("line {line}: {what}")]
+    Line {
+        /// One-based.
+        line: usize,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// No report, although JSON.
+    #[error("this is no report: {0}")]
+    Json(String),
+}
+
+/// How a future of `size` bytes is kept in a baseline: without the things smaller than this.
+fn least(size: u64) -> u64 {
+    (size / 16).max(16)
+}
+
+impl Record {
+    /// What a report says.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written as JSON.
+    pub fn of(report: &Report<'_>) -> Result<Self, RecordError> {
+        let json = serde_json::to_value(report).map_err(|error| RecordError::Json(error.to_string()))?;
+        Self::from_json(json)
+    }
+
+    /// Of futures with the same identity the largest counts, here as everywhere.
+    fn add(&mut self, key: Key, future: Recorded) {
+        match self.futures.get(&key) {
+            Some(known) if known.size >= future.size => {}
+            _ => drop(self.futures.insert(key, future)),
+        }
+    }
+
+    /// Reads a report's JSON or a baseline.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`] says what is wrong with it, and where.
+    pub fn parse(text: &str) -> Result<Self, RecordError> {
+        match text.trim_start().starts_with('{') {
+            true => Self::from_json(
+                serde_json::from_str(text).map_err(|error| RecordError::Json(error.to_string()))?,
+            ),
+            false => Self::parse_baseline(text),
+        }
+    }
+
+    fn from_json(json: Value) -> Result<Self, RecordError> {
+        check_schema(&json)?;
+        let file: ReportFile =
+            serde_json::from_value(json).map_err(|error| RecordError::Json(error.to_string()))?;
+        let measured = Measured { compiler: file.compiler, profile: file.profile, target: file.target };
+        let mut record = Self { measured, futures: BTreeMap::new() };
+        for entry in file.futures {
+            let place = match (entry.file, entry.line, entry.column) {
+                (Some(file), Some(line), Some(column)) => Some(Place { file, line, column }),
+                _ => None,
+            };
+            let things = entry.states.iter().flat_map(|state| &state.held);
+            let things = things.map(|held| (thing(&held.kind, &held.name, held.ty.as_deref()), held.size));
+            let upvars = entry.upvars.iter().map(|upvar| (thing("upvar", &upvar.name, None), upvar.size));
+            let future = Recorded {
+                name: full_name(&entry.name, &entry.id),
+                kind: entry.kind,
+                place,
+                size: entry.size,
+                held: largest(upvars.chain(things)),
+                least: 0,
+            };
+            record.add(Key { unit: entry.unit, id: entry.id }, future);
+        }
+        Ok(record)
+    }
+
+    fn parse_baseline(text: &str) -> Result<Self, RecordError> {
+        let version = text.lines().next().and_then(|line| line.strip_prefix(HEAD));
+        let version = version.ok_or(RecordError::Unknown)?;
+        let digits = version.find(|c: char| !c.is_ascii_digit()).unwrap_or(version.len());
+        match version[..digits].parse::<u64>() {
+            Ok(found) if found > VERSION.into() => {
+                return Err(RecordError::Newer { found, known: VERSION });
+            }
+            Ok(found) if found == u64::from(VERSION) => {}
+            _ => return Err(RecordError::Unknown),
+        }
+        let mut record = Self::default();
+        for (index, line) in text.lines().enumerate() {
+            let wrong = |what: &str| RecordError::Line { line: index + 1, what: what.to_owned() };
+            if line.starts_with("<<<<<<<") || line.starts_with("=======") || line.starts_with(">>>>>>>") {
+                return Err(wrong(
+                    "two versions were merged and conflict here; keep both sides' lines, or take either file and \
+                     update it with `--update-baseline`",
+                ));
+            }
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let mut fields = line.split('\t');
+            let (first, second) = (fields.next().unwrap_or_default(), fields.next());
+            let second = second.ok_or_else(|| wrong("fields that tabs stand between are expected"))?;
+            let Some(size) = fields.next() else {
+                match first {
+                    "profile" => record.measured.profile = second.to_owned(),
+                    "target" => record.measured.target = second.to_owned(),
+                    "compiler" => record.measured.compiler = second.to_owned(),
+                    _ => return Err(wrong("the future's size is missing")),
+                }
+                continue;
+            };
+            let size = size.parse().map_err(|_| wrong(&format!("`{size}` is no number of bytes")))?;
+            let mut held = BTreeMap::new();
+            for field in fields {
+                let (name, size) = field
+                    .rsplit_once('=')
+                    .and_then(|(name, size)| Some((name, size.parse().ok()?)))
+                    .ok_or_else(|| wrong(&format!("`{field}` is not of the form NAME=BYTES")))?;
+                held.insert(name.to_owned(), size);
+            }
+            let key = Key { unit: first.to_owned(), id: second.to_owned() };
+            if record.futures.contains_key(&key) {
+                return Err(wrong(&format!("`{second}` is there a second time; delete one of the two")));
+            }
+            let name = second.to_owned();
+            record
+                .futures
+                .insert(key, Recorded { name, size, held, least: least(size), ..Recorded::default() });
+        }
+        let Measured { profile, target, .. } = &record.measured;
+        if profile.is_empty() || target.is_empty() {
+            let what = "it does not say which profile and target were measured".to_owned();
+            return Err(RecordError::Line { line: 1, what });
+        }
+        Ok(record)
+    }
+
+    /// The text of the baseline.
+    pub fn baseline(&self) -> String {
+        let mut out = format!(
+            "{HEAD}{VERSION}: unit, future, bytes, and the largest things it holds. \
+             `futurelens check --update-baseline` writes it; commit it.\n"
+        );
+        let Measured { compiler, profile, target } = &self.measured;
+        let _ = writeln!(out, "profile\t{profile}\ntarget\t{target}\ncompiler\t{compiler}");
+        for (key, future) in &self.futures {
+            let _ = write!(out, "{}\t{}\t{}", one_line(&key.unit), one_line(&key.id), future.size);
+            for (name, size) in future.held.iter().filter(|&(_, &size)| size >= least(future.size)) {
+                let _ = write!(out, "\t{}={size}", one_line(name));
+            }
+            out.push('\n');
+        }
+        out
+    }
+}
+
+impl Key {
+    /// The crate the future is in.
+    pub fn krate(&self) -> &str {
+        self.id.split("::").next().unwrap_or_default()
+    }
+}
+
+/// A name may come from a macro or another compiler; a field ends at a tab.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+/// Everything read from a report's JSON. What is not named here is of no use for comparing.
+#[derive(Deserialize)]
+struct ReportFile {
+    compiler: String,
+    profile: String,
+    target: String,
+    futures: Vec<FutureFile>,
+}
+
+#[derive(Deserialize)]
+struct FutureFile {
+    name: String,
+    kind: String,
+    unit: String,
+    id: String,
+    file: Option<String>,
+    line: Option<u32>,
+    column: Option<u32>,
+    size: u64,
+    upvars: Vec<ThingFile>,
+    states: Vec<StateFile>,
+}
+
+#[derive(Deserialize)]
+struct StateFile {
+    held: Vec<ThingFile>,
+}
+
+#[derive(Deserialize)]
+struct ThingFile {
+    name: String,
+    #[serde(default)]
+    kind: String,
+    #[serde(rename = "type")]
+    ty: Option<String>,
+    size: u64,
+}
+
+/// Is this a report of a form that is known?
+pub(super) fn check_schema(json: &Value) -> Result<(), RecordError> {
+    match json["schema"].as_u64() {
+        Some(found) if found > SCHEMA.into() => Err(RecordError::Newer { found, known: SCHEMA }),
+        Some(_) => Ok(()),
+        None => Err(RecordError::Json("it has no `schema`".to_owned())),
+    }
+}
+
+fn full_name(name: &str, id: &str) -> String {
+    format!("{name}{}", generic_arguments(id).unwrap_or_default())
+}
+
+fn largest(things: impl Iterator<Item = (Option<String>, u64)>) -> BTreeMap<String, u64> {
+    let mut held = BTreeMap::new();
+    for (name, size) in things {
+        let Some(name) = name else { continue };
+        let known: &mut u64 = held.entry(name).or_default();
+        *known = size.max(*known);
+    }
+    held
+}
+
+/// What a thing held is called when two days are compared: without anything that changes when lines move, as the
+/// compiler's numbers of unnamed things do.
+fn thing(kind: &str, name: &str, ty: Option<&str>) -> Option<String> {
+    let ty = || ty.map(|ty| short_type(&without_places(ty), TYPE_WIDTH));
+    match kind {
+        "awaitee" => Some(format!(".await of {}", ty()?)),
+        "temporary" => Some(format!("a temporary {}", ty()?)),
+        "upvar" => Some(format!("{name} (captured)")),
+        "flag" => None,
+        _ => Some(name.to_owned()),
+    }
+}
+
+/// `{async block@src/x.rs:128:89: 138:6}` becomes `{async block@src/x.rs}`.
+fn without_places(ty: &str) -> String {
+    let mut out = String::with_capacity(ty.len());
+    let mut rest = ty;
+    while let Some(at) = rest.find('@') {
+        let end = rest[at..].find('}').map_or(rest.len(), |end| at + end);
+        let span = &rest[at..end];
+        let path = span.trim_end_matches(|c: char| c.is_ascii_digit() || c == ':' || c == ' ');
+        out.push_str(&rest[..at]);
+        out.push_str(path);
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn record() -> Record {
+        let measured = Measured {
+            compiler: "rustc 1.97.0-nightly".to_owned(),
+            profile: "release".to_owned(),
+            target: "x86_64-unknown-linux-gnu".to_owned(),
+        };
+        let key = |id: &str| Key { unit: "lib".to_owned(), id: id.to_owned() };
+        let future = |size, held: &[(&str, u64)]| Recorded {
+            size,
+            held: held.iter().map(|&(name, size)| (name.to_owned(), size)).collect(),
+            ..Recorded::default()
+        };
+        let futures = [
+            (key("a::f::{closure#0}"), future(1040, &[("buffer", 1024), ("small", 8)])),
+            (key("a::g::{closure#0}<T = u8>"), future(2, &[])),
+        ];
+        Record { measured, futures: futures.into() }
+    }
+
+    #[test]
+    fn a_baseline_has_one_line_a_future() {
+        let text = record().baseline();
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        assert_eq!(
+            lines,
+            [
+                "profile\trelease",
+                "target\tx86_64-unknown-linux-gnu",
+                "compiler\trustc 1.97.0-nightly",
+                "lib\ta::f::{closure#0}\t1040\tbuffer=1024",
+                "lib\ta::g::{closure#0}<T = u8>\t2",
+            ]
+        );
+        let again = Record::parse(&text).expect("it was just written");
+        assert_eq!(again.baseline(), text);
+        let first = again.futures.values().next().expect("there are two");
+        assert_eq!((first.size, first.least, first.held.len()), (1040, 65, 1));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        let good = record().baseline();
+        let said = |text: &str| Record::parse(text).expect_err(text).to_string();
+        assert!(said("").contains("neither a baseline"));
+        assert!(said("fn main() {}").contains("neither a baseline"));
+        assert!(said(&good.replacen("baseline 1", "baseline 2", 1)).contains("newer futurelens"));
+        assert!(said(&good.replace("\t1040", "\tmany")).starts_with("line 5: `many` is no number"));
+        assert!(said(&good.replace("=1024", "")).starts_with("line 5: `buffer` is not of the form"));
+        assert!(said(&format!("{good}<<<<<<< HEAD\n")).starts_with("line 7: two versions"));
+        assert!(said(&format!("{good}lib\ta::f::{{closure#0}}\t1\n")).contains("a second time"));
+        assert!(said(&good.replace("target\t", "tarte\t")).starts_with("line 3: the future's size"));
+        assert!(said("{").contains("no report"));
+        assert!(said("{}").contains("no `schema`"));
+        assert!(said(r#"{"schema": 2}"#).contains("newer futurelens"));
+        assert!(said(r#"{"schema": 1}"#).contains("missing field `compiler`"));
+    }
+
+    #[test]
+    fn names_of_things_do_not_move_with_lines() {
+        let ty = "{async block@src/x.rs:128:89: 138:6}";
+        assert_eq!(
+            without_places(&format!("Pin<{ty}, {ty}>")),
+            "Pin<{async block@src/x.rs}, {async block@src/x.rs}>"
+        );
+        let name = |ty: &str| thing("awaitee", "__awaitee", Some(ty));
+        assert_eq!(name(ty), name("{async block@src/x.rs:7:9: 8:6}"));
+        assert_eq!(name("{async fn body of net::read()}").as_deref(), Some(".await of {async fn read()}"));
+    }
+
+    proptest! {
+        #[test]
+        fn readers_take_any_text(text in "(# futurelens baseline 1\n)?[a-z\\t\\n=#{<0-9\"\\[\\]:,é]{0,80}") {
+            if let Ok(record) = Record::parse(&text) {
+                prop_assert_eq!(Record::parse(&record.baseline()).map(|again| again.baseline()), Ok(record.baseline()));
+            }
+        }
+    }
+}
