@@ -11,3 +11,14 @@ pub mod layout;
 pub mod lsp;
 pub mod render;
 pub mod source;
+
+use std::process::ExitCode;
+
+/// The program, whatever it is called: compiler wrapper, language server or command.
+pub fn start() -> ExitCode {
+    // cargo starts this program in place of the compiler: nothing else may happen first.
+    if let Ok(settings) = std::env::var(build::wrapper::ENV) {
+        return build::wrapper::run(&settings, std::env::args_os().skip(1).collect());
+    }
+    cli::main()
+}

@@ -36,7 +36,7 @@ pub fn binary() -> &'static Path {
     BINARY.get_or_init(|| {
         let output = Command::new(env!("CARGO"))
             .args(["build", "--release", "--package", "futurelens"])
-            .args(["--bin", "futurelens", "--message-format", "json"])
+            .args(["--bins", "--message-format", "json"])
             .current_dir(workspace_root())
             .stderr(Stdio::inherit())
             .output()

@@ -1,7 +1,7 @@
 //! `check` names what grew or is too large and nothing else, in every form; `diff` and `merge` work on what was
 //! measured.
 
-use futurelens_tests::binary::{Run, clean_command, futurelens, run, say};
+use futurelens_tests::binary::{Run, binary, clean_command, futurelens, run, say};
 use futurelens_tests::project::{PENDING_ONCE, Project, future_of, manifest};
 use futurelens_tests::registry::checkout;
 use serde_json::Value;
@@ -308,4 +308,89 @@ fn two_reports_of_a_change() {
         assert_eq!((wrong.code, &*wrong.stdout), (Some(2), ""));
         assert!(wrong.stderr.contains(said), "{}", wrong.stderr);
     }
+}
+
+#[test]
+fn a_revision_is_measured_in_a_worktree() {
+    let project = repository();
+    second_commit(&project);
+    let diff = |revision: &str| {
+        run(futurelens().args(["diff", "--offline", "--git", revision]).current_dir(project.root()))
+    };
+    let worktrees = || {
+        let mut list = clean_command("git");
+        list.args(["worktree", "list"]).current_dir(project.root());
+        run(&mut list).expect_success().stdout.lines().count()
+    };
+    for round in ["measured", "measured again"] {
+        let table = diff("HEAD").expect_success().stdout;
+        assert!(table.contains("   +1,024        102      1,126  grows  src/lib.rs:2\n"), "{round}: {table}");
+        assert!(table.contains("1 grown, 0 shrunk, 2 new, 0 gone, 2 renamed"), "{round}: {table}");
+        assert_eq!(worktrees(), 1, "{round}");
+    }
+    git(project.outside(), &["add", "."]);
+    git(project.outside(), &["commit", "-qm", "second"]);
+    assert_eq!(diff("HEAD").expect_success().stdout, "", "nothing changed since");
+    assert!(diff("HEAD~1").expect_success().stdout.contains("grows"));
+
+    for missing in ["nothing-of-this-name", "--all", "HEAD~7"] {
+        let mut command = futurelens();
+        command.args(["diff", "--offline", &format!("--git={missing}")]).current_dir(project.root());
+        let refused = run(&mut command);
+        assert_eq!((refused.code, &*refused.stdout), (Some(2), ""));
+        assert!(refused.stderr.contains(&format!("git knows no revision `{missing}`")), "{}", refused.stderr);
+    }
+    // One that does not compile.
+    let text = project.read("src/lib.rs");
+    project.write("src/lib.rs", "fn broken(");
+    git(project.outside(), &["commit", "-qam", "third"]);
+    project.write("src/lib.rs", &text);
+    let broken = diff("HEAD");
+    assert_eq!((broken.code, &*broken.stdout), (Some(2), ""));
+    assert!(broken.stderr.contains("`HEAD` cannot be measured"), "{}", broken.stderr);
+    assert_eq!(worktrees(), 1);
+}
+
+/// As cargo's subcommand it is the same program, whatever toolchain cargo is of.
+#[test]
+fn cargo_finds_it() {
+    let project = Project::lib("cargo_crate", &format!("{}{PENDING_ONCE}", future_of("f", 98)));
+    let folder = binary().parent().expect("it is in a folder");
+    let path = std::env::join_paths(
+        std::iter::once(folder.to_owned())
+            .chain(std::env::split_paths(&std::env::var_os("PATH").expect("it is set"))),
+    );
+    let path = path.expect("they were split");
+    let cargo = |arguments: &[&str]| {
+        let mut command = clean_command("cargo");
+        run(command.args(arguments).env("PATH", &path).current_dir(project.root())).expect_success().stdout
+    };
+    let alone =
+        run(futurelens().args(["report", "--offline"]).current_dir(project.root())).expect_success().stdout;
+    assert!(alone.contains("100"), "{alone}");
+    for toolchain in ["+stable", "+nightly"] {
+        assert_eq!(cargo(&[toolchain, "futurelens", "report", "--offline"]), alone);
+    }
+    let help = cargo(&["futurelens"]);
+    assert!(help.contains("Usage: cargo futurelens"), "{help}");
+    assert_eq!(cargo(&["futurelens", "--help"]), help);
+}
+
+#[test]
+fn completions_and_manual_pages() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = run(futurelens().args(["completions", shell])).expect_success().stdout;
+        assert!(script.contains("update-baseline"), "{shell}: {script}");
+    }
+    // The shell takes it, and completes with it.
+    let script = run(futurelens().args(["completions", "bash"])).expect_success().stdout;
+    let ask = "COMP_WORDS=(futurelens check --upd); COMP_CWORD=2; _futurelens futurelens --upd check; \
+               echo \"${COMPREPLY[@]}\"";
+    let answer =
+        run(clean_command("bash").args(["--norc", "-c", &format!("{script}\n{ask}")])).expect_success();
+    assert_eq!(answer.stdout.trim(), "--update-baseline");
+    let project = Project::empty();
+    run(futurelens().arg("man").arg(project.root())).expect_success();
+    let page = project.read("futurelens-check.1");
+    assert!(page.contains(".TH") && page.contains("baseline"), "{page}");
 }

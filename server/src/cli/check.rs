@@ -1,14 +1,10 @@
 //! `futurelens check`: fails on a future over its budget, or grown past the baseline.
 
-use super::{
-    BuildArgs, CliError, OutputArgs, folder_in_repository, in_file, json, read_text, warn_of_skipped,
-    write_file,
-};
-use crate::features::bytes;
+use super::git::folder_in_repository;
+use super::{BuildArgs, CliError, OutputArgs, in_file, json, read_text, record, warn_of_skipped, write_file};
 use crate::features::check::{self, Question, Tolerance};
 use crate::features::growth::compare;
 use crate::features::record::{Key, Record};
-use crate::features::report::{self, Choice};
 use clap::{Args, ValueEnum};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -62,8 +58,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     if let Some(error) = snapshot.budgets.errors.first() {
         return Err(CliError::Other(error.clone()));
     }
-    let report = report::report(&snapshot, &Choice { cache_line: bytes::CACHE_LINE, ..Choice::default() });
-    let record = Record::of(&report).map_err(|error| CliError::Other(error.to_string()))?;
+    let record = record(&snapshot)?;
     let (old, others) = match old {
         // If only some packages are measured, the others are not gone.
         Some(old) if !args.build.packages.is_empty() => of_same_crates(old, &record),

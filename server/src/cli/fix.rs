@@ -1,6 +1,7 @@
 //! `futurelens fix`: every edit that makes a future smaller, with what it saves; and writing them.
 
-use super::{BuildArgs, CliError, OutputArgs, git_top, json, progress_bar};
+use super::git::git_top;
+use super::{BuildArgs, CliError, OutputArgs, json, progress_bar};
 use crate::build::{BuildError, Cancel, Project};
 use crate::engine::{self, Changes, Measurement, Refusal, Verdict, Verifier};
 use crate::features::actions::list::List;

@@ -5,16 +5,20 @@ mod check;
 mod diff;
 mod explain;
 mod fix;
+mod git;
 mod hints;
+mod manual;
 mod merge;
 mod report;
 
 use crate::build::{BuildError, Cancel, Request, Selection};
 use crate::engine::News;
 use crate::engine::{self, Measurement};
-use crate::features::report::relative;
+use crate::features::record::Record;
+use crate::features::report::Choice;
 use crate::features::{Snapshot, bytes};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -67,6 +71,10 @@ enum Command {
     Fix(fix::FixArgs),
     /// Print a file as an editor would show it, with the sizes inserted.
     Hints(hints::HintsArgs),
+    /// Print a script that completes commands and options in a shell.
+    Completions(manual::CompletionsArgs),
+    /// Write the manual pages.
+    Man(manual::ManArgs),
     /// Run cargo as it is, and record the sizes on the way: one build for rust-analyzer and futurelens.
     #[command(disable_help_flag = true)]
     Cargo(cargo::CargoArgs),
@@ -159,9 +167,11 @@ const TROUBLE: u8 = 2;
 
 /// Runs what the command line says.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = command_line();
     let result = match cli.command {
         None | Some(Command::Lsp { .. }) => return serve(),
+        Some(Command::Completions(args)) => manual::completions(&args),
+        Some(Command::Man(args)) => manual::man(&args),
         Some(Command::Report(args)) => report::run(&args),
         Some(Command::Check(args)) => return check::run(&args).unwrap_or_else(|error| trouble(&error)),
         Some(Command::Diff(args)) => diff::run(&args),
@@ -174,6 +184,27 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => trouble(&error),
+    }
+}
+
+/// What was typed; as cargo's subcommand the program gets its own name as the first argument.
+fn command_line() -> Cli {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    let program = arguments.first().map(Path::new).and_then(Path::file_stem);
+    if program != Some("cargo-futurelens".as_ref())
+        || arguments.get(1).is_none_or(|first| first != "futurelens")
+    {
+        return Cli::parse();
+    }
+    arguments.remove(1);
+    // No editor starts its server this way; a person gets help.
+    if arguments.len() == 1 {
+        arguments.push("--help".into());
+    }
+    let command = Cli::command().bin_name("cargo futurelens").disable_help_subcommand(true);
+    match Cli::from_arg_matches(&command.get_matches_from(arguments)) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
     }
 }
 
@@ -230,10 +261,13 @@ impl BuildArgs {
 
     /// Measures with a progress bar on a terminal. Crates that do not compile are an error here.
     fn measure(&self, dir: &Path) -> Result<Arc<Snapshot>, CliError> {
-        let request = self.request(dir);
+        Self::measure_request(&self.request(dir))
+    }
+
+    fn measure_request(request: &Request) -> Result<Arc<Snapshot>, CliError> {
         let bar = progress_bar("Measuring");
         let mut on_news = |news: News| show(&bar, news);
-        let measured = engine::measure(&request, &Snapshot::default(), &Cancel::default(), &mut on_news);
+        let measured = engine::measure(request, &Snapshot::default(), &Cancel::default(), &mut on_news);
         bar.finish_and_clear();
         let Measurement { snapshot, failure, .. } = measured?;
         match failure {
@@ -303,6 +337,13 @@ fn json(value: &impl serde::Serialize) -> Result<String, CliError> {
     Ok(json.map_err(|error| CliError::Other(format!("cannot write JSON: {error}")))? + "\n")
 }
 
+/// What was measured, to be compared.
+fn record(snapshot: &Snapshot) -> Result<Record, CliError> {
+    let choice = Choice { cache_line: bytes::CACHE_LINE, ..Choice::default() };
+    Record::of(&crate::features::report::report(snapshot, &choice))
+        .map_err(|error| CliError::Other(error.to_string()))
+}
+
 fn warn_of_skipped(snapshot: &Snapshot) {
     if snapshot.skipped() > 0 {
         eprintln!(
@@ -314,21 +355,9 @@ fn warn_of_skipped(snapshot: &Snapshot) {
     }
 }
 
-/// The root of the git repository that `root` lies in; else `root`.
-fn git_top(root: &Path) -> &Path {
-    root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(root)
-}
-
-/// Where `root` lies in its repository, with a slash at the end; empty if at the top.
-fn folder_in_repository(root: &Path) -> String {
-    let folder = relative(git_top(root), root);
-    if folder.is_empty() { folder } else { folder + "/" }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {
