@@ -59,11 +59,9 @@ pub struct Comparison<'a> {
 
 /// Why two measurements cannot be compared: their sizes differ anyway.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{old_what} `{old}` cannot be compared with {old_what} `{new}`: sizes differ between {old_what}s anyway"
-)]
+#[error("{what} `{old}` cannot be compared with {what} `{new}`: sizes differ between {what}s anyway")]
 pub struct Incomparable {
-    old_what: &'static str,
+    what: &'static str,
     old: String,
     new: String,
 }
@@ -79,9 +77,9 @@ pub struct Incomparable {
 /// If they are of different profiles or targets.
 pub fn compare<'a>(old: &'a Record, new: &'a Record) -> Result<Comparison<'a>, Incomparable> {
     let (a, b) = (&old.measured, &new.measured);
-    for (old_what, old, new) in [("profile", &a.profile, &b.profile), ("target", &a.target, &b.target)] {
+    for (what, old, new) in [("profile", &a.profile, &b.profile), ("target", &a.target, &b.target)] {
         if old != new {
-            return Err(Incomparable { old_what, old: old.clone(), new: new.clone() });
+            return Err(Incomparable { what, old: old.clone(), new: new.clone() });
         }
     }
     let mut pairs = Pairs::new(old, new);
@@ -137,8 +135,8 @@ impl<'a> Pairs<'a> {
         Self { old: old.futures.iter().collect(), new: new.futures.iter().collect(), found: Vec::new() }
     }
 
-    /// Those of one fn, by their order in it. If there are not as many as before, what is equal on both sides holds
-    /// its place, and between two such places the rest is paired if there are as many.
+    /// Those of one fn, or of methods of one name: the numbers of blocks and impls shift. First what is the same on
+    /// both sides, then what has most in common, then by order.
     fn of_the_same_fn(&mut self) {
         let groups = |futures: &BTreeMap<&'a Key, &'a Recorded>| {
             let mut groups: BTreeMap<(&'a str, String), Vec<&'a Key>> = BTreeMap::new();
@@ -151,28 +149,43 @@ impl<'a> Pairs<'a> {
             groups
         };
         let (before, after) = (groups(&self.old), groups(&self.new));
-        for (name, old) in &before {
-            let Some(new) = after.get(name) else { continue };
-            let is_same = |a: usize, b: usize| {
-                let (a, b) = (self.old[old[a]], self.new[new[b]]);
-                a.size == b.size && things(a, b).is_empty()
-            };
-            let anchors = match old.len() == new.len() {
-                true => Vec::new(),
-                false => longest_common(old.len(), new.len(), &is_same),
-            };
-            let (mut a, mut b) = (0, 0);
-            for (next_a, next_b) in anchors.into_iter().chain([(old.len(), new.len())]) {
-                if next_a - a == next_b - b {
-                    self.found.extend((a..next_a).zip(b..next_b).map(|(a, b)| (old[a], new[b])));
+        let mut found = Vec::new();
+        for (name, mut old) in before {
+            let Some(mut new) = after.get(&name).cloned() else { continue };
+            for wanted in [Likeness::SameInPlace, Likeness::Same] {
+                old.retain(|key| {
+                    let at = new.iter().position(|other| self.likeness(key, other) >= wanted);
+                    found.extend(at.map(|at| (*key, new.remove(at))));
+                    at.is_none()
+                });
+            }
+            // The most alike first; of equals the first.
+            while let Some((likeness, _, (a, b))) = (0..old.len())
+                .flat_map(|a| (0..new.len()).map(move |b| (a, b)))
+                .map(|(a, b)| (self.likeness(old[a], new[b]), std::cmp::Reverse((a, b)), (a, b)))
+                .max()
+            {
+                if likeness == Likeness::Common(0, false) {
+                    found.extend(old.drain(..).zip(new.drain(..)));
+                    break;
                 }
-                if next_a < old.len() {
-                    self.found.push((old[next_a], new[next_b]));
-                }
-                (a, b) = (next_a + 1, next_b + 1);
+                found.push((old.remove(a), new.remove(b)));
             }
         }
+        self.found.extend(found);
         self.take();
+    }
+
+    fn likeness(&self, old: &Key, new: &Key) -> Likeness {
+        let (before, after) = (self.old[old], self.new[new]);
+        match (before.size == after.size && things(before, after).is_empty(), old == new) {
+            (true, true) => Likeness::SameInPlace,
+            (true, false) => Likeness::Same,
+            (false, is_in_place) => {
+                let common = before.held.keys().filter(|name| after.held.contains_key(*name)).count();
+                Likeness::Common(common, is_in_place)
+            }
+        }
     }
 
     /// Those of which there is one on each side with such a mark.
@@ -200,29 +213,15 @@ impl<'a> Pairs<'a> {
     }
 }
 
-/// The longest sequence of pairs that are the same, in the order of both sides.
-fn longest_common(old: usize, new: usize, is_same: &dyn Fn(usize, usize) -> bool) -> Vec<(usize, usize)> {
-    let mut best = vec![vec![0usize; new + 1]; old + 1];
-    for a in (0..old).rev() {
-        for b in (0..new).rev() {
-            best[a][b] = match is_same(a, b) {
-                true => best[a + 1][b + 1] + 1,
-                false => best[a + 1][b].max(best[a][b + 1]),
-            };
-        }
-    }
-    let (mut a, mut b, mut pairs) = (0, 0, Vec::new());
-    while a < old && b < new {
-        if is_same(a, b) && best[a][b] == best[a + 1][b + 1] + 1 {
-            pairs.push((a, b));
-            (a, b) = (a + 1, b + 1);
-        } else if best[a + 1][b] >= best[a][b + 1] {
-            a += 1;
-        } else {
-            b += 1;
-        }
-    }
-    pairs
+/// How much two futures that are called the same have in common, least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    /// So many names of things held; and are the numbers the same, too?
+    Common(usize, bool),
+    /// Everything but the numbers.
+    Same,
+    /// Everything.
+    SameInPlace,
 }
 
 /// How the compiler writes the number of a closure, a block or an impl: `{closure#1}`.
@@ -327,7 +326,7 @@ fn difference(before: u64, after: u64) -> i64 {
 }
 
 /// `+1,024`, `-8`.
-pub fn signed(before: u64, after: u64) -> String {
+fn signed(before: u64, after: u64) -> String {
     let sign = if after < before { '-' } else { '+' };
     format!("{sign}{}", exact(before.abs_diff(after)))
 }
@@ -547,6 +546,24 @@ mod tests {
         assert_eq!(comparison.summary(), "0 grown, 0 shrunk, 1 new, 0 gone, 0 renamed, 3 of the same size");
         let comparison = compare(&new, &old).expect("they were measured alike");
         assert_eq!(comparison.summary(), "0 grown, 0 shrunk, 0 new, 1 gone, 0 renamed, 3 of the same size");
+    }
+
+    #[test]
+    fn impls_change_places() {
+        let old = record(&[
+            ("a::{impl#0}::run::{closure#0}", 100, &[("x", 90)]),
+            ("a::{impl#1}::run::{closure#0}", 300, &[("y", 290)]),
+            ("a::{impl#2}::run::{closure#0}", 50, &[("z", 40)]),
+        ]);
+        let new = record(&[
+            ("a::{impl#0}::run::{closure#0}", 350, &[("y", 340)]),
+            ("a::{impl#1}::run::{closure#0}", 50, &[("z", 40)]),
+            ("a::{impl#2}::run::{closure#0}", 100, &[("x", 90)]),
+            ("a::{impl#3}::run::{closure#0}", 7, &[]),
+        ]);
+        let comparison = compare(&old, &new).expect("they were measured alike");
+        assert_eq!(comparison.summary(), "1 grown, 0 shrunk, 1 new, 0 gone, 0 renamed, 2 of the same size");
+        assert_eq!(comparison.changes[0].culprits(), ["y: 340 bytes, was 290"]);
     }
 
     #[test]
