@@ -2,7 +2,7 @@
 //! what it checks are recorded beside that, and a running server shows them.
 
 use futurelens_tests::binary::{Run, clean_command, futurelens, run};
-use futurelens_tests::editor::{Editor, Hint, Setup};
+use futurelens_tests::editor::{Editor, Hint, Moment, Setup};
 use futurelens_tests::project::{PENDING_ONCE, Project, files, future_of, manifest};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -224,8 +224,11 @@ fn the_numbers_are_those_of_a_size_build() {
     let (project, file) = project();
     let using = project.root().join("user/src/main.rs");
     ridden(&project, &CHECK).expect_success();
-    let labels = |options: Value| -> Vec<(usize, String)> {
+    let labels = |options: Value, builds: bool| -> Vec<(usize, String)> {
         let mut editor = Editor::open(project.root(), with(options));
+        if builds {
+            editor.wait_for_work(Moment::start());
+        }
         let mut labels = Vec::new();
         for file in [&file, &using] {
             editor.did_open(file);
@@ -235,9 +238,9 @@ fn the_numbers_are_those_of_a_size_build() {
         editor.exit();
         labels
     };
-    let recorded = labels(recipe("dev"));
+    let recorded = labels(recipe("dev"), false);
     assert!(recorded.len() >= 5, "{recorded:?}");
-    assert_eq!(recorded, labels(json!({ "profile": "dev", "toolchain": "stable" })));
+    assert_eq!(recorded, labels(json!({ "profile": "dev", "toolchain": "stable" }), true));
 }
 
 #[test]
