@@ -34,3 +34,4 @@ export FUTURELENS_STRICT=1
 sh tests/editors/nvim.sh
 sh tests/editors/helix.sh
 sh tests/editors/vscode.sh
+sh tests/editors/page.sh

@@ -43,6 +43,17 @@ fn explains() {
     doubling(&article);
     widths(&article);
     order_and_filter(&article);
+    pictures(&article);
+}
+
+fn pictures(article: &Project) {
+    let run = explain(article, &["keeps", "--format", "svg"]).expect_success();
+    has(&run.stdout, &["<svg xmlns=", "async fn ", "515 B, 9 cache lines of 64 B", "</svg>"]);
+    has(&run.stderr, &["the largest of 3 instances is drawn"]);
+    let file = article.root().join("keeps.svg");
+    let by_type = explain(article, &["large_future", "--format", "svg", "--output", &file.to_string_lossy()]);
+    assert_eq!(by_type.expect_success().stdout, "");
+    has(&article.read("keeps.svg"), &["page: 4,096 B at 1"]);
 }
 
 fn names(article: &Project) {

@@ -6,8 +6,8 @@ use crate::features::find::{Found, find};
 use crate::features::report::relative;
 use crate::features::snapshot::{Placed, Snapshot};
 use crate::features::today::Today;
-use crate::render::PictureOptions;
-use clap::Args;
+use crate::render::{PictureOptions, svg};
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -19,6 +19,9 @@ pub(super) struct ExplainArgs {
     /// A folder in the project.
     #[arg(value_name = "PATH", default_value = ".")]
     path: PathBuf,
+    /// What to print: all there is to say, or the picture alone, for documents.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
     /// Show the futures stored in it, this many levels deep.
     #[arg(long, value_name = "N")]
     depth: Option<usize>,
@@ -35,10 +38,23 @@ pub(super) struct ExplainArgs {
     common: CommonArgs,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    /// A picture, of the largest instance.
+    Svg,
+}
+
 pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
     let snapshot = args.common.build.measure(&args.path)?;
     match find(&snapshot, &args.name) {
-        Found::One(instances) => args.common.output.write(&explain(args, &snapshot, &instances)),
+        Found::One(instances) => {
+            let text = match args.format {
+                Format::Text => explain(args, &snapshot, &instances),
+                Format::Svg => picture(args, &instances),
+            };
+            args.common.output.write(&text)
+        }
         Found::Ambiguous(futures) => {
             let mut text = format!("`{}` is the name of {} futures; which one?", args.name, futures.len());
             for placed in futures {
@@ -78,4 +94,16 @@ fn explain(args: &ExplainArgs, snapshot: &Snapshot, instances: &[&Placed]) -> St
         depth: args.depth,
     };
     explain::explain(&Today::new(snapshot, &|_| None), instances, &settings)
+}
+
+fn picture(args: &ExplainArgs, instances: &[&Placed]) -> String {
+    let Some(largest) = instances.first() else { return String::new() };
+    if instances.len() > 1 {
+        eprintln!(
+            "note: the largest of {} instances is drawn, {}; any other can be asked for by its type",
+            instances.len(),
+            largest.future.ty
+        );
+    }
+    svg(&largest.future, args.common.cache_line)
 }

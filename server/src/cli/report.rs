@@ -2,6 +2,7 @@
 
 use super::{CliError, CommonArgs, json, warn_of_skipped};
 use crate::features::report::{self, Choice, Sort};
+use crate::features::webpage::page;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -30,6 +31,8 @@ pub(super) struct ReportArgs {
 enum Format {
     Table,
     Json,
+    /// A page to look at in a browser: one file that needs nothing else.
+    Html,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,6 +58,11 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
     warn_of_skipped(&snapshot);
     let text = match args.format {
         Format::Json => json(&report)?,
+        Format::Html => {
+            let title = snapshot.root.file_name().unwrap_or_default().to_string_lossy();
+            let page = page(&report, &title, args.common.cache_line);
+            page.map_err(|error| CliError::Other(format!("cannot write the page: {error}")))?
+        }
         Format::Table => {
             if report.futures.is_empty() {
                 match &args.filter {

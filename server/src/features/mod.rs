@@ -23,5 +23,6 @@ pub mod report;
 pub mod sites;
 pub mod snapshot;
 pub mod today;
+pub mod webpage;
 
 pub use snapshot::Snapshot;

@@ -134,6 +134,9 @@ pub struct HeldEntry<'a> {
     /// The variable its value was moved or copied from, if that is stored too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub copy_of: Option<&'a str>,
+    /// The identity of the future it is, if that was measured, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub future: Option<&'a str>,
     /// Absent where the dumps do not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<WhyEntry<'a>>,
@@ -276,6 +279,7 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: u64) -> Future
             line: declared.map(|span| span.start.line),
             file: declared.and_then(elsewhere),
             copy_of: held.copy_of.as_deref(),
+            future: held.future.as_deref(),
             why: held.why.as_ref().map(|held| why(held, &elsewhere)),
         }
     };
@@ -358,16 +362,7 @@ pub fn table(report: &Report<'_>, sort: Sort) -> String {
         "bytes", "lines", "where", "kind"
     );
     for (future, place) in report.futures.iter().zip(&places) {
-        let kind = match future.kind {
-            FutureKind::AsyncFn => "async fn",
-            FutureKind::AsyncBlock => "async block",
-            FutureKind::AsyncClosure => "async closure",
-            FutureKind::Gen => "gen",
-        };
-        let name = match generic_arguments(future.id) {
-            Some(arguments) => format!("{}{arguments}", future.name),
-            None => future.name.to_owned(),
-        };
+        let (kind, name) = (future.kind.name(), future.full_name());
         let (size, lines) = (bytes::exact(future.size), bytes::exact(future.cache_lines));
         let more = match sort {
             Sort::Size => String::new(),
@@ -378,6 +373,13 @@ pub fn table(report: &Report<'_>, sort: Sort) -> String {
             writeln!(out, "{size:>8}  {lines:>6}{more:>more_width$}  {place:<width$}  {kind:<13}  {name}");
     }
     out
+}
+
+impl FutureEntry<'_> {
+    /// With the instance's arguments.
+    pub fn full_name(&self) -> String {
+        format!("{}{}", self.name, generic_arguments(self.id).unwrap_or_default())
+    }
 }
 
 /// The `<T = u8>` at the end of an instance's identity.

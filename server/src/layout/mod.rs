@@ -38,6 +38,18 @@ pub enum FutureKind {
     Gen,
 }
 
+impl FutureKind {
+    /// As reports write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            FutureKind::AsyncFn => "async fn",
+            FutureKind::AsyncBlock => "async block",
+            FutureKind::AsyncClosure => "async closure",
+            FutureKind::Gen => "gen",
+        }
+    }
+}
+
 /// One future: one instance of one coroutine body, as the compiler laid it out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Future {
@@ -119,6 +131,19 @@ pub enum HeldKind {
     Flag,
     /// A value without a name.
     Temporary,
+}
+
+impl HeldKind {
+    /// As reports write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            HeldKind::Local => "local",
+            HeldKind::Upvar => "upvar",
+            HeldKind::Awaitee => "awaitee",
+            HeldKind::Flag => "flag",
+            HeldKind::Temporary => "temporary",
+        }
+    }
 }
 
 /// A local, argument or awaitee stored in a state.

@@ -11,12 +11,10 @@
 //! Read from the top: how large, which scale, then a bar for every state, each from the first byte of the
 //! future to the last, then what the letters in the bars are. A bar has a rule where a cache line ends.
 
+use super::contents::{Contents, OTHER, Row, Rows, Tag, Thing, end, name, rows};
 use super::line::{Line, Paper, Style, bytes, columns, elide, grouped};
 use super::types::short_type;
-use crate::layout::{Future, Held, HeldKind, State};
-use std::borrow::Cow;
-use std::cmp::Reverse;
-use std::collections::HashMap;
+use crate::layout::{Future, HeldKind};
 use std::fmt::Write as _;
 
 /// How a picture is drawn.
@@ -38,14 +36,8 @@ impl Default for PictureOptions {
     }
 }
 
-/// More bars than this nobody compares.
-const STATES: usize = 40;
-/// More letters than this nobody looks up.
-const THINGS: usize = 20;
 /// What stands above the bytes of the states.
 const HELD: &str = "held";
-/// What is held beyond that.
-const OTHER: char = '*';
 /// Columns between two rules at least, where every cache line has its rule, and where not.
 const LINE_COLUMNS: u128 = 4;
 const RULE_COLUMNS: u128 = 8;
@@ -80,243 +72,6 @@ struct Drawn {
     padding: bool,
     /// Something had no column.
     vanished: bool,
-}
-
-/// Something held, the same in every state that holds it.
-struct Thing<'a> {
-    held: &'a Held,
-    letter: char,
-}
-
-/// What there is to draw.
-struct Contents<'a> {
-    future: &'a Future,
-    /// Largest first.
-    things: Vec<Thing<'a>>,
-    /// For each state its things by offset, as indices.
-    states: Vec<(&'a State, Vec<usize>)>,
-    tag: Tag,
-    /// Bytes that are padding in every state.
-    padding: u64,
-    /// Bytes the bars stand for.
-    extent: u64,
-    /// Where the last thing of any state ends.
-    used: u64,
-}
-
-fn end(held: &Held) -> u64 {
-    held.offset.saturating_add(held.size)
-}
-
-impl<'a> Contents<'a> {
-    fn of(future: &'a Future) -> Self {
-        let identity = |held: &'a Held| (&held.name, held.kind, held.offset, held.size, &held.ty);
-        let mut things: Vec<&Held> = Vec::new();
-        let mut known = HashMap::new();
-        for held in future.states.iter().flat_map(|state| &state.held) {
-            known.entry(identity(held)).or_insert_with(|| {
-                things.push(held);
-                things.len() - 1
-            });
-        }
-        let mut order: Vec<usize> = (0..things.len()).collect();
-        order.sort_by_key(|&i| (Reverse(things[i].size), things[i].offset));
-        let mut rank = vec![0; things.len()];
-        for (place, &thing) in order.iter().enumerate() {
-            rank[thing] = place;
-        }
-        let states = future.states.iter().map(|state| {
-            let mut held: Vec<usize> =
-                state.held.iter().filter_map(|held| Some(rank[*known.get(&identity(held))?])).collect();
-            held.sort_by_key(|&thing| (things[order[thing]].offset, thing));
-            held.dedup();
-            (state, held)
-        });
-        let states = states.collect();
-        let mut letters = letters(order.iter().map(|&thing| things[thing].kind)).into_iter();
-        let things: Vec<Thing<'_>> = order
-            .iter()
-            .map(|&thing| Thing { held: things[thing], letter: letters.next().unwrap_or(OTHER) })
-            .collect();
-        let used = things.iter().map(|thing| end(thing.held)).max().unwrap_or(0);
-        let extent = future.size.max(used);
-        let holes = common_holes(future, &things);
-        let tag = tag(future.discriminant, &holes);
-        let padding = holes.iter().map(|(from, to)| to - from).sum::<u64>();
-        let padding = padding.saturating_sub(future.discriminant);
-        Contents { future, things, states, tag, padding, extent, used }
-    }
-
-    /// Bytes of things given by offset.
-    fn bytes(&self, things: &[usize]) -> u64 {
-        let mut sum = 0;
-        let mut counted = 0;
-        for held in things.iter().map(|&thing| self.held(thing)) {
-            sum += end(held).saturating_sub(held.offset.max(counted));
-            counted = counted.max(end(held));
-        }
-        sum
-    }
-
-    fn held(&self, thing: usize) -> &'a Held {
-        self.things[thing].held
-    }
-}
-
-/// The letters of things given largest first.
-fn letters(kinds: impl Iterator<Item = HeldKind>) -> Vec<char> {
-    let kinds: Vec<HeldKind> = kinds.collect();
-    // A long body awaits something else in each state. That must not take the letters of all that is held
-    // in many: half of them are kept for it.
-    let awaited = kinds.iter().filter(|&&kind| kind == HeldKind::Awaitee).count();
-    let mut awaitees = awaited.min(THINGS - (kinds.len() - awaited).min(THINGS / 2));
-    let mut rest = THINGS - awaitees;
-    let mut alphabet = 'a'..='z';
-    let letter = |kind| {
-        let left = if kind == HeldKind::Awaitee { &mut awaitees } else { &mut rest };
-        let Some(less) = left.checked_sub(1) else { return OTHER };
-        *left = less;
-        alphabet.next().unwrap_or(OTHER)
-    };
-    kinds.into_iter().map(letter).collect()
-}
-
-/// What is known of the discriminant's place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tag {
-    /// Several holes have room for it, or there is none.
-    Unknown,
-    /// It is in one hole, somewhere from the first of these bytes to the last.
-    Within(u64, u64),
-    /// It starts at this byte.
-    At(u64),
-}
-
-/// The ranges of bytes that no state holds anything in. The discriminant is in one of them.
-fn common_holes(future: &Future, things: &[Thing<'_>]) -> Vec<(u64, u64)> {
-    let mut taken: Vec<(u64, u64)> =
-        things.iter().filter(|t| t.held.size > 0).map(|t| (t.held.offset, end(t.held))).collect();
-    taken.sort_unstable();
-    taken.push((future.size, u64::MAX));
-    let mut holes = Vec::new();
-    let mut free = 0;
-    for (start, end) in taken {
-        if free < start.min(future.size) {
-            holes.push((free, start.min(future.size)));
-        }
-        free = free.max(end);
-    }
-    holes
-}
-
-fn tag(size: u64, holes: &[(u64, u64)]) -> Tag {
-    if size == 0 || size > 16 {
-        return Tag::Unknown;
-    }
-    let align = size.next_power_of_two();
-    let first = |hole: &(u64, u64)| {
-        let first = hole.0.checked_next_multiple_of(align)?;
-        hole.1.checked_sub(first).is_some_and(|room| room >= size).then_some(first)
-    };
-    let mut fitting = holes.iter().filter_map(|hole| Some((hole, first(hole)?)));
-    match (fitting.next(), fitting.next()) {
-        (Some((hole, first)), None) if hole.1 - first < align + size => Tag::At(first),
-        (Some((hole, _)), None) => Tag::Within(hole.0, hole.1 - 1),
-        _ => Tag::Unknown,
-    }
-}
-
-/// States that hold the same things.
-struct Row<'a> {
-    states: Vec<&'a State>,
-    things: Vec<usize>,
-    /// Bytes of all of them. The size that the compiler prints for a state is another: it leaves out upvars
-    /// behind the last local and counts holes.
-    held: u64,
-    label: String,
-    /// The label names the first of the states only.
-    note: bool,
-}
-
-struct Rows<'a> {
-    shown: Vec<Row<'a>>,
-    /// How many states have no bar, and the bytes of the largest of them.
-    left_out: Option<(usize, u64)>,
-}
-
-fn rows<'a>(contents: &Contents<'a>) -> Rows<'a> {
-    let mut shown: Vec<Row<'a>> = Vec::new();
-    let mut known: HashMap<&[usize], usize> = HashMap::new();
-    for (state, things) in &contents.states {
-        let row = *known.entry(things.as_slice()).or_insert_with(|| {
-            let (things, held) = (things.clone(), contents.bytes(things));
-            shown.push(Row { states: Vec::new(), things, held, label: String::new(), note: false });
-            shown.len() - 1
-        });
-        shown[row].states.push(state);
-    }
-    let mut left_out = None;
-    if shown.len() > STATES {
-        let mut sizes: Vec<(Reverse<u64>, usize)> =
-            shown.iter().enumerate().map(|(i, row)| (Reverse(row.held), i)).collect();
-        sizes.sort_unstable();
-        let rest = sizes.split_off(STATES);
-        let largest = rest.first().map_or(0, |(size, _)| size.0);
-        let mut keep = vec![true; shown.len()];
-        for (_, row) in rest {
-            keep[row] = false;
-        }
-        let mut keep = keep.into_iter();
-        let before: usize = shown.iter().map(|row| row.states.len()).sum();
-        shown.retain(|_| keep.next().unwrap_or(true));
-        let after: usize = shown.iter().map(|row| row.states.len()).sum();
-        left_out = Some((before - after, largest));
-    }
-    for row in &mut shown {
-        (row.label, row.note) = label(&row.states, contents.future);
-    }
-    Rows { shown, left_out }
-}
-
-/// `Suspend0 :14`, `Suspend0-2 :14…`, `Unresumed`; and whether other states than those named are meant too.
-fn label(states: &[&State], future: &Future) -> (String, bool) {
-    let first = &states[0].name;
-    let numbers: Option<Vec<u64>> =
-        states.iter().map(|state| state.name.strip_prefix("Suspend")?.parse().ok()).collect();
-    let (mut label, note) = match numbers {
-        _ if states.len() == 1 => (first.to_string(), false),
-        Some(numbers) => (format!("Suspend{}", ranges(&numbers)), false),
-        None => (first.to_string(), true),
-    };
-    // A line of a macro's file would be taken for one of the user's.
-    let file = future.body.as_ref().and_then(|body| body.span.as_ref()).map(|span| &span.file);
-    let awaits = states.iter().filter_map(|state| state.awaiting.as_ref());
-    let mut lines: Vec<u32> =
-        awaits.filter(|at| file.is_none_or(|file| *file == at.file)).map(|at| at.start.line).collect();
-    lines.dedup();
-    if let Some(line) = lines.first() {
-        let _ = write!(label, " :{line}{}", if lines.len() > 1 { "…" } else { "" });
-    }
-    (label, note)
-}
-
-/// `0-2,5`
-fn ranges(numbers: &[u64]) -> String {
-    let mut out = String::new();
-    let mut i = 0;
-    while i < numbers.len() {
-        let mut last = i;
-        while last + 1 < numbers.len() && Some(numbers[last + 1]) == numbers[last].checked_add(1) {
-            last += 1;
-        }
-        let comma = if i > 0 { "," } else { "" };
-        let _ = write!(out, "{comma}{}", numbers[i]);
-        if last > i {
-            let _ = write!(out, "-{}", numbers[last]);
-        }
-        i = last + 1;
-    }
-    out
 }
 
 /// The columns beside the bars.
@@ -626,7 +381,7 @@ impl Drawing<'_> {
         let offset_to = name_at + names + 2 + grouped(largest(&|t| t.held.offset)).len().max(6);
         let size_to = offset_to + 2 + bytes(largest(&|t| t.held.size).max(tag)).len().max(4);
         let kind_at = size_to + 2;
-        let kind = things.iter().map(|thing| kind_name(thing.held.kind).len()).max().unwrap_or(4).max(4);
+        let kind = things.iter().map(|thing| thing.held.kind.name().len()).max().unwrap_or(4).max(4);
         let type_at = kind_at + kind + 2;
         if !things.is_empty() {
             let mut line = self.paper.line();
@@ -656,7 +411,7 @@ impl Drawing<'_> {
                 line.end(out);
                 continue;
             }
-            line.put(Style::Plain, kind_name(held.kind));
+            line.put(Style::Plain, held.kind.name());
             line.to(type_at);
             let ty = short_type(held.ty.as_deref().unwrap_or_default(), line.room());
             line.put(Style::Plain, &self.paper.elide(&ty, line.room()));
@@ -710,14 +465,6 @@ impl Drawing<'_> {
     }
 }
 
-/// The name it goes by. `.coroutine_field3`, which says nothing, is `_s3` in the compiler's MIR.
-fn name(held: &Held) -> Cow<'_, str> {
-    match held.name.strip_prefix(".coroutine_field") {
-        Some(number) => Cow::Owned(format!("_s{number}")),
-        None => Cow::Borrowed(&held.name),
-    }
-}
-
 fn style(kind: HeldKind) -> Style {
     match kind {
         HeldKind::Local => Style::Green,
@@ -725,16 +472,6 @@ fn style(kind: HeldKind) -> Style {
         HeldKind::Awaitee => Style::Magenta,
         HeldKind::Flag => Style::Yellow,
         HeldKind::Temporary => Style::Cyan,
-    }
-}
-
-fn kind_name(kind: HeldKind) -> &'static str {
-    match kind {
-        HeldKind::Local => "local",
-        HeldKind::Upvar => "upvar",
-        HeldKind::Awaitee => "awaitee",
-        HeldKind::Flag => "flag",
-        HeldKind::Temporary => "temporary",
     }
 }
 
@@ -759,12 +496,12 @@ fn power_of_two_short(bytes: u128) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::line;
+    use super::super::{line, svg};
     use super::*;
     use crate::dump::Span;
     use crate::dump::span::LineCol;
     use crate::dump::type_sizes::{FieldKind, TypeSizes};
-    use crate::layout::FutureKind;
+    use crate::layout::{FutureKind, Held, State};
     use expect_test::{Expect, expect};
     use proptest::prelude::*;
     use std::sync::Arc;
@@ -1624,6 +1361,8 @@ mod tests {
                 prop_assert!(line::columns(line) <= width, "{line:?}");
                 prop_assert!(!line.contains(|c: char| c.is_control() || c == '`'), "{line:?}");
             }
+            let drawn = svg(&future, cache_line);
+            prop_assert!(roxmltree::Document::parse(&drawn).is_ok(), "{drawn}");
         }
     }
 }

@@ -1,0 +1,125 @@
+//! The report as a page: the same entries, as small as they can be, since ten thousand futures are to fit in it.
+
+use super::report::{FutureEntry, HeldEntry, Report, StateEntry, WhyEntry};
+use crate::render::html;
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// What the page's script reads: every text once, and elsewhere its number.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Data<'a> {
+    compiler: &'a str,
+    profile: &'a str,
+    target: &'a str,
+    cache_line: u64,
+    texts: Vec<String>,
+    futures: Vec<Future>,
+}
+
+type Text = usize;
+
+/// Name, kind, crate, unit, identity, type, file, line, bytes, alignment, bytes never used, bytes stored twice, states.
+type Future = (Text, Text, Text, Text, Text, Text, Option<Text>, u32, u64, u64, u64, u64, Vec<State>);
+
+/// Name, bytes, where it waits, what it holds.
+type State = (Text, u64, Option<Text>, Vec<Held>);
+
+/// Name, kind, type, bytes, offset, where it is declared, why it is held, the identity of the future it is.
+type Held = (Text, Text, Option<Text>, u64, u64, Option<Text>, Option<Text>, Option<Text>);
+
+/// The page. `title` is what the project is called, `cache_line` in bytes.
+///
+/// # Errors
+///
+/// If the report cannot be written as JSON.
+pub fn page(report: &Report<'_>, title: &str, cache_line: u64) -> Result<String, serde_json::Error> {
+    let mut texts = Texts::default();
+    let futures = report.futures.iter().map(|future| texts.future(future)).collect();
+    let data = Data {
+        compiler: report.compiler,
+        profile: report.profile,
+        target: report.target,
+        cache_line,
+        futures,
+        texts: texts.all,
+    };
+    html::page(&format!("Sizes of futures: {title}"), &data)
+}
+
+#[derive(Default)]
+struct Texts {
+    all: Vec<String>,
+    numbers: HashMap<String, Text>,
+}
+
+impl Texts {
+    fn number(&mut self, text: &str) -> Text {
+        if let Some(&known) = self.numbers.get(text) {
+            return known;
+        }
+        self.all.push(text.to_owned());
+        self.numbers.insert(text.to_owned(), self.all.len() - 1);
+        self.all.len() - 1
+    }
+
+    fn future(&mut self, future: &FutureEntry<'_>) -> Future {
+        (
+            self.number(&future.full_name()),
+            self.number(future.kind.name()),
+            self.number(future.krate),
+            self.number(future.unit),
+            self.number(future.id),
+            self.number(future.ty),
+            future.file.as_deref().map(|file| self.number(file)),
+            future.line.unwrap_or(0),
+            future.size,
+            future.align,
+            future.padding,
+            future.duplicated,
+            future.states.iter().map(|state| self.state(state, future.file.as_deref())).collect(),
+        )
+    }
+
+    fn state(&mut self, state: &StateEntry<'_>, file: Option<&str>) -> State {
+        let at =
+            state.awaiting.as_ref().map(|at| self.number(&format!("{}:{}:{}", at.file, at.line, at.column)));
+        let held = state.held.iter().map(|held| self.held(held, file)).collect();
+        (self.number(state.name), state.size, at, held)
+    }
+
+    fn held(&mut self, held: &HeldEntry<'_>, file: Option<&str>) -> Held {
+        let declared = held.line.map(|line| match held.file.as_deref().or(file) {
+            Some(file) => format!("{file}:{line}"),
+            None => format!("line {line}"),
+        });
+        (
+            self.number(held.name),
+            self.number(held.kind.name()),
+            held.ty.map(|ty| self.number(ty)),
+            held.size,
+            held.offset,
+            declared.map(|declared| self.number(&declared)),
+            held.why.as_ref().map(|why| self.number(&words(why))),
+            held.future.map(|future| self.number(future)),
+        )
+    }
+}
+
+/// `used later, line 17`.
+fn words(why: &WhyEntry<'_>) -> String {
+    let mut out = why.reason.replace('-', " ");
+    match (&why.file, why.line) {
+        (Some(file), Some(line)) => out.push_str(&format!(", {file}:{line}")),
+        (None, Some(line)) => out.push_str(&format!(", line {line}")),
+        _ => {}
+    }
+    if let Some(through) = why.through {
+        out.push_str(&format!(", through {through}"));
+    }
+    if let Some(then) = &why.then {
+        out.push_str("; ");
+        out.push_str(&words(then));
+    }
+    out
+}
