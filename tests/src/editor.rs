@@ -707,6 +707,20 @@ impl Editor {
             .collect()
     }
 
+    /// Waits until the server has nothing running, such as edits being tried. Is it so?
+    pub fn is_quiet(&self, patience: Duration) -> bool {
+        let end = Instant::now() + patience;
+        let mut calm = 0;
+        while calm < 5 {
+            calm = if self.children().is_empty() { calm + 1 } else { 0 };
+            if Instant::now() > end {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(30));
+        }
+        true
+    }
+
     /// Waits until nothing that the server has started is alive.
     ///
     /// # Panics
@@ -773,6 +787,30 @@ pub fn processes() -> Vec<Process> {
         .collect()
 }
 
+/// Processes that a process has started and that have ended, without its having asked how. Linux only; none
+/// elsewhere.
+pub fn zombies(pid: u32) -> usize {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let stats = entries.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+    let of_it = |stat: &String| {
+        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let mut fields = fields.split_whitespace();
+        fields.next() == Some("Z") && fields.next().is_some_and(|parent| parent == pid.to_string())
+    };
+    stats.filter(of_it).count()
+}
+
+/// Megabytes of a process in memory: now, and at most. Linux only; nothing elsewhere.
+pub fn memory(pid: u32) -> (f64, f64) {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let value = |key: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+        number.unwrap_or(0.0) / 1024.0
+    };
+    (value("VmRSS:"), value("VmHWM:"))
+}
+
 /// Everything alive below a process, as `/proc` shows it. Linux only; empty elsewhere.
 pub fn descendants(pid: u32) -> Vec<Process> {
     let all = processes();
@@ -821,6 +859,33 @@ pub fn byte_offset(line: &str, character: usize, encoding: &str) -> usize {
     }
     assert_eq!(passed, character, "no place of {line:?} is at character {character} in {encoding}");
     line.len()
+}
+
+/// The text with the edits of one document of a `WorkspaceEdit` made.
+///
+/// # Panics
+///
+/// If a place is not in the text.
+#[track_caller]
+pub fn edited(text: &str, edits: &Value, encoding: &str) -> String {
+    let offset = |(line, character): (usize, usize)| {
+        let mut lines = text.split_inclusive('\n');
+        let before: usize = lines.by_ref().take(line).map(str::len).sum();
+        before + byte_offset(lines.next().unwrap_or_default(), character, encoding)
+    };
+    let edits = edits.as_array().expect("edits are a list").iter();
+    let mut edits: Vec<(usize, usize, &str)> = edits
+        .map(|edit| {
+            let (start, end) = range_of(&edit["range"]);
+            (offset(start), offset(end), edit["newText"].as_str().expect("a text"))
+        })
+        .collect();
+    edits.sort();
+    let mut text = text.to_owned();
+    for (start, end, new) in edits.into_iter().rev() {
+        text.replace_range(start..end, new);
+    }
+    text
 }
 
 /// Asks about all of a file.

@@ -16,6 +16,7 @@
 //! | [`actions`] | what `fix` offers, each tried alone |
 //! | [`edits`] | random edits of a library, and a check that what is measured after each is what a clean build gives |
 //! | [`editor`] | an editor: an LSP client over stdio |
+//! | [`soak`] | a long session at random, and what it does to the server |
 
 pub mod actions;
 pub mod binary;
@@ -27,3 +28,4 @@ pub mod project;
 pub mod registry;
 pub mod report;
 pub mod scale;
+pub mod soak;

@@ -1,7 +1,7 @@
 //! Code actions in an editor: offered where the user looks, measured before they are sure, and refused where
 //! they would not fit.
 
-use futurelens_tests::editor::{Editor, Setup, place_of, uri};
+use futurelens_tests::editor::{Editor, Setup, edited, place_of, uri};
 use futurelens_tests::project::{PENDING_ONCE, Project, future_of};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -25,30 +25,6 @@ fn titles(actions: &[Value]) -> Vec<&str> {
 }
 
 const SURE: &str = "Box this future with Box::pin (saves 4083 B)";
-
-/// The text with the edits of a `WorkspaceEdit` made.
-fn edited(text: &str, edits: &Value) -> String {
-    let offset = |at: &Value| {
-        let line = at["line"].as_u64().expect("a line") as usize;
-        let before: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
-        before + at["character"].as_u64().expect("a character") as usize
-    };
-    let mut edits: Vec<(usize, usize, &str)> = edits
-        .as_array()
-        .expect("edits are a list")
-        .iter()
-        .map(|edit| {
-            let range = &edit["range"];
-            (offset(&range["start"]), offset(&range["end"]), edit["newText"].as_str().expect("a text"))
-        })
-        .collect();
-    edits.sort();
-    let mut text = text.to_owned();
-    for (start, end, new) in edits.into_iter().rev() {
-        text.replace_range(start..end, new);
-    }
-    text
-}
 
 /// An editor that takes edits late, with the await on screen whose boxing has been measured, and that action.
 fn with_sure_action(project: &Project, file: &Path) -> (Editor, (usize, usize), Value) {
@@ -80,7 +56,7 @@ fn an_awaited_future_is_boxed_and_the_hint_says_what_was_promised() {
     let changes = &resolved["edit"]["documentChanges"][0];
     assert_eq!(changes["textDocument"]["uri"], uri(&file));
     assert_eq!(changes["textDocument"]["version"], 1);
-    let text = edited(&source(), &changes["edits"]);
+    let text = edited(&source(), &changes["edits"], "utf-16");
     assert_eq!(text, source().replace("large().await", "Box::pin(large()).await"));
     editor.did_change_all(&file, &text);
     editor.save_as(&file, &text);
@@ -105,7 +81,7 @@ fn an_offer_for_a_text_that_moved_on_is_refused() {
     let again = moved.iter().find(|action| action["title"] == SURE).expect("it moved along");
     let resolved = editor.request("codeAction/resolve", again.clone());
     let text = format!("// A comment.\n{}", source());
-    let new = edited(&text, &resolved["edit"]["documentChanges"][0]["edits"]);
+    let new = edited(&text, &resolved["edit"]["documentChanges"][0]["edits"], "utf-16");
     assert_eq!(new, text.replace("large().await", "Box::pin(large()).await"));
     // In the fn itself: what was measured is not what stands there.
     editor.did_change(&file, (at.0 + 1, at.1), (at.0 + 1, at.1), "drop(()); ");
@@ -132,7 +108,10 @@ fn a_diagnostic_has_its_quick_fix() {
     assert_eq!(action["diagnostics"][0]["code"], "over-budget");
     // This editor did not say that it would ask for the edit, nor that it knows versions.
     let edits = &action["edit"]["changes"][uri(&file)];
-    assert_eq!(edited(&source(), edits), source().replace("large().await", "Box::pin(large()).await"));
+    assert_eq!(
+        edited(&source(), edits, "utf-16"),
+        source().replace("large().await", "Box::pin(large()).await")
+    );
     // Without the diagnostic it is no quick fix, and other kinds are not wanted.
     for only in ["quickfix", "source.organizeImports"] {
         let none = editor.code_actions(&file, at, json!({ "diagnostics": [], "only": [only] }));
@@ -155,7 +134,7 @@ fn recursion_without_a_box_has_its_quick_fix() {
     let action = actions.iter().find(|action| action["title"] == title).expect("it is there");
     assert_eq!(action["kind"], "quickfix");
     assert_eq!(action["isPreferred"], true);
-    let text = edited(source, &action["edit"]["changes"][uri(&file)]);
+    let text = edited(source, &action["edit"]["changes"][uri(&file)], "utf-16");
     assert_eq!(text, source.replace("down(n - 1).await", "Box::pin(down(n - 1)).await"));
     editor.did_change_all(&file, &text);
     editor.save_as(&file, &text);

@@ -2,9 +2,9 @@
 
 use super::Options;
 use super::edits::{Target, busiest_files, targets};
-use super::server::{Build, cpu, is_number, kept, memory, open, paused, quiet};
+use super::server::{Build, cpu, is_number, kept, open, paused};
 use futurelens_tests::binary::{binary, cargo, clean_command, nightly, run};
-use futurelens_tests::editor::{Editor, uri, whole_file};
+use futurelens_tests::editor::{Editor, memory, uri, whole_file};
 use futurelens_tests::oracle;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -68,7 +68,7 @@ pub fn measure(root: &Path, options: &Options) -> Vec<String> {
         is_kept
     });
     let workflow = (!options.skip_workflow).then(|| {
-        quiet(&editor, CALM);
+        editor.is_quiet(CALM);
         eprintln!("  a full build that prints type sizes (first hints: {first:.2} s, all: {all:.2} s)");
         paused(&editor, || workflow(root))
     });
@@ -83,7 +83,7 @@ pub fn measure(root: &Path, options: &Options) -> Vec<String> {
     let warm = open(root, &files);
     let mut editor = warm.editor;
     let largest = largest(&files);
-    if !quiet(&editor, CALM) {
+    if !editor.is_quiet(CALM) {
         eprintln!("  edits are still being tried while requests are answered");
     }
     eprintln!("  {} requests of each kind in {}", options.requests, largest.display());
@@ -168,7 +168,7 @@ fn saves(editor: &mut Editor, root: &Path, files: &[PathBuf], count: usize) -> V
         let target = targets.swap_remove((random >> 33) as usize % targets.len());
         let old = texts[&target.file].clone();
         let new = target.edited(&old, number);
-        let calm = quiet(editor, CALM);
+        let calm = editor.is_quiet(CALM);
         match save(editor, root, &target, &new, number / 2 % 2 == 0) {
             Some(mut save) => {
                 save.cpu = save.cpu.filter(|_| calm);
@@ -188,7 +188,7 @@ fn saves(editor: &mut Editor, root: &Path, files: &[PathBuf], count: usize) -> V
                 let since = editor.now();
                 editor.save_as(&target.file, &old);
                 Build::after(since).wait(editor);
-                quiet(editor, CALM);
+                editor.is_quiet(CALM);
                 timed(check_command(root));
             }
         }

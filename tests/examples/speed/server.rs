@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// A size build of a large workspace on a busy machine.
@@ -107,20 +106,6 @@ pub fn is_number(hint: &Hint) -> bool {
     hint.label.contains(" cache line")
 }
 
-/// Waits until the server has nothing running, such as edits being tried. Is it so?
-pub fn quiet(editor: &Editor, patience: Duration) -> bool {
-    let end = Instant::now() + patience;
-    let mut calm = 0;
-    while calm < 5 {
-        calm = if editor.children().is_empty() { calm + 1 } else { 0 };
-        if Instant::now() > end {
-            return false;
-        }
-        thread::sleep(Duration::from_millis(30));
-    }
-    true
-}
-
 /// Does something while the server and all that it has started stand still.
 pub fn paused<T>(editor: &Editor, work: impl FnOnce() -> T) -> T {
     signal("-STOP", &[editor.pid()]);
@@ -152,17 +137,6 @@ pub fn cpu(pid: &str) -> Cpu {
 pub struct Cpu {
     pub own: f64,
     pub children: f64,
-}
-
-/// Megabytes of a process in memory: now, and at most.
-pub fn memory(pid: u32) -> (f64, f64) {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let value = |key: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(key));
-        let number = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-        number.unwrap_or(0.0) / 1024.0
-    };
-    (value("VmRSS:"), value("VmHWM:"))
 }
 
 /// Megabytes of the kept units below a project.
