@@ -9,6 +9,7 @@ mod outbox;
 mod protocol;
 mod server;
 mod session;
+mod transport;
 mod unsaved;
 mod warm;
 
@@ -58,7 +59,7 @@ async fn serve() -> ExitCode {
         .finish();
     let (left, exit) = oneshot::channel();
     let service = Leaving { inner: service, left: Some(left), shut_down: Arc::default() };
-    let serving = tower_lsp::Server::new(tokio::io::stdin(), tokio::io::stdout(), socket).serve(service);
+    let serving = transport::serve(tokio::io::stdin(), tokio::io::stdout(), socket, service);
     let code = tokio::select! {
         // The library goes on reading after `exit` for as long as the editor keeps the pipe open.
         code = exit => code.unwrap_or(1),

@@ -78,7 +78,7 @@ impl LanguageServer for Server {
         };
         if let Some(error) = trouble {
             let text = format!("futurelens: setting not understood, the defaults hold: {error}");
-            let _ = out.send(outbox::Out::Show(MessageType::WARNING, text));
+            out.send(outbox::Out::Show(MessageType::WARNING, text));
         }
         let session = Session::new(self.sender.clone(), out, abilities, config, folders(&params));
         let receiver = self.receiver.lock().ok().and_then(|mut receiver| receiver.take());

@@ -7,7 +7,7 @@ use super::actions::{Actions, Found, Ground, News};
 use super::ahead::{Ahead, Prepared};
 use super::config::Config;
 use super::convert;
-use super::outbox::Out;
+use super::outbox::{Out, Outbox};
 use super::protocol::{self, State, Status, Wanted};
 use super::unsaved::{self, Unsaved};
 use super::warm::{self, Taken, WarmStart, Watch};
@@ -210,7 +210,7 @@ struct Running {
 /// See the module's documentation.
 pub struct Session {
     sender: mpsc::UnboundedSender<Message>,
-    out: mpsc::UnboundedSender<Out>,
+    out: Outbox,
     abilities: Abilities,
     config: Config,
     folders: Vec<PathBuf>,
@@ -277,7 +277,7 @@ impl Session {
     /// A session that has heard nothing yet.
     pub fn new(
         sender: mpsc::UnboundedSender<Message>,
-        out: mpsc::UnboundedSender<Out>,
+        out: Outbox,
         abilities: Abilities,
         config: Config,
         folders: Vec<PathBuf>,
@@ -465,7 +465,7 @@ impl Session {
     }
 
     fn send(&self, out: Out) {
-        let _ = self.out.send(out);
+        self.out.send(out);
     }
 
     /// Shows a message unless it was shown before.
