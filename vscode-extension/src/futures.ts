@@ -112,7 +112,7 @@ export class Futures implements vscode.TreeDataProvider<Node>, vscode.Disposable
       sorted.map(({ future }) => ({
         label: plain(future.name),
         description: [bytes(future.size), growth(future), marks(future)].filter(Boolean).join(' · '),
-        detail: `${future.kind} of ${future.crate}${place(future) ? `, ${place(future)}` : ''}`,
+        detail: plain(`${future.kind} of ${future.crate}${place(future) ? `, ${place(future)}` : ''}`),
         future,
       })),
       { title: 'All futures, largest first', matchOnDetail: true },
@@ -200,11 +200,14 @@ export async function reveal(future: ReportedFuture): Promise<void> {
 
 /** Shows a place in an editor that is not the layout's. */
 export async function goTo(location: NonNullable<ReportedFuture['location']>, beside?: vscode.ViewColumn): Promise<void> {
+  const uri = vscode.Uri.parse(location.uri);
+  // Sources are files. Commands take whatever a link gives them.
+  if (uri.scheme !== 'file') return;
   const { start, end } = location.range;
   const selection = new vscode.Range(start.line, start.character, end.line, end.character);
   const options: vscode.TextDocumentShowOptions = { selection };
   if (beside !== undefined) options.viewColumn = beside;
-  await vscode.window.showTextDocument(vscode.Uri.parse(location.uri), options);
+  await vscode.window.showTextDocument(uri, options);
 }
 
 function larger(a: ReportedFuture, b: ReportedFuture): number {

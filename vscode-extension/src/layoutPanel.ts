@@ -126,7 +126,10 @@ export class LayoutPanel implements vscode.Disposable {
       this.follow = false;
       this.history = [];
     });
-    this.panel.webview.onDidReceiveMessage((message: FromView) => void this.hear(message));
+    this.panel.webview.onDidReceiveMessage((message: unknown) => {
+      const heard = fromView(message);
+      if (heard) void this.hear(heard);
+    });
     this.panel.webview.html = page(this.panel.webview, assets);
   }
 
@@ -137,7 +140,7 @@ export class LayoutPanel implements vscode.Disposable {
         return;
       case 'open': {
         const from = this.layout?.id;
-        if (typeof message.id !== 'string' || message.id === from) return;
+        if (message.id === from) return;
         const answer = await this.server.layoutOf(message.id);
         if ('value' in answer && answer.value) {
           if (from !== undefined) this.history.push(from);
@@ -154,7 +157,7 @@ export class LayoutPanel implements vscode.Disposable {
         if (this.layout) await vscode.env.clipboard.writeText(this.layout.text);
         return;
       case 'follow': {
-        this.follow = message.on === true;
+        this.follow = message.on;
         const editor = vscode.window.visibleTextEditors.find((one) => one.document.languageId === 'rust');
         if (this.follow && editor) this.cursorMoved(editor);
         return;
@@ -184,6 +187,31 @@ export class LayoutPanel implements vscode.Disposable {
   }
 }
 
+/** What the page says, if it is something that it may say. */
+export function fromView(message: unknown): FromView | undefined {
+  if (typeof message !== 'object' || message === null) return undefined;
+  const { type, id, on, state, held } = message as Record<string, unknown>;
+  switch (type) {
+    case 'ready':
+    case 'back':
+    case 'copy':
+      return { type };
+    case 'open':
+      return typeof id === 'string' ? { type, id } : undefined;
+    case 'follow':
+      return typeof on === 'boolean' ? { type, on } : undefined;
+    case 'go':
+      return isIndex(state) && isIndex(held) ? { type, state, held } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** A place in a list, or none. */
+function isIndex(value: unknown): value is number | null {
+  return value === null || (Number.isInteger(value) && (value as number) >= 0);
+}
+
 /** Why there is nothing to show; nothing if there is something. */
 export function explain(answer: Answer<Layout | null>): string {
   if ('value' in answer) return answer.value ? '' : 'no measured future here.';
@@ -201,7 +229,7 @@ function page(webview: vscode.Webview, assets: vscode.Uri): string {
   const nonce = randomBytes(16).toString('hex');
   const uri = (name: string) => webview.asWebviewUri(vscode.Uri.joinPath(assets, name)).toString();
   // No networking, no inline styles, one script.
-  const policy = `default-src 'none'; style-src ${webview.cspSource}; script-src 'nonce-${nonce}'`;
+  const policy = `default-src 'none'; base-uri 'none'; form-action 'none'; style-src ${webview.cspSource}; script-src 'nonce-${nonce}'`;
   return `<!DOCTYPE html>
 <html lang="en">
 <head>

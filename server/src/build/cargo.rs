@@ -3,7 +3,7 @@
 use super::process::{Cancel, Running, run_to_end};
 use super::unit::{Unit, UnitError, UnitFile};
 use super::wrapper::{self, Settings, Task};
-use super::{BuildError, Invocation, Toolchain, background, inner_wrapper};
+use super::{BuildError, Invocation, Toolchain, background, files, inner_wrapper};
 use cargo_metadata::diagnostic::DiagnosticLevel;
 use cargo_metadata::{Message, PackageId, TargetKind};
 use serde::{Deserialize, Serialize};
@@ -361,12 +361,9 @@ impl Project {
         let error = |source| BuildError::TargetDir { path: path.clone(), source };
         std::fs::create_dir_all(path).map_err(error)?;
         // Backup tools and searches pass such folders over; cargo marks its own the same way.
-        let tag = path.join("CACHEDIR.TAG");
-        if !tag.exists() {
-            let text = "Signature: 8a477f597d28d172789f06886806bc55\n\
-                        # This file is a cache directory tag created by futurelens.\n";
-            std::fs::write(tag, text).map_err(error)?;
-        }
+        let tag = "Signature: 8a477f597d28d172789f06886806bc55\n\
+                   # This file is a cache directory tag created by futurelens.\n";
+        files::write_once(&path.join("CACHEDIR.TAG"), tag).map_err(error)?;
         remove_old_scratch(path);
         tempfile::Builder::new().prefix(SCRATCH).tempdir_in(path).map_err(error)
     }

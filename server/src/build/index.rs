@@ -12,11 +12,10 @@
 
 use super::cargo::stamp;
 use super::wrapper::{self, checksum};
-use super::{MeasuredUnit, Project, Request};
+use super::{MeasuredUnit, Project, Request, files};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
-use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 const MAGIC: &str = "futurelens index 1";
@@ -156,17 +155,14 @@ impl Index {
     pub fn write(&self, target_dir: &Path) -> std::io::Result<()> {
         let path = self.request.file(target_dir);
         let folder = target_dir.join("index");
-        std::fs::create_dir_all(&folder)?;
+        files::folder(&folder)?;
         let json = serde_json::to_string(self)?;
         let text = format!("{MAGIC}\n{:08x}\n{json}\n", crc32fast::hash(json.as_bytes()));
         // Most builds change no unit.
         if std::fs::read(&path).is_ok_and(|old| old == text.as_bytes()) {
             return Ok(());
         }
-        let mut file = tempfile::Builder::new().prefix(".futurelens-").tempfile_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        files::write(&path, |file| file.write_all(text.as_bytes()))
     }
 
     /// The units that are as they were. What is missing or was measured again is left out.

@@ -6,6 +6,7 @@
 mod background;
 mod cargo;
 mod dep_info;
+pub mod files;
 mod index;
 mod inner_wrapper;
 mod invocation;

@@ -280,7 +280,7 @@ fn clean(settings: &Settings, program: &OsStr) -> Command {
 }
 
 fn record(settings: &Settings, program: &OsStr, args: &[OsString]) -> std::io::Result<()> {
-    std::fs::create_dir_all(&settings.scratch)?;
+    super::files::folder(&settings.scratch)?;
     let scratch = tempfile::Builder::new().prefix(super::cargo::SCRATCH).tempdir_in(&settings.scratch)?;
     let mut unit = Unit::new(wrapper::FLAGS, std::env::current_dir()?);
     unit.invocation = wrapper::recorded(settings, program, args, &unit.dir);

@@ -1,5 +1,6 @@
 //! One compiler run that measures: its files, what they say, and what it has in common with the run before.
 
+use super::files;
 use super::invocation::{self, Form, Into};
 use super::printed::Printed;
 use super::unit::{self, Unit, UnitError};
@@ -98,7 +99,7 @@ impl Store {
         if self.form == Form::Complete {
             return Ok(None);
         }
-        let lock = File::create(self.incremental.with_extension("lock"))?;
+        let lock = files::lock(&self.incremental.with_extension("lock"))?;
         let _ = lock.lock();
         Ok(Some(lock))
     }
@@ -163,11 +164,16 @@ impl Store {
 
 /// Names what the last compiler run that succeeded has left for incremental compilation.
 fn session(incremental: &Path) -> Option<String> {
+    // The compiler would write through a link: then it has to begin anew.
+    if !files::is_own_folder(incremental) {
+        return None;
+    }
     let folders = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten();
-    let of_crates = folders(incremental).filter(|entry| entry.path().is_dir());
+    let is_folder = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+    let of_crates = folders(incremental).filter(is_folder);
     let sessions = of_crates.flat_map(|krate| folders(&krate.path()).collect::<Vec<_>>());
     // `s-TIME-RANDOM-HASH`, and ending in `-working` until the run has succeeded.
-    let sessions = sessions.filter(|entry| entry.path().is_dir());
+    let sessions = sessions.filter(is_folder);
     let names = sessions.map(|entry| entry.file_name().to_string_lossy().into_owned());
     let mut done: Vec<String> = names.filter(|name| !name.ends_with("-working")).collect();
     done.sort();

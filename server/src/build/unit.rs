@@ -12,14 +12,14 @@
 //! The sections are tens of megabytes, nearly all of it dumps that are as they were before. Who has read those
 //! tells by the digests which to read: a [`UnitFile`] reads one section at a time.
 
-use super::dep_info;
 use super::invocation::Invocation;
+use super::{dep_info, files};
 use crate::dump::coroutine;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::hash::Hasher as _;
-use std::io::{BufRead, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -213,14 +213,12 @@ impl Unit {
                 })
                 .collect(),
         };
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::Builder::new().prefix(".futurelens-").tempfile_in(folder)?;
-        file.write_all(MAGIC)?;
-        serde_json::to_writer(&mut file, &header)?;
-        file.write_all(b"\n")?;
-        file.write_all(self.text.as_bytes())?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        files::write(path, |mut file| {
+            file.write_all(MAGIC)?;
+            serde_json::to_writer(&mut file, &header)?;
+            file.write_all(b"\n")?;
+            file.write_all(self.text.as_bytes())
+        })
     }
 
     /// Reads all but the sections.

@@ -12,7 +12,7 @@
 use super::invocation::{self, Form, Invocation};
 use super::run::{Ended, Run, Store};
 use super::unit::Unit;
-use super::{BuildError, MeasuredUnit, inner_wrapper};
+use super::{BuildError, MeasuredUnit, files, inner_wrapper};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -355,10 +355,10 @@ pub(super) const AHEAD: &str = "ahead";
 fn announce(scratch: &Path, unit: &MeasuredUnit) -> std::io::Result<()> {
     let folder = scratch.join(AHEAD);
     std::fs::create_dir_all(&folder)?;
-    let file = tempfile::NamedTempFile::new_in(scratch)?;
-    serde_json::to_writer(&file, unit)?;
-    file.persist(folder.join(unit.origin())).map_err(|error| error.error)?;
-    Ok(())
+    // Whoever looks into the folder meanwhile must not see it before it is whole.
+    let written = scratch.join(format!("ahead-{}", unit.origin()));
+    files::write(&written, |file| Ok(serde_json::to_writer(file, unit)?))?;
+    std::fs::rename(written, folder.join(unit.origin()))
 }
 
 /// A run, to be repeated; `None` if something about it is not UTF-8.

@@ -6,7 +6,7 @@ use crate::features::find::{Found, find};
 use crate::features::report::relative;
 use crate::features::snapshot::{Placed, Snapshot};
 use crate::features::today::Today;
-use crate::render::{PictureOptions, svg};
+use crate::render::{PictureOptions, one_line, svg};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -58,9 +58,9 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
         Found::Ambiguous(futures) => {
             let mut text = format!("`{}` is the name of {} futures; which one?", args.name, futures.len());
             for placed in futures {
-                text.push_str(&format!("\n  {}", placed.future.name));
+                text.push_str(&format!("\n  {}", one_line(&placed.future.name)));
                 if let Some(location) = &placed.location {
-                    let file = relative(&snapshot.root, &location.file);
+                    let file = one_line(&relative(&snapshot.root, &location.file));
                     text.push_str(&format!("  ({file}:{})", location.at.line));
                 }
             }
@@ -70,6 +70,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
             let mut text = format!("no future is called `{}`", args.name);
             if !names.is_empty() {
                 text.push_str("; did you mean\n  ");
+                let names: Vec<String> = names.iter().map(|name| one_line(name)).collect();
                 text.push_str(&names.join("\n  "));
             } else {
                 text.push_str("; `futurelens report` lists them all");
@@ -102,7 +103,7 @@ fn picture(args: &ExplainArgs, instances: &[&Placed]) -> String {
         eprintln!(
             "note: the largest of {} instances is drawn, {}; any other can be asked for by its type",
             instances.len(),
-            largest.future.ty
+            one_line(&largest.future.ty)
         );
     }
     svg(&largest.future, args.common.cache_line)

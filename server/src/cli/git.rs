@@ -1,7 +1,9 @@
 //! The repository a project lies in.
 
 use super::CliError;
+use crate::build::files;
 use crate::features::report::relative;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -29,37 +31,33 @@ impl Worktree {
     pub fn new(root: &Path, revision: &str, folder: &Path) -> Result<Self, CliError> {
         let repository = git_top(root).to_owned();
         let commit = format!("{revision}^{{commit}}");
-        let commit = git(&repository, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])
+        let ask = ["rev-parse", "--verify", "--quiet", "--end-of-options", &commit].map(OsStr::new);
+        let commit = git(&repository, &ask)
             .map_err(|error| CliError::Other(format!("git knows no revision `{revision}`{error}")))?;
         let file = |what, path: &Path| {
             let path = path.to_owned();
             move |source| CliError::File { what, path, source }
         };
-        std::fs::create_dir_all(folder).map_err(file("make", folder))?;
+        files::folder(folder).map_err(file("make", folder))?;
         let lock = folder.join("lock");
-        let lock = std::fs::File::create(&lock)
-            .and_then(|file| file.lock().map(|()| file))
-            .map_err(file("lock", &lock))?;
+        let lock =
+            files::lock(&lock).and_then(|file| file.lock().map(|()| file)).map_err(file("lock", &lock))?;
         let worktree = Self { repository, tree: folder.join("tree"), _lock: lock };
         // One that was killed has left its own.
         worktree.remove();
-        let tree = worktree.tree.to_string_lossy();
-        git(
-            &worktree.repository,
-            &["worktree", "add", "--quiet", "--detach", "--force", &tree, commit.trim()],
-        )
-        .map_err(|error| CliError::Other(format!("git cannot check out `{revision}`{error}")))?;
+        let add = ["worktree", "add", "--quiet", "--detach", "--force"].map(OsStr::new);
+        let place = [worktree.tree.as_os_str(), commit.trim().as_ref()];
+        git(&worktree.repository, &[&add[..], &place].concat())
+            .map_err(|error| CliError::Other(format!("git cannot check out `{revision}`{error}")))?;
         Ok(worktree)
     }
 
     fn remove(&self) {
-        let tree = self.tree.to_string_lossy();
-        if self.tree.exists() {
-            // What git does not know as a worktree is still in the way.
-            let _ = git(&self.repository, &["worktree", "remove", "--force", "--force", &tree]);
-            let _ = std::fs::remove_dir_all(&self.tree);
-        }
-        let _ = git(&self.repository, &["worktree", "prune"]);
+        // Only ours: `git worktree prune` would forget those of the user that are on a disk which is not there now.
+        let remove = ["worktree", "remove", "--force", "--force"].map(OsStr::new);
+        let _ = git(&self.repository, &[&remove[..], &[self.tree.as_os_str()]].concat());
+        // What git does not know as a worktree is still in the way. Of a link only the link goes.
+        let _ = std::fs::remove_dir_all(&self.tree);
     }
 }
 
@@ -70,8 +68,13 @@ impl Drop for Worktree {
 }
 
 /// What git prints; an error begins with what belongs between a sentence and git's own words.
-fn git(repository: &Path, arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new("git").current_dir(repository).args(arguments).output();
+fn git(repository: &Path, arguments: &[&OsStr]) -> Result<String, String> {
+    // Nobody's hooks are asked about a worktree that is no one's work.
+    let output = Command::new("git")
+        .current_dir(repository)
+        .args(["-c", "core.hooksPath=/dev/null"])
+        .args(arguments)
+        .output();
     let output = output.map_err(|error| format!(": `git` does not run: {error}"))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

@@ -11,7 +11,7 @@ mod manual;
 mod merge;
 mod report;
 
-use crate::build::{BuildError, Cancel, Request, Selection};
+use crate::build::{BuildError, Cancel, Request, Selection, files};
 use crate::engine::News;
 use crate::engine::{self, Measurement};
 use crate::features::record::Record;
@@ -311,14 +311,8 @@ impl OutputArgs {
 
 /// Replaces a file in one step.
 fn write_file(path: &Path, text: &str) -> Result<(), CliError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || {
-        let mut file = tempfile::Builder::new().prefix(".futurelens-").tempfile_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.persist(path).map_err(|error| error.error)
-    };
-    write().map_err(|source| CliError::File { what: "write", path: path.to_owned(), source })?;
-    Ok(())
+    let written = files::write_for_user(path, text);
+    written.map_err(|source| CliError::File { what: "write", path: path.to_owned(), source })
 }
 
 fn read_text(path: &Path) -> Result<String, CliError> {

@@ -7,13 +7,12 @@
 
 use super::verify::{Around, Built, Texts, Verifier, blamed, overlap, saving, texts_with};
 use super::{Measurement, measure_project};
-use crate::build::{BuildError, Cancel, Project, Request};
+use crate::build::{BuildError, Cancel, Project, Request, files};
 use crate::features::Snapshot;
 use crate::features::actions::{ActionKind, Candidate, Saving, gains};
 use crate::source::Edit;
 use std::collections::HashSet;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// An action that was written.
@@ -310,7 +309,7 @@ impl Written {
         }
         let mut written = Written(Vec::new());
         for (file, text) in texts {
-            let result = replace(file, text);
+            let result = files::replace(file, text);
             written.0.push((file.clone(), originals.get(file).cloned().unwrap_or_default()));
             if let Err(source) = result {
                 written.undo()?;
@@ -322,19 +321,8 @@ impl Written {
 
     fn undo(self) -> Result<(), ApplyError> {
         for (path, text) in self.0 {
-            replace(&path, &text).map_err(|source| ApplyError::Write { path, source })?;
+            files::replace(&path, &text).map_err(|source| ApplyError::Write { path, source })?;
         }
         Ok(())
     }
-}
-
-/// Replaces a file in one step; a symbolic link stays one, and so do its permissions.
-fn replace(file: &Path, text: &str) -> std::io::Result<()> {
-    let file = file.canonicalize()?;
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let mut new = tempfile::Builder::new().prefix(".futurelens-").tempfile_in(folder)?;
-    new.write_all(text.as_bytes())?;
-    new.as_file().set_permissions(std::fs::metadata(&file)?.permissions())?;
-    new.persist(&file).map_err(|error| error.error)?;
-    Ok(())
 }

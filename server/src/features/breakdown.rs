@@ -39,8 +39,14 @@ impl Context<'_> {
         if self.full_types { ty.to_owned() } else { short_type(ty, TYPE_WIDTH) }
     }
 
-    fn at(&self, span: &Option<Span>) -> String {
-        span.as_ref().and_then(self.place).map(|place| format!(", {place}")).unwrap_or_default()
+    /// Where that is, as it stands on a page.
+    fn place(&self, page: &Page, span: &Span) -> Option<String> {
+        (self.place)(span).map(|place| page.place(&place))
+    }
+
+    fn at(&self, page: &Page, span: &Option<Span>) -> String {
+        let place = span.as_ref().and_then(|span| self.place(page, span));
+        place.map(|place| format!(", {place}")).unwrap_or_default()
     }
 }
 
@@ -115,7 +121,7 @@ fn awaits(page: &mut Page, future: &Future, context: &Context<'_>) {
         _ => "Where it can wait:",
     });
     for state in states.iter().take(MANY) {
-        let place = state.awaiting.as_ref().and_then(context.place);
+        let place = state.awaiting.as_ref().and_then(|span| context.place(page, span));
         let place = place.unwrap_or_else(|| "in a macro".to_owned());
         let what = match awaitee(state) {
             Some(held) => format!(" for {}", awaited(page, held, context)),
@@ -137,7 +143,7 @@ fn awaited(page: &Page, held: &Held, context: &Context<'_>) -> String {
     match context.snapshot.future(id).filter(|placed| placed.location.is_some()) {
         Some(placed) => page.link(&ty, (context.link)(placed).as_deref()),
         None => match context.snapshot.version_of(id) {
-            Some(version) => format!("{ty} ({version})"),
+            Some(version) => format!("{ty} ({})", page.place(version)),
             None => ty,
         },
     }
@@ -164,18 +170,18 @@ fn thing(page: &Page, held: &Held, future: &Future, context: &Context<'_>) -> St
         HeldKind::Upvar if future.kind == FutureKind::AsyncFn => "argument",
         HeldKind::Upvar => "captured",
         HeldKind::Awaitee => {
-            return format!("awaited {}{}", awaited(page, held, context), context.at(&held.declared));
+            return format!("awaited {}{}", awaited(page, held, context), context.at(page, &held.declared));
         }
         HeldKind::Flag => "drop flag",
         HeldKind::Temporary => {
             let ty = ty.unwrap_or_else(|| "value".to_owned());
-            return format!("temporary {ty}{}", context.at(&held.declared));
+            return format!("temporary {ty}{}", context.at(page, &held.declared));
         }
     };
     let name =
         if held.kind == HeldKind::Flag { String::new() } else { format!(" {}", page.code(&held.name)) };
     let ty = ty.filter(|_| held.kind != HeldKind::Flag).map(|ty| format!(": {ty}")).unwrap_or_default();
-    format!("{what}{name}{ty}{}", context.at(&held.declared))
+    format!("{what}{name}{ty}{}", context.at(page, &held.declared))
 }
 
 /// What is stored twice, and the padding.
@@ -192,7 +198,11 @@ fn waste(page: &mut Page, future: &Future, context: &Context<'_>) {
                 }
                 _ => format!("{of} is kept, and again as {name}"),
             };
-            page.point(&format!("{} B: {what}{}", exact(twice.held.size), context.at(&twice.held.declared)));
+            page.point(&format!(
+                "{} B: {what}{}",
+                exact(twice.held.size),
+                context.at(page, &twice.held.declared)
+            ));
         }
     }
     let padding = never_used(future);
@@ -255,7 +265,7 @@ pub fn one_await(
     caveat: Option<&str>,
     context: &Context<'_>,
 ) {
-    let place = state.awaiting.as_ref().and_then(context.place);
+    let place = state.awaiting.as_ref().and_then(|span| context.place(page, span));
     let at = place.map(|place| format!(", {place}")).unwrap_or_default();
     page.paragraph(&format!(
         "Held across this await of {}{at}: {} of {} bytes",
@@ -315,7 +325,7 @@ fn boxed_awaitee(future: &Future, state: &State) -> Option<Prediction> {
 
 /// Why something is held, in a few words. Empty where the kind says it already.
 pub fn reason(page: &Page, why: &Why, context: &Context<'_>) -> String {
-    let at = |span: &Option<Span>| context.at(span);
+    let at = |span: &Option<Span>| context.at(page, span);
     match why {
         Why::Awaited => String::new(),
         Why::UsedLater { at: span, next_iteration, through } => {
@@ -324,7 +334,7 @@ pub fn reason(page: &Page, why: &Why, context: &Context<'_>) -> String {
                 None => String::new(),
             };
             let when = if *next_iteration { "used in the next iteration" } else { "used later" };
-            format!("{when}{through}{}", context.at(&Some(span.clone())))
+            format!("{when}{through}{}", context.at(page, &Some(span.clone())))
         }
         Why::Dropped { at: span, overwritten: true } => format!("dropped when it is assigned to{}", at(span)),
         Why::Dropped { at: span, overwritten: false } => {
@@ -344,7 +354,7 @@ pub fn reason(page: &Page, why: &Why, context: &Context<'_>) -> String {
             None => "lives as long as the future".to_owned(),
         },
         Why::Temporary { of, then } => {
-            let mut text = match of.as_ref().and_then(context.place) {
+            let mut text = match of.as_ref().and_then(|span| context.place(page, span)) {
                 Some(place) => format!("part of the expression at {place}"),
                 None => "part of a larger expression".to_owned(),
             };

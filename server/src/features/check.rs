@@ -10,6 +10,7 @@ use super::bytes::exact;
 use super::growth::{Comparison, Thing, What};
 use super::record::{Key, Measured, Record, Recorded};
 use super::snapshot::Snapshot;
+use crate::render::one_line;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::str::FromStr;
@@ -280,12 +281,12 @@ impl Check<'_> {
     pub fn text(&self) -> String {
         let mut out = String::new();
         for finding in &self.findings {
-            let _ = writeln!(out, "error: {}", finding.message());
+            let _ = writeln!(out, "error: {}", one_line(&finding.message()));
             if let (Some(file), Some(line), Some(column)) = (finding.file, finding.line, finding.column) {
-                let _ = writeln!(out, "  --> {file}:{line}:{column}");
+                let _ = writeln!(out, "  --> {}:{line}:{column}", one_line(file));
             }
             for culprit in &finding.culprits {
-                let _ = writeln!(out, "  {culprit}");
+                let _ = writeln!(out, "  {}", one_line(culprit));
             }
             out.push('\n');
         }

@@ -39,7 +39,8 @@ pub fn explain(today: &Today<'_>, instances: &[&Placed], settings: &ExplainSetti
     let mut page = Page::plain();
     if let Some(home) = today.home(first) {
         let line = home.text.line_col(home.site.token.start()).line;
-        page.paragraph(&format!("{}:{line}", relative(&snapshot.root, &home.file)));
+        let place = page.place(&format!("{}:{line}", relative(&snapshot.root, &home.file)));
+        page.paragraph(&place);
     }
     let stale = today.is_stale(first);
     let futures: Vec<&Arc<Future>> = instances.iter().map(|placed| &placed.future).collect();

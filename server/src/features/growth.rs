@@ -2,6 +2,7 @@
 
 use super::bytes::exact;
 use super::record::{Key, Record, Recorded};
+use crate::render::one_line;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -412,9 +413,9 @@ impl<'a> Comparison<'a> {
                 What::Grown | What::Shrunk => change.signed(),
             };
             let (before, after) = (size(change.before), size(change.after));
-            let _ = writeln!(out, "{what:>9}  {before:>9}  {after:>9}  {}", change.title());
+            let _ = writeln!(out, "{what:>9}  {before:>9}  {after:>9}  {}", one_line(&change.title()));
             for thing in change.things.iter().take(3) {
-                let _ = writeln!(out, "{:35}{}", "", thing.text());
+                let _ = writeln!(out, "{:35}{}", "", one_line(&thing.text()));
             }
         }
         let _ = writeln!(out, "{}", self.summary());
@@ -471,8 +472,7 @@ impl Change<'_> {
 
 /// Text from the source as code in a cell of a Markdown table.
 fn cell(text: &str) -> String {
-    let text: String = text.chars().map(|c| if c == '`' || c.is_control() { '\'' } else { c }).collect();
-    format!("`{}`", text.replace('|', "\\|"))
+    format!("`{}`", one_line(text).replace('`', "'").replace('|', "\\|"))
 }
 
 #[cfg(test)]

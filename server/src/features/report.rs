@@ -6,6 +6,7 @@ use super::bytes;
 use super::snapshot::{Placed, Snapshot};
 use crate::dump::Span;
 use crate::layout::{FutureKind, Held, HeldKind, Why};
+use crate::render::one_line;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -340,7 +341,7 @@ pub fn relative(root: &Path, file: &Path) -> String {
 /// Sorted by something else than size, that has a column too.
 pub fn table(report: &Report<'_>, sort: Sort) -> String {
     let place = |future: &FutureEntry<'_>| match (&future.file, future.line, future.column) {
-        (Some(file), Some(line), Some(column)) => format!("{file}:{line}:{column}"),
+        (Some(file), Some(line), Some(column)) => one_line(&format!("{file}:{line}:{column}")),
         _ => format!("crate {}", future.krate),
     };
     let places: Vec<String> = report.futures.iter().map(place).collect();
@@ -362,7 +363,7 @@ pub fn table(report: &Report<'_>, sort: Sort) -> String {
         "bytes", "lines", "where", "kind"
     );
     for (future, place) in report.futures.iter().zip(&places) {
-        let (kind, name) = (future.kind.name(), future.full_name());
+        let (kind, name) = (future.kind.name(), one_line(&future.full_name()));
         let (size, lines) = (bytes::exact(future.size), bytes::exact(future.cache_lines));
         let more = match sort {
             Sort::Size => String::new(),

@@ -8,6 +8,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// See [`Config::trusted`].
+const TRUSTED: &str = "trusted";
+
 /// The settings under `futurelens.` in every editor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
@@ -175,7 +178,21 @@ impl Config {
             Value::Null => Ok(None),
             // Nothing set under our own name means the defaults; nothing at all says nothing.
             Value::Object(map) if map.is_empty() && named.is_none() => Ok(None),
+            Value::Object(map) => {
+                let set = map.iter().filter(|(key, _)| *key != TRUSTED);
+                let set = Value::Object(set.map(|(key, value)| (key.clone(), value.clone())).collect());
+                Config::deserialize(without_nulls(&set)).map(Some).map_err(|error| error.to_string())
+            }
             _ => Config::deserialize(without_nulls(own)).map(Some).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// What an editor says about trust, beside the settings: `trusted`. `None` if it says nothing. It is no setting of
+    /// a measurement but a word about the folder, and what is not clearly a yes is a no.
+    pub fn trusted(value: &Value) -> Option<bool> {
+        match value.get("futurelens").unwrap_or(value).get(TRUSTED)? {
+            Value::Null => None,
+            said => Some(*said == Value::Bool(true)),
         }
     }
 
@@ -239,6 +256,19 @@ mod tests {
         assert_eq!(Config::from_json(&json!({"futurelens": {}})).unwrap(), Some(Config::default()));
         let all = Config::from_json(&json!({"cargo": {"features": "all"}})).unwrap().unwrap();
         assert!(all.request(Path::new("/")).selection.all_features);
+    }
+
+    #[test]
+    fn trust_is_said_beside_the_settings() {
+        let said = |value: Value| (Config::trusted(&value), Config::from_json(&value).map(|c| c.is_some()));
+        assert_eq!(said(json!({})), (None, Ok(false)));
+        assert_eq!(said(json!({"profile": "dev", "trusted": null})), (None, Ok(true)));
+        assert_eq!(said(json!({"trusted": true})), (Some(true), Ok(true)));
+        assert_eq!(
+            said(json!({"futurelens": {"trusted": false, "profile": "dev"}})),
+            (Some(false), Ok(true))
+        );
+        assert_eq!(said(json!({"trusted": "true"})), (Some(false), Ok(true)));
     }
 
     #[test]

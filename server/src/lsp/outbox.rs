@@ -1,6 +1,7 @@
 //! What the server tells the editor, in order, without anyone waiting for the editor to read it.
 
 use super::protocol::{Status, StatusNotification};
+use crate::render::one_line;
 use lsp_types as lsp;
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -136,7 +137,8 @@ pub fn start(client: Client) -> Outbox {
 /// that nobody waits for. So each question has a task of its own.
 async fn send(client: &Client, message: Out) {
     match message {
-        Out::ProgressBegin(token, begin) => {
+        Out::ProgressBegin(token, mut begin) => {
+            begin.title = unlinked(&begin.title);
             let create = lsp::WorkDoneProgressCreateParams { token: token.clone() };
             let asking = client.clone();
             let asked = tokio::spawn(async move {
@@ -145,7 +147,8 @@ async fn send(client: &Client, message: Out) {
             let _ = tokio::time::timeout(PATIENCE, asked).await;
             progress(client, token, lsp::WorkDoneProgress::Begin(begin)).await;
         }
-        Out::ProgressReport(token, report) => {
+        Out::ProgressReport(token, mut report) => {
+            report.message = report.message.as_deref().map(unlinked);
             progress(client, token, lsp::WorkDoneProgress::Report(report)).await;
         }
         Out::ProgressEnd(token, end) => progress(client, token, lsp::WorkDoneProgress::End(end)).await,
@@ -154,7 +157,7 @@ async fn send(client: &Client, message: Out) {
             let client = client.clone();
             tokio::spawn(async move { client.inlay_hint_refresh().await });
         }
-        Out::Show(level, text) => client.show_message(level, text).await,
+        Out::Show(level, text) => client.show_message(level, unlinked(&text)).await,
         Out::Log(level, text) => client.log_message(level, text).await,
         Out::Diagnostics(uri, diagnostics, version) => {
             client.publish_diagnostics(uri, diagnostics, version).await;
@@ -171,6 +174,13 @@ async fn send(client: &Client, message: Out) {
             tokio::spawn(async move { client.register_capability(vec![registration]).await });
         }
     }
+}
+
+/// Text of a message, as text and nothing else: names and compiler output are the project's, and VS Code draws
+/// `[text](command:…)` in a message as a link that runs a command, and `$(name)` as an icon.
+fn unlinked(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(one_line).collect();
+    lines.join("\n").replace("](", "] (").replace("$(", "$ (")
 }
 
 async fn progress(client: &Client, token: lsp::NumberOrString, value: lsp::WorkDoneProgress) {
@@ -205,5 +215,13 @@ mod tests {
         let last = |out: &Out| matches!(out, Out::Diagnostics(_, _, Some(999)));
         assert!(kept.iter().any(last));
         assert!(kept.iter().any(|out| matches!(out, Out::Log(_, text) if text == "999")));
+    }
+
+    #[test]
+    fn a_message_is_no_link() {
+        assert_eq!(
+            unlinked("error in `[x](command:y)`:\n\x1b[1ma$(b)\u{202e}"),
+            "error in `[x] (command:y)`:\n\u{fffd}[1ma$ (b)\u{fffd}"
+        );
     }
 }

@@ -16,6 +16,9 @@ use tower_lsp::{Client, LanguageServer};
 /// The command that measures everything again.
 pub const REBUILD: &str = "futurelens.rebuild";
 
+/// The command that says that the user trusts what is open.
+pub const TRUST: &str = "futurelens.trust";
+
 /// Speaks the protocol; knows nothing but how to reach the session.
 pub struct Server {
     client: Client,
@@ -80,7 +83,9 @@ impl LanguageServer for Server {
             let text = format!("futurelens: setting not understood, the defaults hold: {error}");
             out.send(outbox::Out::Show(MessageType::WARNING, text));
         }
-        let session = Session::new(self.sender.clone(), out, abilities, config, folders(&params));
+        // Also if the settings beside it are wrong.
+        let trusted = params.initialization_options.as_ref().and_then(Config::trusted).unwrap_or(true);
+        let session = Session::new(self.sender.clone(), out, abilities, config, trusted, folders(&params));
         let receiver = self.receiver.lock().ok().and_then(|mut receiver| receiver.take());
         if let Some(receiver) = receiver {
             tokio::spawn(session.run(receiver));
@@ -111,7 +116,7 @@ impl LanguageServer for Server {
                 })),
                 hover_provider: Some(HoverProviderCapability::Simple(true)),
                 execute_command_provider: Some(ExecuteCommandOptions {
-                    commands: vec![REBUILD.to_owned()],
+                    commands: vec![REBUILD.to_owned(), TRUST.to_owned()],
                     ..ExecuteCommandOptions::default()
                 }),
                 workspace: Some(WorkspaceServerCapabilities {
@@ -169,7 +174,14 @@ impl LanguageServer for Server {
                 self.send(Message::Rebuild);
                 Ok(None)
             }
-            other => Err(Error::invalid_params(format!("unknown command `{other}`; there is `{REBUILD}`"))),
+            TRUST => {
+                self.send(Message::Trust);
+                Ok(None)
+            }
+            other => {
+                let text = format!("unknown command `{other}`; there are `{REBUILD}` and `{TRUST}`");
+                Err(Error::invalid_params(text))
+            }
         }
     }
 

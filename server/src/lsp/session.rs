@@ -50,6 +50,8 @@ pub enum Message {
     ProjectFilesChanged(Vec<PathBuf>),
     /// `futurelens.rebuild`.
     Rebuild,
+    /// `futurelens.trust`.
+    Trust,
     /// The user's cancel button.
     CancelProgress(lsp::NumberOrString),
     /// `textDocument/inlayHint`.
@@ -213,6 +215,11 @@ pub struct Session {
     out: Outbox,
     abilities: Abilities,
     config: Config,
+    /// Nothing of what is open is run before: not even a compiler that is asked for its version, since which one
+    /// that is the project says.
+    trusted: bool,
+    /// The user said so in this session: settings that are sent again do not take it back.
+    trusted_by_command: bool,
     folders: Vec<PathBuf>,
     documents: HashMap<lsp::Url, Document>,
     /// By the workspace's root.
@@ -280,6 +287,7 @@ impl Session {
         out: Outbox,
         abilities: Abilities,
         config: Config,
+        trusted: bool,
         folders: Vec<PathBuf>,
     ) -> Self {
         Session {
@@ -287,6 +295,8 @@ impl Session {
             out,
             abilities,
             config,
+            trusted,
+            trusted_by_command: false,
             folders,
             documents: HashMap::new(),
             workspaces: BTreeMap::new(),
@@ -347,6 +357,10 @@ impl Session {
             Message::Configure(settings) => self.configure(&settings),
             Message::Folders(change) => self.change_folders(change),
             Message::ProjectFilesChanged(files) => self.project_files_changed(&files),
+            Message::Trust => {
+                self.trusted_by_command = true;
+                self.trust();
+            }
             Message::Rebuild => {
                 for root in self.roots() {
                     self.reopen(&root);
@@ -408,6 +422,7 @@ impl Session {
                 self.leaving.push(reply);
                 self.leave();
             }
+            Message::Found(folder, ..) if !self.trusted => _ = self.packages.remove(&folder),
             Message::Found(folder, changes, _) if changes != self.changes => self.open_project(folder),
             Message::Found(folder, _, result) => self.found(folder, *result),
             Message::Kept(news) => {
@@ -562,6 +577,16 @@ impl Session {
     }
 
     fn look_for_project(&mut self, package: PathBuf, build: bool) {
+        if !self.trusted {
+            let text = format!(
+                "nothing of `{}` is run, so nothing is measured: its settings say that it is not trusted. A size \
+                 build runs the project's build scripts and proc macros. The command `futurelens.trust` says that \
+                 you trust it.",
+                package.display()
+            );
+            self.show_once(lsp::MessageType::INFO, text);
+            return;
+        }
         match self.packages.get_mut(&package) {
             Some(Package::Asked { build: too }) => return *too |= build,
             Some(Package::Of(_)) => return,
@@ -728,34 +753,57 @@ impl Session {
         for removed in change.removed.iter().filter_map(|folder| convert::path(&folder.uri)) {
             self.folders.retain(|folder| *folder != removed);
             let gone: Vec<PathBuf> = self.roots().into_iter().filter(|r| r.starts_with(&removed)).collect();
-            for root in gone {
-                let Some(mut workspace) = self.workspaces.remove(&root) else { continue };
-                workspace.actions.stop();
-                workspace.ahead.stop();
-                workspace.unsaved.typed();
-                if let Some(running) = workspace.running {
-                    running.cancel.cancel();
-                    self.end_progress(running.token, "closed");
-                }
-                // Nothing is left that could take it back.
-                if let Some(told) = workspace.told.filter(|told| told.state != State::Idle) {
-                    let (message, krate, done, total) = (None, None, 0, 0);
-                    self.send(Out::Status(Status {
-                        state: State::Idle,
-                        message,
-                        krate,
-                        done,
-                        total,
-                        ..told
-                    }));
-                }
-                self.packages.retain(|_, package| package.root() != Some(&root));
-            }
+            gone.iter().for_each(|root| self.forget(root));
         }
         self.folders.extend(change.added.iter().filter_map(|folder| convert::path(&folder.uri)));
         self.look_for_projects(false);
         // What was shown of a folder that is gone goes too.
         self.refresh();
+    }
+
+    /// Lets go of a workspace, with everything that runs for it.
+    fn forget(&mut self, root: &Path) {
+        let Some(mut workspace) = self.workspaces.remove(root) else { return };
+        workspace.actions.stop();
+        workspace.ahead.stop();
+        workspace.unsaved.typed();
+        if let Some(running) = workspace.running {
+            running.cancel.cancel();
+            self.end_progress(running.token, "closed");
+        }
+        // Nothing is left that could take it back.
+        if let Some(told) = workspace.told.filter(|told| told.state != State::Idle) {
+            let (message, krate, done, total) = (None, None, 0, 0);
+            self.send(Out::Status(Status { state: State::Idle, message, krate, done, total, ..told }));
+        }
+        self.packages.retain(|_, package| package.root() != Some(root));
+    }
+
+    /// What is open is trusted from now on.
+    fn trust(&mut self) {
+        if !std::mem::replace(&mut self.trusted, true) {
+            self.look_for_projects(false);
+        }
+    }
+
+    /// What is open is trusted no more: nothing goes on, and nothing is shown of it.
+    fn distrust(&mut self) {
+        if self.trusted_by_command || !std::mem::replace(&mut self.trusted, false) {
+            return;
+        }
+        self.roots().iter().for_each(|root| self.forget(root));
+        self.packages.clear();
+        self.refresh();
+        self.look_for_projects(false);
+    }
+
+    /// Something changed that numbers depend on. Nothing is measured if the user wants to say when; cargo is asked
+    /// about the project again all the same.
+    fn changed_around(&mut self, root: &Path) {
+        if self.config.build.on_save {
+            self.reopen(root);
+            self.want_build(root, DEBOUNCE);
+        }
     }
 
     fn project_files_changed(&mut self, files: &[PathBuf]) {
@@ -776,14 +824,16 @@ impl Session {
         self.changes += 1;
         // A package may have been added, or moved to another workspace.
         self.packages.retain(|_, package| package.root().is_none_or(|root| !roots.iter().any(|r| r == root)));
-        for root in roots {
-            self.reopen(&root);
-            self.want_build(&root, DEBOUNCE);
-        }
+        roots.iter().for_each(|root| self.changed_around(root));
         self.look_for_projects(false);
     }
 
     fn configure(&mut self, settings: &serde_json::Value) {
+        // What is not said stays: who forgets to say it again has not said the opposite.
+        let trusted = Config::trusted(settings);
+        if trusted == Some(false) {
+            self.distrust();
+        }
         match Config::from_json(settings) {
             Ok(Some(config)) if config != self.config => {
                 let old = std::mem::replace(&mut self.config, config);
@@ -792,9 +842,14 @@ impl Session {
                     self.shown.clear();
                     self.changes += 1;
                     for root in self.roots() {
-                        self.watch_rides(&root);
-                        self.reopen(&root);
-                        self.want_build(&root, DEBOUNCE);
+                        if self.config.build.on_save || self.config.build.on_open {
+                            self.watch_rides(&root);
+                            self.reopen(&root);
+                            self.want_build(&root, DEBOUNCE);
+                        } else {
+                            // What is shown is not what is asked for now; perhaps that was measured earlier.
+                            self.forget(&root);
+                        }
                     }
                     self.look_for_projects(false);
                 }
@@ -805,6 +860,9 @@ impl Session {
                 let text = format!("setting not understood, the earlier ones stay: {error}");
                 self.show_once(lsp::MessageType::WARNING, text);
             }
+        }
+        if trusted == Some(true) {
+            self.trust();
         }
     }
 

@@ -199,7 +199,8 @@ fn received(body: &[u8]) -> Received {
             },
         },
         (Some(Ok(id)), false) if is_answer => {
-            let error = Error { code: ErrorCode::InternalError, message: "not understood".into(), data: None };
+            let error =
+                Error { code: ErrorCode::InternalError, message: "not understood".into(), data: None };
             Received::Response(
                 serde_json::from_value(message).unwrap_or_else(|_| Response::from_error(id, error)),
             )

@@ -168,6 +168,12 @@ pub(super) fn printable(c: char) -> char {
     }
 }
 
+/// Text from a project on one line of a terminal or a message: nothing in it moves the cursor, changes colours, ends
+/// the line, or turns the writing direction. Backticks are what they are there.
+pub fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c == '`' { c } else { printable(c) }).collect()
+}
+
 /// Columns a terminal gives to `c`, or one more: rather a gap than a line too wide. Compilers let only
 /// letters into names, so the blocks of wide scripts do.
 fn width(c: char) -> usize {

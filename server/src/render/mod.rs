@@ -12,7 +12,7 @@ pub mod svg;
 pub mod tree;
 pub mod types;
 
-pub use line::grouped;
+pub use line::{grouped, one_line};
 pub use page::Page;
 pub use picture::{PictureOptions, picture};
 pub use svg::svg;

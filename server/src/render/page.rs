@@ -28,6 +28,14 @@ impl Page {
         if self.markdown && !text.is_empty() { format!("`{text}`") } else { text }
     }
 
+    /// A file's name, with a line perhaps: as it is, unless something in it could be taken for markup.
+    pub fn place(&self, text: &str) -> String {
+        let harmless = |c: char| c.is_ascii_alphanumeric() || "_-./: ".contains(c);
+        // `__x__` would be bold, and `www.x.y` a link.
+        let is_name = text.chars().all(harmless) && !text.contains("__") && !text.contains("www.");
+        if is_name { text.to_owned() } else { self.code(text) }
+    }
+
     /// Text in bold, for what the eye should find first.
     pub fn bold(&self, text: &str) -> String {
         if self.markdown { format!("**{text}**") } else { text.to_owned() }
@@ -90,5 +98,9 @@ mod tests {
     fn source_text_is_never_markup() {
         let page = Page::markdown();
         assert_eq!(page.code("a`b\n<img src=x>[x](command:y)"), "`a'b <img src=x>[x](command:y)`");
+        assert_eq!(page.place("src/a_b-c.rs:12"), "src/a_b-c.rs:12");
+        assert_eq!(page.place("src/[x](command:y).rs:1"), "`src/[x](command:y).rs:1`");
+        assert_eq!(page.place("src/__b__/www.x.rs"), "`src/__b__/www.x.rs`");
+        assert_eq!(Page::plain().place("src/\x1b[2J\n.rs"), "src/\u{fffd}[2J .rs");
     }
 }

@@ -3,6 +3,7 @@
 use super::{ActionKind, Candidate, Saving};
 use crate::features::bytes::exact;
 use crate::features::report::relative;
+use crate::render::one_line;
 use crate::source::{Edit, TextRange};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -76,7 +77,7 @@ impl List {
             before: candidate.before,
             after: saving.map(|saving| saving.after),
             edits: edits.collect(),
-            place: format!("{file}:{}:{}", at.line, at.col),
+            place: one_line(&format!("{file}:{}:{}", at.line, at.col)),
             file,
         });
     }
@@ -118,8 +119,8 @@ impl List {
                 number(one.after),
                 one.place,
                 one.kind.name(),
-                one.title,
-                one.future
+                one_line(&one.title),
+                one_line(&one.future)
             );
         }
         out
@@ -128,7 +129,7 @@ impl List {
 
 impl std::fmt::Display for Entry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {} in `{}`", self.place, self.title, self.future)
+        write!(f, "{}: {} in `{}`", self.place, one_line(&self.title), one_line(&self.future))
     }
 }
 

@@ -2,6 +2,7 @@
 //! (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>).
 
 use super::Check;
+use crate::render::one_line;
 use std::fmt::Write as _;
 
 /// One line a finding. `folder` is the workspace's in the repository, with a slash at its end, or empty.
@@ -17,9 +18,9 @@ pub fn github(check: &Check<'_>, folder: &str) -> String {
             let file = property(&format!("{folder}{file}"));
             let _ = write!(out, "file={file},line={line},col={column},");
         }
-        let mut message = finding.message();
+        let mut message = one_line(&finding.message());
         for culprit in &finding.culprits {
-            let _ = write!(message, "\n{culprit}");
+            let _ = write!(message, "\n{}", one_line(culprit));
         }
         let _ = writeln!(out, "title={}::{}", property(finding.rule.title()), data(&message));
     }

@@ -2,6 +2,7 @@
 //! read (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>).
 
 use super::{Check, Finding, Rule};
+use crate::render::one_line;
 use serde_json::{Value, json};
 
 /// The whole log. `folder` is the workspace's in the repository, with a slash at its end, or empty.
@@ -32,10 +33,10 @@ pub fn sarif(check: &Check<'_>, folder: &str) -> Value {
 }
 
 fn result(finding: &Finding<'_>, folder: &str) -> Value {
-    let mut message = finding.message();
+    let mut message = one_line(&finding.message());
     for culprit in &finding.culprits {
         message.push_str("\n- ");
-        message.push_str(culprit);
+        message.push_str(&one_line(culprit));
     }
     let mut location = json!({
         "logicalLocations": [{ "fullyQualifiedName": format!("{}::{}", finding.krate, finding.name), "kind": "function" }],
@@ -50,7 +51,8 @@ fn result(finding: &Finding<'_>, folder: &str) -> Value {
         "ruleId": finding.rule.name(),
         "ruleIndex": Rule::ALL.iter().position(|&rule| rule == finding.rule),
         "level": "error",
-        "message": { "text": message },
+        // Else a name could be a link.
+        "message": { "text": message.replace("](", "] (") },
         "locations": [location],
         "partialFingerprints": { "futurelens/v1": format!("{} {} {}", finding.rule.name(), finding.unit, finding.id) },
         "properties": { "size": finding.size, "before": finding.before, "limit": finding.limit },
