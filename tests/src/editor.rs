@@ -11,7 +11,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,46 @@ pub struct Editor {
     pub patience: Duration,
     versions: BTreeMap<String, i64>,
     options: Value,
+    /// How it answers what the server asks.
+    pub answering: Answering,
+    /// What the server asked and has got no answer to.
+    unanswered: Vec<Value>,
+    reading: Arc<Gate>,
+}
+
+/// How an editor answers what the server asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Answering {
+    /// As the protocol says.
+    #[default]
+    Right,
+    /// Not until [`Editor::answer_late`].
+    Late,
+    /// With an error.
+    Errors,
+    /// With what is no answer at all, and with answers to what nobody asked.
+    Garbage,
+}
+
+/// Holds a thread up while it is closed.
+#[derive(Debug, Default)]
+struct Gate {
+    is_closed: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn set(&self, is_closed: bool) {
+        *self.is_closed.lock().expect("nobody panics with it") = is_closed;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        let mut is_closed = self.is_closed.lock().expect("nobody panics with it");
+        while *is_closed {
+            is_closed = self.opened.wait(is_closed).expect("nobody panics with it");
+        }
+    }
 }
 
 /// A place in the log of what the server has sent.
@@ -206,9 +246,12 @@ impl Editor {
         let stdout = child.stdout.take().expect("stdout is piped");
         let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped"));
         let (send, arriving) = mpsc::channel();
+        let reading = Arc::<Gate>::default();
+        let gate = Arc::clone(&reading);
         thread::spawn(move || {
             let mut stdout = BufReader::new(stdout);
             while let Some(body) = read_body(&mut stdout) {
+                gate.pass();
                 // Reading a long answer is not the server's time.
                 let now = Instant::now();
                 let Ok(message) = serde_json::from_slice(&body) else { break };
@@ -242,7 +285,15 @@ impl Editor {
             patience: PATIENCE,
             versions: BTreeMap::new(),
             options: Value::Null,
+            answering: Answering::Right,
+            unanswered: Vec::new(),
+            reading,
         }
+    }
+
+    /// Starts the server, and says nothing to it yet.
+    pub fn connect() -> Self {
+        Self::start(futurelens())
     }
 
     /// The server's process.
@@ -304,12 +355,51 @@ impl Editor {
         self.send(&json!({ "jsonrpc": "2.0", "method": method, "params": params }));
     }
 
-    fn send(&mut self, message: &Value) {
+    /// Sends a message, whatever it says.
+    pub fn send(&mut self, message: &Value) {
         let text = message.to_string();
+        self.send_bytes(format!("Content-Length: {}\r\n\r\n{text}", text.len()).as_bytes());
+    }
+
+    /// Sends bytes that may be no message.
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
         if let Some(stdin) = &mut self.stdin {
             // If the server is gone, waiting for its answer says so, with what it wrote.
-            let _ =
-                write!(stdin, "Content-Length: {}\r\n\r\n{text}", text.len()).and_then(|()| stdin.flush());
+            let _ = stdin.write_all(bytes).and_then(|()| stdin.flush());
+        }
+    }
+
+    /// Sends a request, and gives its id: the answer is for [`Editor::answer`].
+    pub fn ask(&mut self, method: &str, params: Value) -> u64 {
+        self.next_id += 1;
+        let id = self.next_id;
+        self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
+        id
+    }
+
+    /// Waits for the result of a request, or its error.
+    #[track_caller]
+    pub fn answer(&mut self, since: Moment, id: u64) -> Result<Value, Value> {
+        self.wait(since, &format!("the answer to {id}"), |message| {
+            let is_answer = message["id"] == id && message["method"].is_null();
+            is_answer.then(|| match message.get("error") {
+                Some(error) => Err(error.clone()),
+                None => Ok(message["result"].clone()),
+            })
+        })
+    }
+
+    /// Reads nothing more of what the server says (but for what is on its way), or goes on.
+    pub fn set_reading(&mut self, is_reading: bool) {
+        self.reading.set(!is_reading);
+    }
+
+    /// Answers everything that the server has asked meanwhile.
+    pub fn answer_late(&mut self) {
+        self.now();
+        self.answering = Answering::Right;
+        for message in std::mem::take(&mut self.unanswered) {
+            self.reply(&message);
         }
     }
 
@@ -363,9 +453,31 @@ impl Editor {
     }
 
     fn take(&mut self, at: Instant, message: Value) {
-        if !message["id"].is_null()
-            && let Some(method) = message["method"].as_str()
-        {
+        if !message["id"].is_null() && !message["method"].is_null() {
+            let id = message["id"].clone();
+            match self.answering {
+                Answering::Right => self.reply(&message),
+                Answering::Late => self.unanswered.push(message.clone()),
+                Answering::Errors => {
+                    let error = json!({ "code": -32603, "message": "this editor has a bad day" });
+                    self.send(&json!({ "jsonrpc": "2.0", "id": id, "error": error }));
+                }
+                Answering::Garbage => {
+                    self.send(&json!({ "jsonrpc": "2.0", "id": 987_654, "result": null }));
+                    self.send(&json!({ "jsonrpc": "2.0", "id": null, "result": null }));
+                    self.send(&json!({ "jsonrpc": "2.0", "id": "x", "error": { "code": "no" } }));
+                    self.send(&json!({ "jsonrpc": "2.0", "id": id, "error": 7 }));
+                    self.send(&json!({ "jsonrpc": "2.0", "id": id, "result": [1] }));
+                    self.send(&json!({ "id": id }));
+                }
+            }
+        }
+        self.log.push(message);
+        self.arrived.push(at);
+    }
+
+    fn reply(&mut self, message: &Value) {
+        if let Some(method) = message["method"].as_str() {
             let result = match method {
                 "window/workDoneProgress/create"
                 | "workspace/inlayHint/refresh"
@@ -392,8 +504,6 @@ impl Editor {
             };
             self.send(&answer);
         }
-        self.log.push(message);
-        self.arrived.push(at);
     }
 
     /// Waits until the server says that a piece of work, such as a size build, has ended that began since. One that
@@ -736,6 +846,7 @@ impl Editor {
 impl Drop for Editor {
     /// A test that failed leaves nothing behind either.
     fn drop(&mut self) {
+        self.reading.set(false);
         for process in self.children() {
             kill(process.pid);
         }

@@ -79,6 +79,12 @@ pub struct Ground {
 }
 
 impl Actions {
+    /// Those of a workspace that was just opened. What reports about another one, with another number to begin with, does
+    /// not count.
+    pub fn new(number: u64) -> Self {
+        Actions { number, ..Actions::default() }
+    }
+
     /// Stops trying.
     pub fn stop(&mut self) {
         self.number += 1;

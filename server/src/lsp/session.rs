@@ -168,7 +168,8 @@ struct Workspace {
     /// Looks for numbers that ride along with the user's own builds; and how often such were looked for.
     watch: Option<Watch>,
     rides: u64,
-    /// Counts builds asked for; a build with an older number is out of date.
+    /// Counts builds asked for; a build with an older number is out of date. No two workspaces count alike, also if
+    /// they are the same folder's that was closed meanwhile.
     wanted: u64,
     running: Option<Running>,
     /// A build is about to begin.
@@ -236,6 +237,8 @@ pub struct Session {
     /// See [`Session::hints_wait`].
     held_hints: Vec<HeldHints>,
     warm: WarmStart,
+    /// How many workspaces there were.
+    opened: u64,
 }
 
 /// A request for hints that is not answered yet.
@@ -306,6 +309,7 @@ impl Session {
             leaving: Vec::new(),
             held_hints: Vec::new(),
             warm: WarmStart::default(),
+            opened: 0,
         }
     }
 
@@ -626,6 +630,7 @@ impl Session {
             }
         };
         let root = project.root.clone();
+        let is_open = self.is_open(&package);
         let asked = self.packages.insert(package, Package::Of(root.clone()));
         let build = matches!(asked, Some(Package::Asked { build: true }));
         // Whatever file led here, the whole workspace is measured.
@@ -637,7 +642,11 @@ impl Session {
                     self.build(&root);
                 }
             }
+            // The folder was closed while cargo was asked.
+            None if !is_open => self.packages.retain(|_, package| package.root() != Some(&root)),
             None => {
+                self.opened += 1;
+                let first = self.opened << 32;
                 let workspace = Workspace {
                     project,
                     snapshot: Arc::default(),
@@ -645,15 +654,15 @@ impl Session {
                     before: Sizes::default(),
                     is_early: false,
                     units: Units::default(),
-                    actions: Actions::default(),
+                    actions: Actions::new(first),
                     ahead: Ahead::default(),
                     saved: BTreeSet::new(),
-                    unsaved: Unsaved::default(),
+                    unsaved: Unsaved::new(first),
                     opening: Some(self.config.build.on_open || build),
                     is_warm: false,
                     watch: None,
-                    rides: 0,
-                    wanted: 0,
+                    rides: first,
+                    wanted: first,
                     running: None,
                     is_due: false,
                     again: false,
@@ -667,6 +676,16 @@ impl Session {
                 self.warm_up(&root);
             }
         }
+    }
+
+    /// Is anything open of a package in a folder?
+    fn is_open(&self, package: &Path) -> bool {
+        let is_in = |file: &Path| self.folders.iter().any(|folder| file.starts_with(folder));
+        let leads_here = |folder: &PathBuf| folder.starts_with(package);
+        let mut files = self.documents.keys().filter_map(convert::path);
+        is_in(package)
+            || self.folders.iter().any(leads_here)
+            || files.any(|file| file.starts_with(package) && (self.folders.is_empty() || is_in(&file)))
     }
 
     /// Shows what was measured earlier, if a workspace was just opened and that was read. Then it is built.
@@ -1060,6 +1079,12 @@ impl Session {
         let again = std::mem::take(&mut workspace.again) && !running.cancelled_by_user;
         workspace.is_warm = false;
         let mut rest = workspace.rest.clone();
+        if result.is_ok()
+            && let (State::Error, Some(message)) = &rest
+        {
+            // If it happens again, that is news.
+            self.shown.remove(message);
+        }
         let end = match result {
             Ok(Measurement { snapshot, failure, units }) => {
                 let empty = snapshot.has_no_bodies();
@@ -1206,6 +1231,10 @@ impl Session {
     /// Answers the requests for hints that were held back, `all` of them or those that need not wait any more.
     fn answer_hints(&mut self, all: bool) {
         for held in std::mem::take(&mut self.held_hints) {
+            // The editor has taken it back.
+            if held.reply.is_closed() {
+                continue;
+            }
             if !all && self.hints_wait(&held.uri) {
                 self.held_hints.push(held);
             } else {

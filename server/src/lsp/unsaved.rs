@@ -38,6 +38,11 @@ pub struct Over {
 }
 
 impl Unsaved {
+    /// Of a workspace that was just opened; see [`Actions::new`](super::actions::Actions::new).
+    pub fn new(number: u64) -> Self {
+        Unsaved { number, ..Unsaved::default() }
+    }
+
     /// The numbers of unsaved text, if there are any.
     pub fn shown(&self) -> Option<&Arc<Snapshot>> {
         self.shown.as_ref()

@@ -1,6 +1,6 @@
 //! The places in a text where a future can be.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ra_ap_syntax::ast::{self, AstNode, HasName};
 use ra_ap_syntax::{NodeOrToken, SyntaxKind, SyntaxNode, TextRange, TextSize, WalkEvent};
@@ -59,7 +59,8 @@ pub(super) struct Extra {
 #[derive(Clone, Debug)]
 pub struct Outline {
     map: PositionMap,
-    found: Arc<Found>,
+    /// Looked for when someone asks: of a hundred keystrokes, nobody may look at the text of ninety.
+    found: Arc<OnceLock<Found>>,
 }
 
 #[derive(Debug, Default)]
@@ -77,9 +78,11 @@ struct Found {
 impl Outline {
     /// Finds the sites of a text, which may be broken in any way.
     pub fn new(text: Arc<str>) -> Outline {
-        let map = PositionMap::new(text);
-        let found = Arc::new(find(map.text()));
-        Outline { map, found }
+        Outline { map: PositionMap::new(text), found: Arc::default() }
+    }
+
+    fn found(&self) -> &Found {
+        self.found.get_or_init(|| find(self.map.text()))
     }
 
     /// The text.
@@ -94,7 +97,7 @@ impl Outline {
 
     /// The sites, in the order of their `token`s. An index into them is what other modules keep.
     pub fn sites(&self) -> &[Site] {
-        &self.found.sites
+        &self.found().sites
     }
 
     /// The byte offset of a position the compiler printed; `None` if the text has no such position.
@@ -130,23 +133,23 @@ impl Outline {
     }
 
     pub(super) fn extra(&self, site: usize) -> &Extra {
-        &self.found.extras[site]
+        &self.found().extras[site]
     }
 
     pub(super) fn fns(&self) -> &[FnItem] {
-        &self.found.fns
+        &self.found().fns
     }
 
     pub(super) fn definitions(&self) -> &[Definition] {
-        &self.found.definitions
+        &self.found().definitions
     }
 
     pub(super) fn uses(&self) -> &[TextRange] {
-        &self.found.uses
+        &self.found().uses
     }
 
     pub(super) fn closures(&self) -> &[TextRange] {
-        &self.found.closures
+        &self.found().closures
     }
 }
 
