@@ -3,7 +3,7 @@
 use super::process::{Cancel, Running, run_to_end};
 use super::unit::{Unit, UnitError, UnitFile};
 use super::wrapper::{self, Settings, Task};
-use super::{BuildError, Invocation, Toolchain, background, files, inner_wrapper};
+use super::{BuildError, Invocation, Toolchain, background, disk, files, inner_wrapper};
 use cargo_metadata::diagnostic::DiagnosticLevel;
 use cargo_metadata::{Message, PackageId, TargetKind};
 use serde::{Deserialize, Serialize};
@@ -288,30 +288,51 @@ impl Project {
         take: &mut dyn FnMut(&MeasuredUnit, u64) -> bool,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Outcome, BuildError> {
-        let scratch = self.prepare_target_dir()?;
         let runs = awaited.runs.iter().filter(|run| run.is_measured_ahead());
         let runs: Vec<Invocation> = runs.cloned().collect();
         let ahead: BTreeSet<&Path> = runs.iter().filter_map(Invocation::package).collect();
         let of_awaited = self.members.values().filter(|(name, _)| awaited.packages.contains(name));
         let of_awaited = of_awaited.filter(|(_, folder)| !ahead.contains(&**folder));
-        let settings = Settings {
-            inner: self.inner.clone(),
-            awaited: of_awaited.map(|(_, folder)| folder.clone()).collect(),
-            ..self.settings(Task::Measure, scratch.path())
-        };
-        let (mut compiled, mut failure) = self.run_cargo(request, &settings, &runs, cancel, on_event)?;
-        let (mut units, mut lost) = handed_over(compiled, take);
-        // Fresh for cargo, but what the compiler printed is gone, damaged, or older than our flags: make
-        // cargo compile those units again. Once is enough, then they are not fresh any more.
-        if !lost.is_empty() {
-            lost.iter().for_each(|unit| forget(&unit.file));
-            (compiled, failure) = self.run_cargo(request, &settings, &[], cancel, on_event)?;
-            (units, lost) = handed_over(compiled, take);
+        let of_awaited: Vec<PathBuf> = of_awaited.map(|(_, folder)| folder.clone()).collect();
+        for round in 1.. {
+            let is_last = round == ROUNDS;
+            let scratch = self.prepare_target_dir()?;
+            let settings = Settings {
+                inner: self.inner.clone(),
+                awaited: of_awaited.clone(),
+                ..self.settings(Task::Measure, scratch.path())
+            };
+            let runs = if round == 1 { &runs[..] } else { &[] };
+            let (compiled, failure) = self.run_cargo(request, &settings, runs, cancel, on_event)?;
+            if let Some(failure) = &failure {
+                if let Some(source) = failure.no_room() {
+                    return Err(BuildError::NoRoom { path: self.target_dir.clone(), source });
+                }
+                // Somebody has cleaned up meanwhile.
+                let is_gone = !scratch.path().is_dir();
+                if !is_last && is_gone || round == 1 && failure.is_trouble(&self.target_dir) {
+                    continue;
+                }
+            }
+            let (units, lost) = handed_over(compiled, take);
+            // Fresh for cargo, but what the compiler printed is gone, damaged, or older than our flags: make
+            // cargo compile those units again.
+            lost.iter().for_each(|unit| forget(&unit.file, true));
+            // Fresh for cargo, which looks at times alone, or changed while it was compiled.
+            let has_other_inputs = |unit: &&KeptUnit| {
+                UnitFile::open(&unit.measured.file).is_ok_and(|unit| unit.head().has_other_inputs())
+            };
+            let changed: Vec<&KeptUnit> = units.iter().filter(has_other_inputs).collect();
+            if is_last || lost.is_empty() && changed.is_empty() {
+                for unit in lost {
+                    tracing::error!("{} was compiled, but its numbers cannot be read", unit.file.display());
+                }
+                let failure = failure.map(|failure| failure.text);
+                return Ok(Outcome { units, failed: read_failed(scratch.path()), failure });
+            }
+            changed.iter().for_each(|unit| forget(&unit.measured.file, false));
         }
-        for unit in lost {
-            tracing::error!("{} was compiled, but its numbers cannot be read", unit.file.display());
-        }
-        Ok(Outcome { units, failed: read_failed(scratch.path()), failure })
+        unreachable!("the last round returns")
     }
 
     fn settings(&self, task: Task, scratch: &Path) -> Settings {
@@ -357,15 +378,31 @@ impl Project {
 
     /// Makes futurelens's target directory and a folder in it that goes when the build is over.
     pub(super) fn prepare_target_dir(&self) -> Result<tempfile::TempDir, BuildError> {
+        let mut made = self.make_target_dir();
+        for _ in 1..ROUNDS {
+            // Somebody is removing it right now.
+            if made.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+                made = self.make_target_dir();
+            }
+        }
+        let path = self.target_dir.clone();
+        made.map_err(|source| match disk::is_full(&source) {
+            true => BuildError::NoRoom { path, source },
+            false => BuildError::TargetDir { path, source },
+        })
+    }
+
+    fn make_target_dir(&self) -> std::io::Result<tempfile::TempDir> {
         let path = &self.target_dir;
-        let error = |source| BuildError::TargetDir { path: path.clone(), source };
-        std::fs::create_dir_all(path).map_err(error)?;
+        std::fs::create_dir_all(path)?;
         // Backup tools and searches pass such folders over; cargo marks its own the same way.
         let tag = "Signature: 8a477f597d28d172789f06886806bc55\n\
                    # This file is a cache directory tag created by futurelens.\n";
-        files::write_once(&path.join("CACHEDIR.TAG"), tag).map_err(error)?;
+        files::write_once(&path.join("CACHEDIR.TAG"), tag)?;
         remove_old_scratch(path);
-        tempfile::Builder::new().prefix(SCRATCH).tempdir_in(path).map_err(error)
+        let scratch = tempfile::Builder::new().prefix(SCRATCH).tempdir_in(path)?;
+        disk::check(path)?;
+        Ok(scratch)
     }
 
     fn command(&self, request: &Request, settings: &Settings) -> Result<Command, BuildError> {
@@ -425,7 +462,7 @@ impl Project {
         Ok(cargo)
     }
 
-    /// One run of cargo: the members' units that compiled, and the rendered errors if some did not.
+    /// One run of cargo: the members' units that compiled, and what went wrong if some did not.
     fn run_cargo(
         &self,
         request: &Request,
@@ -433,7 +470,7 @@ impl Project {
         ahead: &[Invocation],
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
-    ) -> Result<(Vec<MeasuredUnit>, Option<String>), BuildError> {
+    ) -> Result<(Vec<MeasuredUnit>, Option<Failure>), BuildError> {
         let started = ahead.iter().map(|run| {
             let child = self.ahead(run, &settings.scratch)?.spawn().map_err(no_program)?;
             cancel.begin(child, true)
@@ -447,7 +484,7 @@ impl Project {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let running = cancel.begin(child, request.own_group)?;
 
-        let (mut units, mut errors) = (Vec::new(), String::new());
+        let (mut units, mut errors, mut nowhere) = (Vec::new(), String::new(), String::new());
         let (tell, told) = mpsc::channel();
         let is_over = AtomicBool::new(settings.awaited.is_empty() && ahead.is_empty());
         let is_over = &is_over;
@@ -479,7 +516,11 @@ impl Project {
                                 DiagnosticLevel::Error | DiagnosticLevel::Ice
                             ) =>
                         {
-                            errors.push_str(&message.message.rendered.unwrap_or_default());
+                            let text = message.message.rendered.unwrap_or_default();
+                            if message.message.spans.is_empty() {
+                                nowhere.push_str(&text);
+                            }
+                            errors.push_str(&text);
                         }
                         _ => {}
                     }
@@ -496,9 +537,12 @@ impl Project {
         });
         let success = running.wait()?;
         drop(ahead);
-        let failure = (!success).then(|| match errors.is_empty() {
-            true => said,
-            false => format!("{}\n\n{said}", errors.trim_end()),
+        let failure = (!success).then(|| Failure {
+            text: match errors.is_empty() {
+                true => said.clone(),
+                false => format!("{}\n\n{said}", errors.trim_end()),
+            },
+            of_no_code: nowhere + &said,
         });
         units.sort();
         units.dedup();
@@ -530,6 +574,31 @@ impl Project {
             file: file.parent()?.join(format!("{stem}.futurelens")).into(),
             debug_assertions: artifact.profile.debug_assertions,
         })
+    }
+}
+
+/// How often cargo is run at most in one build: units may have to be compiled again, and somebody may change or remove
+/// what it works on while it does.
+const ROUNDS: usize = 3;
+
+/// What cargo and the compiler said when a build failed.
+struct Failure {
+    /// All of it, rendered.
+    text: String,
+    /// What is about no place in the code.
+    of_no_code: String,
+}
+
+impl Failure {
+    /// The error if there was no room for something.
+    fn no_room(&self) -> Option<std::io::Error> {
+        disk::said(&self.of_no_code)
+    }
+
+    /// Is it not the code's fault, but that of what happened to the files of the build?
+    fn is_trouble(&self, target_dir: &Path) -> bool {
+        let has = |words: &str| self.of_no_code.contains(words);
+        has(wrapper::TROUBLE) || has("(os error") && has(&target_dir.to_string_lossy())
     }
 }
 
@@ -625,11 +694,12 @@ pub(super) fn stamp(file: &Path) -> u64 {
     })
 }
 
-/// Makes cargo consider a unit stale: it looks whether a unit's outputs are there.
-fn forget(file: &Path) {
+/// Makes cargo consider a unit stale: it looks whether a unit's outputs are there. What the compiler printed goes too if
+/// it is `lost`; else the next run can build on it.
+fn forget(file: &Path, lost: bool) {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let metadata = file.with_file_name(format!("lib{stem}.rmeta"));
-    for path in [file.to_owned(), metadata] {
+    for path in [Some(metadata), lost.then(|| file.to_owned())].into_iter().flatten() {
         if let Err(error) = std::fs::remove_file(&path)
             && error.kind() != std::io::ErrorKind::NotFound
         {
@@ -640,12 +710,17 @@ fn forget(file: &Path) {
 
 pub(super) const SCRATCH: &str = "scratch-";
 
-/// Removes what killed builds left; a build that runs now is younger than a day.
+/// Removes what killed builds left: a build that runs now is less than a day away, in the future too, where a clock
+/// that was put right may have left something.
 pub(super) fn remove_old_scratch(target_dir: &Path) {
     let Ok(entries) = std::fs::read_dir(target_dir) else { return };
     for entry in entries.flatten() {
         let age = entry.metadata().and_then(|meta| meta.modified());
-        let age = age.ok().and_then(|time| SystemTime::now().duration_since(time).ok());
+        let away = |time| {
+            let age = SystemTime::now().duration_since(time);
+            age.unwrap_or_else(|ahead| ahead.duration())
+        };
+        let age = age.ok().map(away);
         let old = age.is_some_and(|age| age > Duration::from_secs(24 * 60 * 60));
         if old && entry.file_name().to_string_lossy().starts_with(SCRATCH) {
             let _ = std::fs::remove_dir_all(entry.path());

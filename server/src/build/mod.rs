@@ -6,6 +6,7 @@
 mod background;
 mod cargo;
 mod dep_info;
+mod disk;
 pub mod files;
 mod index;
 mod inner_wrapper;
@@ -94,6 +95,18 @@ pub enum BuildError {
         path.display()
     )]
     TargetDir {
+        /// futurelens's own target directory.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// There is no room for what a build writes.
+    #[error(
+        "there is no room for the target directory `{}`: {source}\n  \
+         make room on its disk, or name another one with `--target-dir` (`futurelens.cargo.targetDir` in an editor)",
+        path.display()
+    )]
+    NoRoom {
         /// futurelens's own target directory.
         path: PathBuf,
         /// The operating system's reason.

@@ -24,7 +24,7 @@
 //! made stays, whether it is there or not.
 
 use super::invocation::Form;
-use super::unit::Unit;
+use super::unit::{Inputs, Unit};
 use crate::dump::names::{self, CoroutineName};
 use crate::dump::{CoroutineBody, LineCol, Span, type_sizes};
 use std::borrow::Cow;
@@ -51,6 +51,8 @@ pub(super) struct Printed {
     bodies: BTreeMap<String, Body>,
     /// By path as the compiler prints it; no text if it was changed during the run.
     pub sources: Vec<(String, Option<String>)>,
+    /// Digests of the other files that were read, the same way.
+    included: Vec<(String, Option<u64>)>,
 }
 
 #[derive(Debug, Clone)]
@@ -115,7 +117,7 @@ impl Printed {
         form: Form,
         stdout: &str,
         bodies: Vec<(String, String)>,
-        sources: Vec<(String, Option<String>)>,
+        inputs: Inputs,
         before: Option<&Printed>,
     ) -> Printed {
         let stdout = &*without_indices(stdout);
@@ -141,7 +143,8 @@ impl Printed {
         made.retain(|ty| !mentioned.contains(ty));
         mentioned.extend(made.iter().cloned());
         let bodies = bodies.into_iter().map(|(name, text)| (name, Body::new(without_indices(&text).into())));
-        Printed { form, records, mentioned, made, has_list, bodies: bodies.collect(), sources }
+        let (bodies, Inputs { sources, included }) = (bodies.collect(), inputs);
+        Printed { form, records, mentioned, made, has_list, bodies, sources, included }
     }
 
     /// What is kept of a unit.
@@ -154,6 +157,8 @@ impl Printed {
             has_list: false,
             bodies: unit.bodies().map(|(name, text)| (name.to_owned(), Body::new(text.into()))).collect(),
             sources: unit.sources().map(|(name, text)| (name.to_owned(), Some(text.to_owned()))).collect(),
+            // Nobody asks for those of an earlier run.
+            included: Vec::new(),
         }
     }
 
@@ -162,6 +167,7 @@ impl Printed {
         unit.push_sizes(&self.sizes());
         self.bodies.iter().for_each(|(name, body)| unit.push_body(name.clone(), &body.text));
         self.sources.iter().for_each(|(name, text)| unit.push_source(name.clone(), text.as_deref()));
+        self.included.iter().for_each(|(name, digest)| unit.push_included(name.clone(), *digest));
         let mut mentioned: Vec<&str> = self.mentioned.iter().map(String::as_str).collect();
         mentioned.sort_unstable();
         unit.push_mentioned(&mentioned);
@@ -1054,7 +1060,7 @@ mod tests {
         let list = record("other", 1) + &listed(&["f::<u8>"]);
         let of = |stdout: &str, text: &str, before: Option<&Printed>| {
             let bodies = vec![("f.mir".to_owned(), text.to_owned())];
-            Printed::read(Form::Complete, stdout, bodies, Vec::new(), before)
+            Printed::read(Form::Complete, stdout, bodies, Inputs::default(), before)
         };
         let before = of(&(record(&instance, 9) + &listed(&["f::<u8>"])), &text("_s0"), None);
         assert_eq!(before.bodies["f.mir"].ty, generic);

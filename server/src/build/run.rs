@@ -1,16 +1,15 @@
 //! One compiler run that measures: its files, what they say, and what it has in common with the run before.
 
-use super::files;
+use super::{disk, files};
 use super::invocation::{self, Form, Into};
 use super::printed::Printed;
-use super::unit::{self, Unit, UnitError};
+use super::unit::{self, Before, Unit, UnitError, UnitHead};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::thread::JoinHandle;
-use std::time::SystemTime;
 
 /// The files of one compiler run.
 pub(super) struct Run {
@@ -19,16 +18,16 @@ pub(super) struct Run {
     /// What it writes to standard error.
     pub messages: PathBuf,
     bodies: PathBuf,
-    started: SystemTime,
+    before: Before,
 }
 
 impl Run {
-    /// A run that begins now, with a folder for its files.
-    pub fn new(scratch: &Path) -> io::Result<Run> {
+    /// A run that begins now, with a folder for its files. `inputs` are the files that it will read, as far as known.
+    pub fn new(scratch: &Path, inputs: impl Iterator<Item = PathBuf>) -> io::Result<Run> {
         let bodies = scratch.join("mir");
         remove(&bodies)?;
         let (sizes, messages) = (scratch.join("sizes"), scratch.join("messages"));
-        Ok(Run { sizes, messages, bodies, started: SystemTime::now() })
+        Ok(Run { sizes, messages, bodies, before: Before::now(inputs) })
     }
 
     /// The compiler's arguments, made of cargo's. See [`Into`].
@@ -52,8 +51,8 @@ impl Run {
     ) -> io::Result<Printed> {
         let stdout = std::fs::read(&self.sizes)?;
         let bodies = unit::read_bodies(&self.bodies)?;
-        let sources = unit::read_sources(dep_info, dir, self.started);
-        Ok(Printed::read(form, &String::from_utf8_lossy(&stdout), bodies, sources, before))
+        let inputs = unit::read_inputs(dep_info, dir, &self.before);
+        Ok(Printed::read(form, &String::from_utf8_lossy(&stdout), bodies, inputs, before))
     }
 }
 
@@ -133,7 +132,8 @@ impl Store {
             if base.is_none() {
                 remove(&self.incremental)?;
             }
-            let run = Run::new(scratch)?;
+            let known = Unit::read_head(&self.kept).ok();
+            let run = Run::new(scratch, known.iter().flat_map(UnitHead::inputs))?;
             let Some(status) = compile(&run, &self.incremental)? else { return Ok(Ended::Stopped) };
             if !status.success() {
                 // With errors in the code it ends with 1. Anything else may be the fault of what it built on.
@@ -149,6 +149,8 @@ impl Store {
                 Some(_) => continue,
             };
             let printed = run.printed(self.form, dep_info, &unit.dir, before.as_ref())?;
+            // The compiler does not say if it cannot write what it dumps.
+            disk::check(scratch)?;
             let printed = match &before {
                 Some(before) => printed.over(before),
                 None => Some(printed),

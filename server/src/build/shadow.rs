@@ -117,7 +117,7 @@ impl Shadow {
                 Some(_) => copy(&origin.base(), &work).map_err(io)?,
                 None => std::fs::create_dir(&work).map_err(io)?,
             }
-            let run = Run::new(out).map_err(io)?;
+            let run = Run::new(out, std::iter::empty()).map_err(io)?;
             let mut command = command(invocation, own_group, bootstrap);
             command
                 .args(run.arguments(&invocation.args, Form::Complete, Some(out), &work))

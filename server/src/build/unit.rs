@@ -16,6 +16,7 @@ use super::invocation::Invocation;
 use super::{dep_info, files};
 use crate::dump::coroutine;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::hash::Hasher as _;
@@ -23,6 +24,8 @@ use std::io::{BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+#[cfg(unix)]
+use std::time::Duration;
 use std::time::SystemTime;
 
 const MAGIC: &[u8] = b"futurelens unit\n";
@@ -38,6 +41,8 @@ pub struct Unit {
     pub invocation: Option<Invocation>,
     /// Names what the run left for incremental compilation; the next run may build on that and nothing else.
     pub session: Option<String>,
+    /// Files besides the sources that the compiler read, as it names them, each with a digest of what is in it.
+    included: Vec<(String, u64)>,
     sections: Vec<Section>,
     text: String,
 }
@@ -77,6 +82,8 @@ struct Header {
     invocation: Option<Invocation>,
     #[serde(default)]
     session: Option<String>,
+    #[serde(default)]
+    included: Vec<(String, u64)>,
     sections: Vec<SectionHeader>,
 }
 
@@ -145,6 +152,12 @@ impl Unit {
         self.push(kind, name, text.unwrap_or_default());
     }
 
+    /// Adds a file that is part of the crate and no source; no digest if it was changed while the compiler ran.
+    pub(super) fn push_included(&mut self, name: String, digest: Option<u64>) {
+        // A digest that no file has, as far as anyone can tell.
+        self.included.push((name, digest.unwrap_or(u64::MAX)));
+    }
+
     /// Adds what the compiler said.
     pub fn push_messages(&mut self, text: &str) {
         self.push(SectionKind::Messages, String::new(), text);
@@ -202,6 +215,7 @@ impl Unit {
             dir: self.dir.clone(),
             invocation: self.invocation.clone(),
             session: self.session.clone(),
+            included: self.included.clone(),
             sections: self
                 .sections
                 .iter()
@@ -238,7 +252,7 @@ impl Unit {
         let len = file.metadata()?.len();
         let mut file = BufReader::with_capacity(1 << 16, file);
         let header = parse_header(&read_header(&mut file)?)?;
-        let Header { flags, dir, invocation, session, sections: headers } = header;
+        let Header { flags, dir, invocation, session, included, sections: headers } = header;
         // Tens of megabytes: neither copied nor grown into.
         let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
         file.read_to_end(&mut bytes)?;
@@ -254,7 +268,7 @@ impl Unit {
             at = range.end;
             sections.push(Section { kind, name, range, digest: expected });
         }
-        Ok(Unit { flags, dir, invocation, session, sections, text })
+        Ok(Unit { flags, dir, invocation, session, included, sections, text })
     }
 }
 
@@ -381,6 +395,9 @@ impl UnitFile {
 
 /// What `-Zdump-mir` wrote into a folder: file names and texts, sorted, without what nobody looks at. Nothing if it
 /// made no folder.
+///
+/// # Errors
+/// Whatever the file system says; and if a text is not whole: the compiler says nothing if it cannot write them.
 pub(super) fn read_bodies(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
@@ -388,7 +405,11 @@ pub(super) fn read_bodies(folder: &Path) -> std::io::Result<Vec<(String, String)
     let mut bodies = std::fs::read_dir(folder)?
         .map(|entry| {
             let entry = entry?;
-            let text = coroutine::trimmed(&String::from_utf8_lossy(&std::fs::read(entry.path())?));
+            let bytes = std::fs::read(entry.path())?;
+            if memchr::memmem::rfind(&bytes, b"\n}\n").is_none() {
+                return Err(std::io::Error::other("what the compiler dumped is cut off"));
+            }
+            let text = coroutine::trimmed(&String::from_utf8_lossy(&bytes));
             Ok((entry.file_name().to_string_lossy().into_owned(), text))
         })
         .collect::<std::io::Result<Vec<_>>>()?;
@@ -396,21 +417,83 @@ pub(super) fn read_bodies(folder: &Path) -> std::io::Result<Vec<(String, String)
     Ok(bodies)
 }
 
-/// The source files named by a run's dep-info; no text for what was changed after the run started.
-pub(super) fn read_sources(
-    dep_info: &Path,
-    dir: &Path,
+/// How files were when a compiler run began, to tell which of them changed meanwhile.
+#[derive(Debug)]
+pub(super) struct Before {
     started: SystemTime,
-) -> Vec<(String, Option<String>)> {
-    let files = dep_info::sources(&std::fs::read_to_string(dep_info).unwrap_or_default()).into_iter();
-    let files = files.filter(|file| file.extension() == Some(OsStr::new("rs")));
-    let read = files.filter_map(|file| {
-        let text = std::fs::read_to_string(dir.join(&file)).ok()?;
-        let modified = std::fs::metadata(dir.join(&file)).and_then(|meta| meta.modified());
-        let unchanged = modified.is_ok_and(|time| time < started);
-        Some((file.to_string_lossy().into_owned(), unchanged.then_some(text)))
-    });
-    read.collect()
+    known: HashMap<PathBuf, Mark>,
+}
+
+/// Tells one state of a file from the next, without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    /// When the file was changed last.
+    changed: SystemTime,
+    /// When whoever wrote it says that it was.
+    modified: SystemTime,
+    len: u64,
+    inode: u64,
+}
+
+impl Mark {
+    fn of(file: &Path) -> Option<Mark> {
+        let meta = std::fs::metadata(file).ok()?;
+        let modified = meta.modified().ok()?;
+        let len = meta.len();
+        // The times that tools set are of no use: an unpacked file is older than it has been here.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            let since = Duration::new(u64::try_from(meta.ctime()).ok()?, meta.ctime_nsec() as u32);
+            Some(Mark { changed: SystemTime::UNIX_EPOCH + since, modified, len, inode: meta.ino() })
+        }
+        #[cfg(not(unix))]
+        Some(Mark { changed: modified, modified, len, inode: 0 })
+    }
+}
+
+impl Before {
+    /// Now. `files` are those that the run will read, as far as known.
+    pub fn now(files: impl Iterator<Item = PathBuf>) -> Self {
+        let known = files.filter_map(|file| Some((Mark::of(&file)?, file)));
+        let known = known.map(|(mark, file)| (file, mark)).collect();
+        Before { started: SystemTime::now(), known }
+    }
+
+    /// Is the file as it was, as far as can be told? The clock matters only for files that were not known.
+    fn holds_for(&self, file: &Path) -> bool {
+        let Some(now) = Mark::of(file) else { return false };
+        match self.known.get(file) {
+            Some(before) => *before == now,
+            None => now.changed < self.started,
+        }
+    }
+}
+
+/// What a run read: the texts of its sources, and digests of other files; none of what was changed after the run had
+/// started.
+#[derive(Debug, Default)]
+pub(super) struct Inputs {
+    /// By path as the compiler prints it.
+    pub sources: Vec<(String, Option<String>)>,
+    /// By path as the compiler prints it.
+    pub included: Vec<(String, Option<u64>)>,
+}
+
+/// Reads the files that are named by a run's dep-info.
+pub(super) fn read_inputs(dep_info: &Path, dir: &Path, before: &Before) -> Inputs {
+    let (mut sources, mut included) = (Vec::new(), Vec::new());
+    for file in dep_info::sources(&std::fs::read_to_string(dep_info).unwrap_or_default()) {
+        let (path, name) = (dir.join(&file), file.to_string_lossy().into_owned());
+        if file.extension() == Some(OsStr::new("rs")) {
+            let text = std::fs::read_to_string(&path).ok().filter(|_| before.holds_for(&path));
+            sources.push((name, text));
+        } else {
+            let bytes = std::fs::read(&path).ok().filter(|_| before.holds_for(&path));
+            included.push((name, bytes.map(|bytes| digest(&bytes))));
+        }
+    }
+    Inputs { sources, included }
 }
 
 /// A kept unit without its sections.
@@ -437,6 +520,29 @@ impl UnitHead {
     pub fn sources(&self) -> impl Iterator<Item = &str> {
         let sources = self.0.sections.iter().filter(|section| section.kind == SectionKind::Source);
         sources.map(|section| section.name.as_str())
+    }
+
+    /// All files that were read.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = PathBuf> {
+        let is_source = |kind| matches!(kind, SectionKind::Source | SectionKind::Changed);
+        let sources = self.0.sections.iter().filter(move |section| is_source(section.kind));
+        let names = sources.map(|section| &section.name).chain(self.0.included.iter().map(|(name, _)| name));
+        names.map(|name| self.0.dir.join(name))
+    }
+
+    /// Is one of the files that were read another one now? To cargo they are as they were as long as they are no
+    /// younger than the artifact, whatever the clock was then and whoever set their times.
+    pub(super) fn has_other_inputs(&self) -> bool {
+        let Header { dir, sections, included, .. } = &self.0;
+        let sources = sections.iter().filter_map(|section| match section.kind {
+            SectionKind::Source => Some((&section.name, section.digest)),
+            SectionKind::Changed => Some((&section.name, u64::MAX)),
+            _ => None,
+        });
+        let mut all = sources.chain(included.iter().map(|(name, digest)| (name, *digest)));
+        all.any(|(name, measured)| {
+            std::fs::read(dir.join(name)).map_or(true, |bytes| digest(&bytes) != measured)
+        })
     }
 
     /// Is the text of every source file known that was measured? Not of one that was changed meanwhile.

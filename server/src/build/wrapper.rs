@@ -9,6 +9,7 @@
 //! * Everything else (cargo's questions to the compiler, build scripts, proc macros and what they are
 //!   made of) passes through untouched.
 
+use super::disk;
 use super::invocation::{self, Form, Invocation};
 use super::run::{Ended, Run, Store};
 use super::unit::Unit;
@@ -114,9 +115,12 @@ pub fn run(settings: &str, args: Vec<OsString>) -> ExitCode {
     };
     match result {
         Ok(status) => exit_code(status),
-        Err(error) => fail(&format!("cannot run `{}`: {error}", program.display())),
+        Err(error) => fail(&format!("{TROUBLE} `{}`: {error}", program.display())),
     }
 }
+
+/// Begins what is said if it is not the code's fault that a unit cannot be measured.
+pub(super) const TROUBLE: &str = "cannot run or measure with";
 
 fn fail(message: &str) -> ExitCode {
     eprintln!("futurelens: {message}");
@@ -295,6 +299,8 @@ impl Call<'_> {
             // Who wants to know more than cargo says has to do without.
             tracing::debug!("nothing kept of a failed run: {error}");
         }
+        // What it said may be cut off, and is about something else.
+        disk::check(&self.settings.scratch)?;
         // Our flags change how types are written in messages: let the compiler say it in its own
         // words. If it is content without our flags, what it said with them is all there is.
         let plain = self.command(false).stdout(Stdio::null()).status()?;
