@@ -14,8 +14,12 @@ pub mod source;
 
 use std::process::ExitCode;
 
-/// The program, whatever it is called: compiler wrapper, language server or command.
+/// The program, whatever it is called: guard, compiler wrapper, language server or command.
 pub fn start() -> ExitCode {
+    build::is_program();
+    if let Some(code) = build::guard() {
+        return code;
+    }
     // cargo starts this program in place of the compiler: nothing else may happen first.
     if let Ok(settings) = std::env::var(build::wrapper::ENV) {
         return build::wrapper::run(&settings, std::env::args_os().skip(1).collect());

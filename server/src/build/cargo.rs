@@ -1,6 +1,6 @@
 //! One size build: which project, which command line, and what cargo says while it runs.
 
-use super::process::{Cancel, Running, run_to_end};
+use super::process::{Cancel, Guarded, Running, own_program};
 use super::unit::{Unit, UnitError, UnitFile};
 use super::wrapper::{self, Settings, Task};
 use super::{BuildError, Invocation, Toolchain, background, disk, files, inner_wrapper};
@@ -212,12 +212,13 @@ impl Project {
                 command.arg(flag);
             }
         }
-        let output = command.output().map_err(|source| BuildError::NoProgram { program: "cargo", source })?;
+        let cargo = Guarded::new("cargo", &command, true)?.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = cargo.output(&Cancel::default())?;
         let text = String::from_utf8_lossy(&output.stdout);
         let metadata = text
             .lines()
             .find(|line| line.starts_with('{'))
-            .filter(|_| output.status.success())
+            .filter(|_| output.success)
             .and_then(|json| cargo_metadata::MetadataCommand::parse(json).ok())
             .ok_or_else(|| BuildError::Metadata {
                 message: String::from_utf8_lossy(&output.stderr).trim_end().to_owned(),
@@ -358,22 +359,16 @@ impl Project {
         cancel: &Cancel,
     ) -> Result<Option<MeasuredUnit>, BuildError> {
         let scratch = self.prepare_target_dir()?;
-        let (success, _) = run_to_end(self.ahead(invocation, scratch.path())?, true, cancel)?;
+        let success = self.ahead(invocation, scratch.path())?.start(cancel)?.wait()?;
         Ok(measured_ahead(scratch.path(), &mut BTreeSet::new()).pop().filter(|_| success))
     }
 
-    fn ahead(&self, invocation: &Invocation, scratch: &Path) -> Result<Command, BuildError> {
+    fn ahead(&self, invocation: &Invocation, scratch: &Path) -> Result<Guarded, BuildError> {
         let mut command = background::command(own_program().map_err(no_program)?);
         command.arg(&invocation.program).args(&invocation.args).current_dir(&invocation.dir);
         invocation.set_environment(&mut command);
         command.env(wrapper::ENV, self.settings(Task::Ahead, scratch).to_json()?);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        #[cfg(unix)]
-        {
-            use std::os::unix::process::CommandExt as _;
-            command.process_group(0);
-        }
-        Ok(command)
+        Ok(Guarded::new("rustc", &command, true)?.stdout(Stdio::null()).stderr(Stdio::null()))
     }
 
     /// Makes futurelens's target directory and a folder in it that goes when the build is over.
@@ -454,11 +449,6 @@ impl Project {
             .env("CARGO_TERM_VERBOSE", "false")
             .env("CARGO_TERM_QUIET", "false")
             .envs(&request.env);
-        #[cfg(unix)]
-        if request.own_group {
-            use std::os::unix::process::CommandExt as _;
-            cargo.process_group(0);
-        }
         Ok(cargo)
     }
 
@@ -471,18 +461,12 @@ impl Project {
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(Vec<MeasuredUnit>, Option<Failure>), BuildError> {
-        let started = ahead.iter().map(|run| {
-            let child = self.ahead(run, &settings.scratch)?.spawn().map_err(no_program)?;
-            cancel.begin(child, true)
-        });
+        let started = ahead.iter().map(|run| self.ahead(run, &settings.scratch)?.start(cancel));
         // They end with the build, at the latest.
         let ahead: Vec<Running<'_>> = started.collect::<Result<_, BuildError>>()?;
-        let mut command = self.command(request, settings)?;
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child =
-            command.spawn().map_err(|source| BuildError::NoProgram { program: "cargo", source })?;
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let running = cancel.begin(child, request.own_group)?;
+        let cargo = Guarded::new("cargo", &self.command(request, settings)?, request.own_group)?;
+        let mut running = cargo.stdout(Stdio::piped()).stderr(Stdio::piped()).start(cancel)?;
+        let (stdout, stderr) = (running.stdout.take(), running.stderr.take());
 
         let (mut units, mut errors, mut nowhere) = (Vec::new(), String::new(), String::new());
         let (tell, told) = mpsc::channel();
@@ -604,13 +588,6 @@ impl Failure {
 
 fn no_program(source: std::io::Error) -> BuildError {
     BuildError::Io { context: "cannot find my own program".into(), source }
-}
-
-/// This program, also if its file was replaced since it started: an update must not end a server.
-pub(super) fn own_program() -> std::io::Result<PathBuf> {
-    let program = std::env::current_exe()?;
-    let running = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
-    Ok(if cfg!(target_os = "linux") && !program.exists() { running } else { program })
 }
 
 fn manifests(metadata: &cargo_metadata::Metadata) -> Vec<Manifest> {

@@ -1,7 +1,8 @@
 //! The user's own `rustc-wrapper`, which ours must not push out.
 
-use super::Toolchain;
+use super::{Cancel, Guarded, Toolchain};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 /// Finds `build.rustc-wrapper` as cargo would: environment first, then its configuration files.
 pub fn configured(toolchain: &Toolchain, dir: &Path) -> Option<PathBuf> {
@@ -9,13 +10,11 @@ pub fn configured(toolchain: &Toolchain, dir: &Path) -> Option<PathBuf> {
         // Empty means: none, whatever the files say.
         return (!wrapper.is_empty()).then(|| wrapper.into());
     }
-    let output = toolchain
-        .command("cargo")
-        .args(["-Zunstable-options", "config", "get", "--show-origin", "build.rustc-wrapper"])
-        .env("RUSTC_BOOTSTRAP", "1")
-        .current_dir(dir)
-        .output()
-        .ok()?;
+    let mut cargo = toolchain.command("cargo");
+    cargo.args(["-Zunstable-options", "config", "get", "--show-origin", "build.rustc-wrapper"]);
+    cargo.env("RUSTC_BOOTSTRAP", "1").current_dir(dir);
+    let cargo = Guarded::new("cargo", &cargo, true).ok()?.stdout(Stdio::piped()).stderr(Stdio::null());
+    let output = cargo.output(&Cancel::default()).ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     parse(text.trim())
 }

@@ -898,7 +898,7 @@ mod tests {
     use super::*;
 
     fn run(stdout: &str, before: Option<&Printed>) -> Printed {
-        Printed::read(Form::Complete, stdout, Vec::new(), Vec::new(), before)
+        Printed::read(Form::Complete, stdout, Vec::new(), Inputs::default(), before)
     }
 
     fn record(name: &str, size: u64) -> String {

@@ -12,8 +12,9 @@
 //! What was recorded is kept in `futurelens/ride-along` of the project's own target directory, wherever cargo puts
 //! its artifacts: one file for each unit, as of a size build, and an [`Index`].
 
-use super::cargo::{own_program, remove_old_scratch, stamp};
+use super::cargo::{remove_old_scratch, stamp};
 use super::invocation::{self, Form};
+use super::process::own_program;
 use super::run::{Ended, Run, Store};
 use super::unit::Unit;
 use super::wrapper::{self, Settings, Task};

@@ -1,9 +1,9 @@
 //! One compiler run that measures: its files, what they say, and what it has in common with the run before.
 
-use super::{disk, files};
 use super::invocation::{self, Form, Into};
 use super::printed::Printed;
 use super::unit::{self, Before, Unit, UnitError, UnitHead};
+use super::{disk, files};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;

@@ -9,7 +9,7 @@
 
 use super::invocation::Form;
 use super::printed::Printed;
-use super::process::{Cancel, run_to_end};
+use super::process::{Cancel, Guarded};
 use super::run::{Run, remove};
 use super::unit::Unit;
 use super::{BuildError, Invocation, Project, background, dep_info, invocation, mirror, wrapper};
@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// A place to compile changed text in, unit by unit. Gone, with everything in it, when the value is dropped.
@@ -122,11 +122,13 @@ impl Shadow {
             command
                 .args(run.arguments(&invocation.args, Form::Complete, Some(out), &work))
                 .current_dir(&folder);
-            command.stdout(File::create(&run.sizes).map_err(io)?);
+            let compiler = Guarded::new("rustc", &command, own_group)?;
+            let compiler = compiler.stdout(File::create(&run.sizes).map_err(io)?).stderr(Stdio::piped());
             // It is read while the compiler runs.
             let read = |file: PathBuf| Unit::read(&file).map(|unit| Printed::of(&unit, Form::Complete));
             let whole = base.clone().map(|file| std::thread::spawn(move || read(file)));
-            let (success, messages) = run_to_end(command, own_group, cancel)?;
+            let ended = compiler.output(cancel)?;
+            let (success, messages) = (ended.success, String::from_utf8_lossy(&ended.stderr).into_owned());
             if !success && base.take().is_some() && messages.contains("internal compiler error") {
                 // Perhaps it is the fault of what it built on.
                 continue;

@@ -3,7 +3,7 @@
 //! The dumps need a nightly compiler, or a stable one that is told to behave like one
 //! (`RUSTC_BOOTSTRAP=1`, set for the compiler runs that need it and nothing else).
 
-use super::{BuildError, background};
+use super::{BuildError, Cancel, Guarded, background};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -61,7 +61,7 @@ impl Toolchain {
         match own {
             Ok(Some(own)) => Ok(own),
             Ok(None) => Err(BuildError::NoToolchain { name: "the project's own".to_owned() }),
-            Err(source) => Err(BuildError::NoProgram { program: "rustc", source }),
+            Err(error) => Err(error),
         }
     }
 
@@ -71,14 +71,16 @@ impl Toolchain {
     }
 
     /// Asks a toolchain what it is. `Ok(None)` if it ran and refused (rustup: not installed).
-    fn probe(name: Option<&str>, dir: &Path) -> std::io::Result<Option<Self>> {
+    fn probe(name: Option<&str>, dir: &Path) -> Result<Option<Self>, BuildError> {
         let mut rustc = Command::new("rustc");
         rustc.arg("-vV").current_dir(dir).stdin(Stdio::null());
         super::without_own_heap(&mut rustc);
         if let Some(name) = name {
             rustc.env("RUSTUP_TOOLCHAIN", name);
         }
-        let output = rustc.output()?;
+        // rustup may have to download what the project asks for.
+        let rustc = Guarded::new("rustc", &rustc, true)?.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = rustc.output(&Cancel::default())?;
         let text = String::from_utf8_lossy(&output.stdout);
         let field = |key: &str| text.lines().find_map(|line| line.strip_prefix(key));
         let (Some(version), Some(release), Some(host)) =
@@ -86,7 +88,7 @@ impl Toolchain {
         else {
             return Ok(None);
         };
-        Ok(output.status.success().then(|| Toolchain {
+        Ok(output.success.then(|| Toolchain {
             name: name.map(str::to_owned),
             version: version.to_owned(),
             host: host.to_owned(),
@@ -125,8 +127,9 @@ fn installed() -> Option<Vec<String>> {
     let mut rustup = Command::new("rustup");
     rustup.args(["toolchain", "list"]).stdin(Stdio::null());
     super::without_own_heap(&mut rustup);
-    let output = rustup.output().ok()?;
+    let rustup = Guarded::new("rustup", &rustup, true).ok()?.stdout(Stdio::piped()).stderr(Stdio::null());
+    let output = rustup.output(&Cancel::default()).ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let names = text.lines().filter_map(|line| line.split_whitespace().next());
-    output.status.success().then(|| names.map(str::to_owned).collect())
+    output.success.then(|| names.map(str::to_owned).collect())
 }

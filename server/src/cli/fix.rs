@@ -2,7 +2,7 @@
 
 use super::git::git_top;
 use super::{BuildArgs, CliError, OutputArgs, json, progress_bar};
-use crate::build::{BuildError, Cancel, Project};
+use crate::build::{self, BuildError, Cancel, Project};
 use crate::engine::{self, Changes, Measurement, Refusal, Verdict, Verifier};
 use crate::features::actions::list::List;
 use crate::features::actions::{ActionKind, Candidate};
@@ -173,12 +173,12 @@ fn refuse_if_dirty(project: &Project) -> Result<(), CliError> {
     }
     let mut git = Command::new("git");
     git.current_dir(&project.root).args(["status", "--porcelain=v1", "--untracked-files=normal", "--", "."]);
-    let output = git.output().map_err(|error| {
+    let output = build::output(&git).map_err(|error| {
         CliError::Other(format!(
             "cannot run `git` to see what is not committed: {error}\n  with `--allow-dirty` nobody looks"
         ))
     })?;
-    if !output.status.success() {
+    if !output.success {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(CliError::Other(format!(
             "git cannot say what is not committed: {}\n  with `--allow-dirty` nobody looks",

@@ -1,0 +1,283 @@
+//! Guards where there are process groups and signals.
+//!
+//! The guard leads the process group of what it starts, or stays in the group of who started it. In both it ends
+//! what has come of it, process by process, where the system tells whose child is whose; on Linux that cannot miss
+//! any, since there the guard becomes the parent of those whose own has ended. Then it ends the group that it leads,
+//! with itself. Elsewhere, without a group, what has lost its parent is not found.
+
+use super::End;
+use rustix::process::{
+    Pid, Signal, WaitOptions, getpid, getsid, kill_current_process_group, kill_process, kill_process_group,
+    wait,
+};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::io::{self, Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+/// How long what was killed may take to be gone.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What connects us with a guard. Nobody else has it, so that the guard notices our end.
+#[derive(Debug, Clone)]
+pub(super) struct Line(Arc<Ends>);
+
+#[derive(Debug)]
+struct Ends {
+    ours: UnixStream,
+    cut: OnceLock<Instant>,
+}
+
+impl Line {
+    /// Has the guard end everything.
+    pub fn cut(&self) {
+        self.0.cut.get_or_init(Instant::now);
+        let _ = self.0.ours.shutdown(Shutdown::Write);
+    }
+}
+
+/// Makes a command start in a process group of its own.
+pub(super) fn own_group(command: &mut Command) {
+    command.process_group(0);
+}
+
+/// Starts a guard.
+pub(super) fn start(guard: &mut Command) -> io::Result<(Child, Line)> {
+    // Not every system makes a socket and says that children do not inherit it in one step.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock();
+    let (ours, theirs) = UnixStream::pair()?;
+    let child = guard.stdin(OwnedFd::from(theirs)).spawn();
+    // The command has the other end, too.
+    guard.stdin(std::process::Stdio::null());
+    Ok((child?, Line(Arc::new(Ends { ours, cut: OnceLock::new() }))))
+}
+
+/// Waits until a guard and all that it started are gone.
+pub(super) fn watch(mut guard: Child, line: &Line) -> End {
+    let end = told(line);
+    // Nothing more is said: this waits for the guard's end.
+    let _ = line.0.ours.set_read_timeout(Some(PATIENCE));
+    let _ = (&line.0.ours).read(&mut [0]);
+    // If it was killed, or is stopped, what it led is still there. Nobody else can have its number yet.
+    let _ = kill_process_group(Pid::from_child(&guard), Signal::KILL);
+    let _ = guard.kill();
+    let _ = guard.wait();
+    end
+}
+
+const SUCCESS: &str = "success";
+const FAILURE: &str = "failure";
+
+/// What a guard says about the end of what it started.
+fn told(line: &Line) -> End {
+    // From time to time it is looked whether the guard should have ended long since: it may have been stopped.
+    let _ = line.0.ours.set_read_timeout(Some(PATIENCE / 10));
+    let (mut said, mut byte) = (Vec::new(), [0]);
+    while !said.ends_with(b"\n") {
+        match (&line.0.ours).read(&mut byte) {
+            Ok(1) => said.push(byte[0]),
+            Err(error) if is_no_end(&error) => {
+                if line.0.cut.get().is_some_and(|cut| cut.elapsed() > PATIENCE) {
+                    return End::Unknown;
+                }
+            }
+            _ => return End::Unknown,
+        }
+    }
+    let said = String::from_utf8_lossy(&said);
+    match said.trim_end() {
+        SUCCESS => End::Ended { success: true },
+        FAILURE => End::Ended { success: false },
+        error => {
+            let code = error.parse().map(io::Error::from_raw_os_error);
+            End::NotStarted(code.unwrap_or_else(|_| io::Error::other("it cannot be started")))
+        }
+    }
+}
+
+fn is_no_end(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
+}
+
+/// What a guard waits for.
+enum News {
+    /// The program has ended.
+    Ended(io::Result<ExitStatus>),
+    /// There is nobody to watch for any more.
+    Over,
+}
+
+/// The guard's part.
+pub(super) fn guard(mut command: Command, leads: bool) -> ExitCode {
+    // Nothing that is started has it: the program's own standard input is another.
+    let Ok(line) = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from) else {
+        return ExitCode::FAILURE;
+    };
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_child_subreaper(Some(getpid()));
+    let (tell, told) = mpsc::channel();
+    let said = match command.spawn() {
+        Ok(mut child) => {
+            let first = Pid::from_child(&child);
+            survive(tell.clone());
+            let (ended, mut over) = (tell.clone(), line.try_clone());
+            std::thread::spawn(move || ended.send(News::Ended(child.wait())));
+            std::thread::spawn(move || {
+                if let Ok(line) = &mut over {
+                    let _ = line.read(&mut [0]);
+                }
+                tell.send(News::Over)
+            });
+            let news = told.recv();
+            let (said, first) = match news {
+                Ok(News::Ended(Ok(status))) if status.success() => (SUCCESS, None),
+                Ok(News::Ended(Ok(_))) => (FAILURE, None),
+                _ => ("", Some(first)),
+            };
+            end_all(first);
+            said.to_owned()
+        }
+        Err(error) => error.raw_os_error().unwrap_or_default().to_string(),
+    };
+    if !said.is_empty() {
+        let _ = (&line).write_all(format!("{said}\n").as_bytes());
+    }
+    if leads {
+        let _ = kill_current_process_group(Signal::KILL);
+    }
+    ExitCode::SUCCESS
+}
+
+/// Lives on when a terminal ends all of its programs, to see to it that nothing is left. What was started has no
+/// part in this: it is there already, and signals that we were started to ignore it goes on to ignore.
+fn survive(tell: Sender<News>) {
+    let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM]) else { return };
+    std::thread::spawn(move || {
+        // Those others may mean something else to who started us.
+        if signals.forever().any(|signal| signal == SIGTERM) {
+            let _ = tell.send(News::Over);
+        }
+    });
+}
+
+/// Ends whatever has come of this process, but for what has left for another session. `first` is what was
+/// started, unless it has ended.
+fn end_all(first: Option<Pid>) {
+    let (own, session) = (getpid(), getsid(None).ok());
+    let begun = Instant::now();
+    // Where nobody says what runs, this is all there is.
+    let mut found: Vec<Pid> = first.into_iter().collect();
+    while begun.elapsed() < PATIENCE {
+        for pid in &found {
+            let _ = kill_process(*pid, Signal::KILL);
+        }
+        while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+        let is_ours = |pid: Pid| getsid(Some(pid)).ok() == session;
+        found = below(own, &processes(), &is_ours);
+        if found.is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// What has come of a process: its children that are `ours`, theirs, and so on.
+fn below(pid: Pid, processes: &[(Pid, Pid)], is_ours: &dyn Fn(Pid) -> bool) -> Vec<Pid> {
+    let (mut found, mut open) = (Vec::new(), vec![pid]);
+    while let Some(parent) = open.pop() {
+        let children = processes.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid);
+        for child in children.filter(|child| is_ours(*child)) {
+            // Numbers are used again while they are listed: it could go in circles.
+            if !found.contains(&child) {
+                found.push(child);
+                open.push(child);
+            }
+        }
+    }
+    found
+}
+
+/// Everything that runs: its number and its parent's.
+#[cfg(target_os = "linux")]
+fn processes() -> Vec<(Pid, Pid)> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let stat = |entry: std::fs::DirEntry| {
+        entry.file_name().to_str()?.parse::<u32>().ok()?;
+        parent_in_stat(&std::fs::read_to_string(entry.path().join("stat")).ok()?)
+    };
+    entries.filter_map(stat).collect()
+}
+
+/// `4711 (the name) S 4242 …`; nothing of one that has ended and waits to be asked about.
+#[cfg(any(target_os = "linux", test))]
+fn parent_in_stat(stat: &str) -> Option<(Pid, Pid)> {
+    let (number, rest) = stat.split_once(" (")?;
+    // The name may hold anything.
+    let (_, rest) = rest.rsplit_once(") ")?;
+    let mut fields = rest.split(' ');
+    let (state, parent) = (fields.next()?, fields.next()?);
+    if matches!(state, "Z" | "X") { None } else { pair(number, parent) }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn processes() -> Vec<(Pid, Pid)> {
+    let ps = Command::new("ps")
+        .args(["-A", "-o", "pid=", "-o", "ppid=", "-o", "state="])
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn();
+    let Ok(ps) = ps else { return Vec::new() };
+    let own = Pid::from_child(&ps);
+    let Ok(listed) = ps.wait_with_output() else { return Vec::new() };
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    listed.lines().filter_map(parent_in_list).filter(|(pid, _)| *pid != own).collect()
+}
+
+/// `4711 4242 S`, as `ps` writes it.
+#[cfg(any(not(target_os = "linux"), test))]
+fn parent_in_list(line: &str) -> Option<(Pid, Pid)> {
+    let mut fields = line.split_whitespace();
+    let (number, parent, state) = (fields.next()?, fields.next()?, fields.next()?);
+    if state.starts_with('Z') { None } else { pair(number, parent) }
+}
+
+fn pair(number: &str, parent: &str) -> Option<(Pid, Pid)> {
+    Some((Pid::from_raw(number.parse().ok()?)?, Pid::from_raw(parent.parse().ok()?)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pid(number: i32) -> Pid {
+        Pid::from_raw(number).unwrap()
+    }
+
+    #[test]
+    fn what_runs_is_read_in_both_forms() {
+        let ours = Some((pid(12), pid(7)));
+        assert_eq!(parent_in_stat("12 (a) (b) S 7 12 12 0 -1"), ours);
+        assert_eq!(parent_in_stat("12 (a) Z 7 12"), None);
+        assert_eq!(parent_in_stat("1 (init) S 0 1"), None);
+        assert_eq!(parent_in_list("   12     7 Ss+"), ours);
+        assert_eq!(parent_in_list("   12     7 Z"), None);
+        assert_eq!(parent_in_list(""), None);
+    }
+
+    #[test]
+    fn what_has_come_of_a_process_is_found_but_for_daemons() {
+        let running = [(2, 1), (3, 2), (4, 3), (5, 1), (6, 2), (7, 6), (8, 8)].map(|(a, b)| (pid(a), pid(b)));
+        let found = below(pid(2), &running, &|one| one != pid(6));
+        assert_eq!(found, [pid(3), pid(4)]);
+    }
+}
