@@ -164,9 +164,8 @@ impl Soak {
     pub fn round(&mut self, edits: usize) -> Result<(), String> {
         let seed = self.random.below(1 << 31) as u64;
         let mut made = Edits::new(self.project.root(), seed);
-        let mut since_rest = Vec::new();
         for _ in 0..edits {
-            since_rest.push(made.edit());
+            made.edit();
             self.write(&made.files());
             self.tally.count("edits");
             for _ in 0..self.random.below(6) {
@@ -174,11 +173,10 @@ impl Soak {
             }
             // Now and then the next save comes before this one is measured.
             if self.random.percent(70) {
-                let compiled = self.rest() == "idle";
+                let compiled = self.build() == "idle";
                 made.measured(compiled);
-                since_rest.clear();
                 self.tally.count(if compiled { "compiled" } else { "did not compile" });
-                if compiled && self.random.percent(30) {
+                if compiled && self.random.percent(10) && self.rest() == "idle" {
                     self.accept()?;
                 }
             }
@@ -201,14 +199,10 @@ impl Soak {
     pub fn end(&mut self, edits: usize) -> Result<(), String> {
         let mut made = Edits::new(self.project.root(), 11);
         for _ in 0..edits {
-            let edit = made.edit();
+            made.edit();
             self.write(&made.files());
             let compiled = self.rest() == "idle";
             made.measured(compiled);
-            // What does not compile is repaired before the end.
-            if compiled && !edit.compiles {
-                return Err(format!("{} {} should not compile", edit.kind, edit.what));
-            }
         }
         self.write(&made.last_good());
         self.save_all();
@@ -425,13 +419,23 @@ impl Soak {
 
     // What has to hold
 
-    /// Waits until the server has nothing to do; the state it is in then.
+    /// Waits until what was saved is measured, as far as one can see; the state of the server then.
+    fn build(&mut self) -> String {
+        thread::sleep(Duration::from_millis(100));
+        self.settle(false)
+    }
+
+    /// Waits until the server has nothing to do, no edit to try either; the state it is in then.
     fn rest(&mut self) -> String {
+        self.settle(true)
+    }
+
+    fn settle(&mut self, quiet: bool) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             // A save has been heard when a later request is answered; a build that it leads to begins a moment later.
             self.editor.request("futurelens/report", json!({}));
-            let quiet = self.editor.is_quiet(PATIENCE);
+            let quiet = !quiet || self.editor.is_quiet(PATIENCE);
             let states = self.editor.notifications(Moment::start(), "futurelens/status");
             let state = states.last().and_then(|status| status["state"].as_str()).unwrap_or_default();
             if quiet && matches!(state, "idle" | "stale") {
@@ -484,7 +488,6 @@ impl Soak {
             path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("scratch-"))
         };
         let mut left: Vec<PathBuf> = scratch.into_iter().filter(is_scratch).collect();
-        // What a shadow of a measured unit lives in stays as long as the server does.
         left.extend(names(&self.project.beside("tmp")));
         if left.is_empty() { Ok(()) } else { Err(format!("left behind: {left:#?}")) }
     }

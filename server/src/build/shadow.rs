@@ -44,7 +44,7 @@ struct Origin {
 #[derive(Debug)]
 pub enum Compiled {
     /// It compiles; this is what [`Project::measure`] would keep of it.
-    Done(Unit),
+    Done(Box<Unit>),
     /// It does not compile: the compiler's messages as JSON, one in each line.
     Broken(String),
 }
@@ -174,7 +174,7 @@ impl Shadow {
                 std::fs::rename(&work, origin.base()).map_err(io)?;
                 origin.whole = Some(whole);
             }
-            return Ok(Compiled::Done(done));
+            return Ok(Compiled::Done(Box::new(done)));
         }
     }
 

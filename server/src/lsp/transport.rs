@@ -96,11 +96,7 @@ pub async fn serve<S>(
                 respond(&sender, Ok(Some(Response::from_error(id, error)))).await
             }
         };
-        loop {
-            let mut unanswered = lock(&asked);
-            let given_up = if unanswered.len() > UNANSWERED { unanswered.pop_front() } else { None };
-            drop(unanswered);
-            let Some(id) = given_up else { break };
+        while let Some(id) = given_up(&asked) {
             if responses.send(Response::from_error(id, Error::request_cancelled())).await.is_err() {
                 break;
             }
@@ -112,6 +108,12 @@ pub async fn serve<S>(
     drop(sender);
     let _ = tokio::time::timeout(LAST_ANSWERS, &mut writing).await;
     writing.abort();
+}
+
+/// The oldest request to the editor, if more are unanswered than may be.
+fn given_up(asked: &Mutex<VecDeque<Id>>) -> Option<Id> {
+    let mut unanswered = lock(asked);
+    if unanswered.len() > UNANSWERED { unanswered.pop_front() } else { None }
 }
 
 fn lock(asked: &Mutex<VecDeque<Id>>) -> std::sync::MutexGuard<'_, VecDeque<Id>> {
