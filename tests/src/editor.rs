@@ -3,9 +3,10 @@
 //! It behaves like the common ones. It answers what the server asks, asks for hints again only if
 //! the server says that they have changed, and measures columns in the encoding that was agreed on.
 
-use crate::binary::{futurelens, kill};
+use crate::binary::{binary, clean_command, futurelens, kill};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -165,12 +166,21 @@ pub struct Setup {
     pub no_refresh: bool,
     /// What the client offers as `experimental`.
     pub experimental: Value,
+    /// A program that starts the server, and its first arguments.
+    pub under: Vec<OsString>,
 }
 
 impl Editor {
     /// Starts the server on a folder and goes through the greeting.
     pub fn open(root: &Path, setup: Setup) -> Self {
-        let mut command = futurelens();
+        let mut command = match setup.under.split_first() {
+            Some((program, arguments)) => {
+                let mut command = clean_command(program);
+                command.args(arguments).arg(binary());
+                command
+            }
+            None => futurelens(),
+        };
         command.envs(setup.env.iter().cloned()).current_dir(root);
         let mut editor = Self::start(command);
         editor.options = setup.options.clone();

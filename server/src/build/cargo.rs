@@ -274,6 +274,14 @@ impl Project {
         !generated && self.members.values().any(|(_, folder)| file.starts_with(folder))
     }
 
+    /// Does a file lie in the folder of one of the workspace's packages when links are followed? A package's folder may
+    /// be a link itself: the workspace names it.
+    pub fn holds(&self, file: &Path) -> bool {
+        let Ok(file) = file.canonicalize() else { return false };
+        let folders = self.members.values().filter_map(|(_, folder)| folder.canonicalize().ok());
+        folders.into_iter().any(|folder| file.starts_with(folder))
+    }
+
     /// Runs cargo until every selected unit has its numbers, or does not compile. `take` gets each unit and the
     /// stamp of its measurement, one after another, so that never more than one has to be in memory; it
     /// says whether the numbers are there ([`MeasuredUnit::open`]). If not, the unit is measured again. What is
@@ -289,13 +297,16 @@ impl Project {
         take: &mut dyn FnMut(&MeasuredUnit, u64) -> bool,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Outcome, BuildError> {
+        self.make_lock_file(request, cancel)?;
         let runs = awaited.runs.iter().filter(|run| run.is_measured_ahead());
         let runs: Vec<Invocation> = runs.cloned().collect();
         let ahead: BTreeSet<&Path> = runs.iter().filter_map(Invocation::package).collect();
         let of_awaited = self.members.values().filter(|(name, _)| awaited.packages.contains(name));
         let of_awaited = of_awaited.filter(|(_, folder)| !ahead.contains(&**folder));
         let of_awaited: Vec<PathBuf> = of_awaited.map(|(_, folder)| folder.clone()).collect();
-        for round in 1.. {
+        let mut round = 0;
+        loop {
+            round += 1;
             let is_last = round == ROUNDS;
             let scratch = self.prepare_target_dir()?;
             let settings = Settings {
@@ -333,7 +344,22 @@ impl Project {
             }
             changed.iter().for_each(|unit| forget(&unit.measured.file, false));
         }
-        unreachable!("the last round returns")
+    }
+
+    /// Where there is no `Cargo.lock` yet, the project's own cargo makes it: that of a newer compiler that measures
+    /// may write it in a form that the project's own does not read.
+    fn make_lock_file(&self, request: &Request, cancel: &Cancel) -> Result<(), BuildError> {
+        let is_own = self.toolchain.name.is_none();
+        if is_own || request.selection.locked || self.root.join("Cargo.lock").exists() {
+            return Ok(());
+        }
+        let mut cargo = Toolchain { name: None, ..self.toolchain.clone() }.command("cargo");
+        cargo.current_dir(&self.root).arg("generate-lockfile").stdout(Stdio::null()).envs(&request.env);
+        if request.selection.offline {
+            cargo.arg("--offline");
+        }
+        // If it fails, the build says why.
+        Guarded::new("cargo", &cargo, request.own_group)?.stderr(Stdio::null()).start(cancel)?.wait().map(drop)
     }
 
     fn settings(&self, task: Task, scratch: &Path) -> Settings {
@@ -389,6 +415,9 @@ impl Project {
 
     fn make_target_dir(&self) -> std::io::Result<tempfile::TempDir> {
         let path = &self.target_dir;
+        if path.to_str().is_none() {
+            return Err(std::io::Error::other("its path is not UTF-8, and the compiler takes no other"));
+        }
         std::fs::create_dir_all(path)?;
         // Backup tools and searches pass such folders over; cargo marks its own the same way.
         let tag = "Signature: 8a477f597d28d172789f06886806bc55\n\

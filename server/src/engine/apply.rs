@@ -12,7 +12,7 @@ use crate::features::Snapshot;
 use crate::features::actions::{ActionKind, Candidate, Saving, gains};
 use crate::source::Edit;
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// An action that was written.
@@ -74,6 +74,14 @@ pub fn apply(
     on_progress: &mut dyn FnMut(&str),
 ) -> Result<Changes, ApplyError> {
     let mut changes = Changes { applied: Vec::new(), measurement, notes: Vec::new() };
+    // What is asked for is edits of this workspace, wherever its links may lead.
+    let files = changes.measurement.snapshot.paths().into_iter().filter(|file| project.owns(file));
+    let outside: Vec<PathBuf> = files.filter(|file| !project.holds(file)).map(Path::to_owned).collect();
+    let wanted: &dyn Fn(&Candidate) -> bool = &|one| wanted(one) && !outside.contains(&one.file);
+    let leads_out = |file: &PathBuf| {
+        format!("`{}` is a link to a file outside of the workspace: nothing is written to it", file.display())
+    };
+    changes.notes.extend(outside.iter().map(leads_out));
     let measure = |changes: &Changes| {
         measure_project(project, request, &changes.measurement.snapshot, cancel, None, &mut |_| {})
     };

@@ -593,7 +593,7 @@ mod tests {
 
     #[test]
     fn cells_hold_any_name() {
-        assert_eq!(cell("a|b`c\n<T>"), "`a\\|b'c'<T>`");
+        assert_eq!(cell("a|b`c\n<T>"), "`a\\|b'c <T>`");
     }
 
     proptest! {

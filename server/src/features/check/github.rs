@@ -15,7 +15,7 @@ pub fn github(check: &Check<'_>, folder: &str) -> String {
     for finding in &check.findings {
         out.push_str("::error ");
         if let (Some(file), Some(line), Some(column)) = (finding.file, finding.line, finding.column) {
-            let file = property(&format!("{folder}{file}"));
+            let file = property(&one_line(&format!("{folder}{file}")));
             let _ = write!(out, "file={file},line={line},col={column},");
         }
         let mut message = one_line(&finding.message());
