@@ -34,8 +34,9 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     command('tree.clearFilter', () => futures.setFilter('')),
     command('tree.byFile', () => futures.setGroupBy('file')),
     command('tree.byCrate', () => futures.setGroupBy('crate')),
-    command('tree.open', (node: Future) => reveal(node.future)),
-    command('tree.layout', (node: Future) => layouts.show({ id: node.future.id })),
+    // With nothing when they are called by their names.
+    command('tree.open', (node?: Future) => node?.kind === 'future' && reveal(node.future)),
+    command('tree.layout', (node?: Future) => node?.kind === 'future' && layouts.show({ id: node.future.id })),
   );
   await setContext('active', true);
   // Not awaited: commands and views work while the server starts.

@@ -263,7 +263,9 @@ export class Server implements vscode.Disposable {
     const install = 'Run cargo install';
     const settings = 'Open Settings';
     const buttons = found.install ? [install, settings] : [settings];
-    const choice = await vscode.window.showErrorMessage(`futurelens: ${found.missing}.`, ...buttons);
+    // A path in settings is text: VS Code draws `[text](command:…)` in a message as a link.
+    const what = found.missing.replaceAll('](', '] (');
+    const choice = await vscode.window.showErrorMessage(`futurelens: ${what}.`, ...buttons);
     if (choice === settings) {
       await vscode.commands.executeCommand('workbench.action.openSettings', 'futurelens.server.path');
     } else if (choice === install) {
