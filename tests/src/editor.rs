@@ -272,9 +272,11 @@ impl Editor {
         });
         let stderr = Arc::new(Mutex::new(String::new()));
         let written = Arc::clone(&stderr);
+        let gate = Arc::clone(&reading);
         thread::spawn(move || {
             let mut line = String::new();
             while lines.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+                gate.pass();
                 if let Ok(mut written) = written.lock() {
                     written.push_str(&line);
                 }
@@ -399,7 +401,7 @@ impl Editor {
         })
     }
 
-    /// Reads nothing more of what the server says (but for what is on its way), or goes on.
+    /// Reads nothing more of what the server says and logs (but for what is on its way), or goes on.
     pub fn set_reading(&mut self, is_reading: bool) {
         self.reading.set(!is_reading);
     }

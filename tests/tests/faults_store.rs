@@ -4,7 +4,7 @@
 use futurelens_tests::binary::{cargo, nightly, run, say};
 use futurelens_tests::editor::{Editor, Hint, Setup};
 use futurelens_tests::project::{PENDING_ONCE, Project, files, future_of, manifest};
-use futurelens_tests::report::{report, run_report};
+use futurelens_tests::report::{parse, report, run_report};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -122,19 +122,22 @@ fn a_disk_of_any_size_gives_the_right_number_or_says_that_it_is_full() {
         return;
     }
     let (project, file) = library(100);
+    let others: String = (0..30).map(|number| future_of(&format!("other{number}"), 10 + number)).collect();
     let disk = Disk::new(project.beside("disk"), "size=64k").expect("it could be done before");
     let target = disk.0.join("target");
     let target = target.to_str().expect("it is UTF-8");
     let (mut bytes, mut refused, mut measured) = (100, 0, 0);
     // What an attempt leaves the next one finds.
-    let kilobytes = (1..).map(|step| 150 * step).take_while(|size| *size < 6000);
-    for size in kilobytes {
+    let step = if std::env::var_os("FUTURELENS_LONG").is_some() { 16 } else { 200 };
+    for size in (1..).map(|number| step * number).take_while(|size| *size < 8000) {
         disk.change(&format!("size={size}k"));
         bytes += 1;
-        fs::write(&file, text_of(bytes)).expect("it is writable");
+        fs::write(&file, format!("{}{others}", text_of(bytes))).expect("it is writable");
         let ended = run_report(project.root(), &["--target-dir", target]);
         if ended.code == Some(0) {
-            assert_eq!(futurelens_tests::report::parse(&ended.stdout).size_of("held"), bytes as u64);
+            let (found, right) = (parse(&ended.stdout), report::<&str>(project.root(), &[]));
+            assert_eq!(found.size_of("held"), bytes as u64);
+            assert_eq!(found.facts(), right.facts(), "{size} KiB");
             measured += 1;
             if measured == 2 {
                 break;
@@ -233,6 +236,44 @@ fn a_target_directory_that_cannot_be_written_to() {
     disk.change("rw");
     assert_eq!(report(project.root(), &arguments).size_of("held"), 101);
     drop(disk);
+}
+
+/// Files that end too early, as a full disk or a machine that lost its power leaves them.
+#[test]
+fn files_of_the_store_that_are_cut_off() {
+    let (project, file) = library(100);
+    let mut editor = open(&project, json!({}));
+    editor.did_open(&file);
+    expect_size(&mut editor, &file, 100);
+    let target = project.root().join("target/futurelens");
+    let mut bytes = 101;
+    for part in
+        [".bin", ".lock", ".o", ".rmeta", ".d", ".json", ".futurelens", ".concrete", "incremental", "index"]
+    {
+        for eighths in [0, 4, 7] {
+            let is_it = |path: &PathBuf| {
+                let path = path.to_string_lossy();
+                path.ends_with(part) || !part.starts_with('.') && path.contains(part)
+            };
+            for cut in files(&target).into_iter().filter(is_it) {
+                let length = fs::metadata(&cut).expect("it is there").len();
+                let opened = fs::File::options().write(true).open(&cut).expect("it is writable");
+                opened.set_len(length * eighths / 8).expect("it can be shorter");
+            }
+            editor.save_as(&file, &text_of(bytes));
+            expect_no_other(&editor.hints(&file), bytes);
+            let what = format!("{bytes} B with {part} cut off at {eighths}/8");
+            editor.hints_when(&file, &what, |hints| {
+                expect_no_other(hints, bytes);
+                hints.iter().any(|hint| is_size(hint, bytes))
+            });
+            bytes += 1;
+        }
+    }
+    leave(&mut editor);
+    let kept = report::<&str>(project.root(), &[]);
+    fs::remove_dir_all(&target).expect("it is there");
+    assert_eq!(kept.facts(), report::<&str>(project.root(), &[]).facts());
 }
 
 // What goes during a build
@@ -453,6 +494,47 @@ fn a_command_and_a_new_session_measure_what_is_there_whatever_its_time() {
     expect_size(&mut editor, &file, 310);
     leave(&mut editor);
     assert_eq!(sizes("after it").0, 310);
+}
+
+/// The futures of a package that was saved are measured ahead of cargo: but not with a package under it that has changed
+/// without a word.
+#[test]
+fn what_a_saved_package_is_made_of_changes_without_a_word() {
+    let project = Project::empty();
+    project.write("Cargo.toml", "[workspace]\nmembers = [\"a\", \"b\"]\nresolver = \"2\"\n");
+    let package = |name: &str| manifest(name).replace("\n[workspace]\n", "");
+    project.write("a/Cargo.toml", &package("a")).write("a/src/lib.rs", &text_of(100));
+    project.write("b/Cargo.toml", &format!("{}[dependencies]\na = {{ path = \"../a\" }}\n", package("b")));
+    let outer = |bytes: usize| {
+        format!(
+            "pub async fn outer() {{\n    let kept = std::hint::black_box([1u8; {bytes}]);\n    \
+             a::held().await;\n    std::hint::black_box(&kept);\n}}\n"
+        )
+    };
+    project.write("b/src/lib.rs", &outer(50));
+    let file = project.root().join("b/src/lib.rs");
+    let mut editor = open(&project, json!({}));
+    editor.did_open(&file);
+    // The future of `a`, what is kept beside it, and in which state it is.
+    let size = |inner: usize, bytes: usize| inner + bytes + 1;
+    expect_size(&mut editor, &file, size(100, 50));
+    for round in 0..6 {
+        let (inner, bytes) = (110 + 10 * round, 60 + round);
+        project.write("a/src/lib.rs", &text_of(inner));
+        editor.save_as(&file, &outer(bytes));
+        let right = size(inner, bytes);
+        let deadline = Instant::now() + Duration::from_secs(100);
+        loop {
+            let (_, hints) = editor.shown_hints(&file);
+            expect_no_other(&hints, right);
+            if hints.iter().any(|hint| is_size(hint, right)) {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{right} B: {hints:?}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+    leave(&mut editor);
 }
 
 /// A checkout: many files with other texts, all older than the last build.

@@ -52,6 +52,7 @@ fn memory(editor: &Editor) -> Option<u64> {
 struct Typist {
     lines: Vec<String>,
     seed: u64,
+    encoding: &'static str,
 }
 
 impl Typist {
@@ -63,25 +64,29 @@ impl Typist {
         (self.seed % below as u64) as usize
     }
 
-    /// Every edit is within one line of a comment: `// aé😀b`, and changes no number of lines.
+    fn units(&self, text: &str) -> usize {
+        if self.encoding == "utf-8" { text.len() } else { text.encode_utf16().count() }
+    }
+
+    /// Where a place in a line is, in bytes: one within a character is before it, one past the end is the end.
+    fn at(&self, line: &str, units: usize) -> usize {
+        let mut starts = line.char_indices().map(|(at, _)| at).chain([line.len()]);
+        starts.rfind(|at| self.units(&line[..*at]) <= units).unwrap_or_default()
+    }
+
+    /// Every edit is within one line of a comment: `// aé😀b`, and changes no number of lines. Its ends may be the
+    /// wrong way round, within a character or past the end.
     fn edit(&mut self) -> Value {
         let line = self.random(self.lines.len());
-        let units: Vec<u16> = self.lines[line].encode_utf16().collect();
-        let (mut start, mut end) = (3 + self.random(units.len() - 2), 3 + self.random(units.len() - 2));
+        let text = self.lines[line].clone();
+        let length = self.units(&text);
+        let (start, mut end) = (3 + self.random(length - 2), 3 + self.random(length - 2));
         let new = ["", "x", "é", "😀", "ab"][self.random(5)];
-        let (mut from, mut to) = (start.min(end), start.max(end));
-        // Within a character is before it.
-        let inside = |at: usize| at < units.len() && (0xdc00..0xe000).contains(&units[at]);
-        from -= usize::from(inside(from));
-        to -= usize::from(inside(to));
         if self.random(8) == 0 {
-            // Past the end of the line is its end.
-            to = units.len();
-            (start, end) = (from, to + 1 + self.random(1_000_000));
+            end = length + 1 + self.random(1_000_000);
         }
-        let (before, after) =
-            (String::from_utf16_lossy(&units[..from]), String::from_utf16_lossy(&units[to..]));
-        self.lines[line] = format!("{before}{new}{after}");
+        let (from, to) = (self.at(&text, start.min(end)), self.at(&text, start.max(end)));
+        self.lines[line] = format!("{}{new}{}", &text[..from], &text[to..]);
         json!({
             "range": { "start": { "line": line, "character": start }, "end": { "line": line, "character": end } },
             "text": new,
@@ -91,18 +96,26 @@ impl Typist {
 
 #[test]
 fn ten_thousand_edits_while_a_build_runs() {
-    let (project, file, mut editor) = opened(100, json!({}));
+    edits(8000, "utf-16");
+    edits(2000, "utf-8");
+}
+
+fn edits(count: u64, encoding: &'static str) {
+    let project = Project::lib("flooded", &text_of(100));
+    let file = project.root().join("src/lib.rs");
+    let mut editor = Editor::open(project.root(), Setup { encodings: vec![encoding], ..Setup::default() });
+    assert_eq!(editor.encoding, encoding);
+    editor.did_open(&file);
     expect_size(&mut editor, &file, 0, 100);
     let begin = editor.now();
     let comments: Vec<String> = (0..20).map(|line| format!("// {line}é😀b")).collect();
     let code = text_of(200);
-    let mut text = format!("{}\n{code}", comments.join("\n"));
-    editor.save_as(&file, &text);
+    editor.save_as(&file, &format!("{}\n{code}", comments.join("\n")));
     let before = memory(&editor);
-    let mut typist = Typist { lines: comments, seed: 88_172_645_463_325_252 };
+    let mut typist = Typist { lines: comments, seed: 88_172_645_463_325_252, encoding };
     let mut asked = Vec::new();
     let uri = uri(&file);
-    for number in 0..10_000 {
+    for number in 0..count {
         let changes = [typist.edit()];
         editor.notify(
             "textDocument/didChange",
@@ -128,16 +141,15 @@ fn ten_thousand_edits_while_a_build_runs() {
     ];
     let document = json!({ "uri": uri, "version": 20_000 });
     editor.notify("textDocument/didChange", json!({ "textDocument": document, "contentChanges": changes }));
-    text = format!("{}\n{code}// the end", typist.lines.join("\n"));
+    let text = format!("{}\n{code}// the end", typist.lines.join("\n"));
     for id in asked {
         editor.answer(begin, id).expect("an answer");
     }
     expect_size(&mut editor, &file, 20, 200);
-    let after = memory(&editor);
-    if let (Some(before), Some(after)) = (before, after) {
+    if let (Some(before), Some(after)) = (before, memory(&editor)) {
         assert!(after < before + (256 << 20), "{before} bytes before, {after} after");
     }
-    // That the server has this text is seen when it is saved: what moves needs no new number.
+    // The server has the very text: were it another one, its places would be others.
     fs::write(&file, &text).expect("it is writable");
     let saved = editor.now();
     editor.did_save(&file);
@@ -147,7 +159,6 @@ fn ten_thousand_edits_while_a_build_runs() {
     let hover = editor.hover(&file, (20, 15)).expect("a hover");
     assert_eq!(hover.range, ((20, 13), (20, 17)));
     leave(&mut editor);
-    drop(project);
 }
 
 #[test]
@@ -214,6 +225,10 @@ fn an_editor_that_does_not_read_for_a_while() {
     editor.set_reading(false);
     // Far more than a pipe holds.
     let asked: Vec<u64> = (0..600).map(|_| editor.ask("textDocument/inlayHint", whole_file(&file))).collect();
+    // The log is not read either.
+    for _ in 0..2000 {
+        editor.send(&json!({ "jsonrpc": "2.0", "id": 424_242, "result": "to a question that nobody asked" }));
+    }
     for round in 0..5 {
         let text = format!("{many}{PENDING_ONCE}// {round}\n");
         fs::write(&file, text).expect("it is writable");

@@ -1,5 +1,6 @@
 //! One size build: which project, which command line, and what cargo says while it runs.
 
+use super::inputs::Known;
 use super::process::{Cancel, Guarded, Running, own_program};
 use super::unit::{Unit, UnitError, UnitFile};
 use super::wrapper::{self, Settings, Task};
@@ -187,6 +188,8 @@ pub struct Project {
     pub(super) inner: Option<PathBuf>,
     /// The workspace's packages: name and folder.
     members: BTreeMap<PackageId, (String, PathBuf)>,
+    /// What was measured.
+    inputs: Known,
 }
 
 impl Project {
@@ -237,7 +240,8 @@ impl Project {
         let target_dir = request.target_dir.as_ref().map_or(own, |dir| request.dir.join(dir));
         let root = metadata.workspace_root.into();
         let inner = inner_wrapper::configured(&toolchain, &dir);
-        Ok(Project { root, dir, target_dir, ride_along, toolchain, manifests, inner, members })
+        let inputs = Known::default();
+        Ok(Project { root, dir, target_dir, ride_along, toolchain, manifests, inner, members, inputs })
     }
 
     /// `name version` of the packages in `Cargo.lock`, by crate name; only of those that are there in one
@@ -300,6 +304,10 @@ impl Project {
         self.make_lock_file(request, cancel)?;
         let runs = awaited.runs.iter().filter(|run| run.is_measured_ahead());
         let runs: Vec<Invocation> = runs.cloned().collect();
+        let of_runs = runs.iter().filter_map(Invocation::package).collect();
+        // Nobody has said so: then cargo has to see to it first.
+        let is_alone = runs.is_empty() || !self.inputs.have_others_changed(&of_runs);
+        let runs = if is_alone { &runs[..] } else { &[] };
         let ahead: BTreeSet<&Path> = runs.iter().filter_map(Invocation::package).collect();
         let of_awaited = self.members.values().filter(|(name, _)| awaited.packages.contains(name));
         let of_awaited = of_awaited.filter(|(_, folder)| !ahead.contains(&**folder));
@@ -314,7 +322,7 @@ impl Project {
                 awaited: of_awaited.clone(),
                 ..self.settings(Task::Measure, scratch.path())
             };
-            let runs = if round == 1 { &runs[..] } else { &[] };
+            let runs = if round == 1 { runs } else { &[] };
             let (compiled, failure) = self.run_cargo(request, &settings, runs, cancel, on_event)?;
             if let Some(failure) = &failure {
                 if let Some(source) = failure.no_room() {
@@ -331,14 +339,13 @@ impl Project {
             // cargo compile those units again.
             lost.iter().for_each(|unit| forget(&unit.file, true));
             // Fresh for cargo, which looks at times alone, or changed while it was compiled.
-            let has_other_inputs = |unit: &&KeptUnit| {
-                UnitFile::open(&unit.measured.file).is_ok_and(|unit| unit.head().has_other_inputs())
-            };
-            let changed: Vec<&KeptUnit> = units.iter().filter(has_other_inputs).collect();
+            let has_changed = |unit: &&KeptUnit| self.inputs.has_changed(&unit.measured, unit.stamp);
+            let changed: Vec<&KeptUnit> = units.iter().filter(has_changed).collect();
             if is_last || lost.is_empty() && changed.is_empty() {
                 for unit in lost {
                     tracing::error!("{} was compiled, but its numbers cannot be read", unit.file.display());
                 }
+                self.inputs.keep(units.iter().map(|unit| &unit.measured));
                 let failure = failure.map(|failure| failure.text);
                 return Ok(Outcome { units, failed: read_failed(scratch.path()), failure });
             }

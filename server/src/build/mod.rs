@@ -10,6 +10,7 @@ mod disk;
 pub mod files;
 mod index;
 mod inner_wrapper;
+mod inputs;
 mod invocation;
 mod mirror;
 mod printed;

@@ -23,8 +23,9 @@
 //! Where only the futures that are not generic count ([`Form::Concrete`]), what is left of others and of what macros
 //! made stays, whether it is there or not.
 
+use super::inputs::Inputs;
 use super::invocation::Form;
-use super::unit::{Inputs, Unit};
+use super::unit::Unit;
 use crate::dump::names::{self, CoroutineName};
 use crate::dump::{CoroutineBody, LineCol, Span, type_sizes};
 use std::borrow::Cow;

@@ -1,8 +1,9 @@
 //! One compiler run that measures: its files, what they say, and what it has in common with the run before.
 
+use super::inputs::{Before, Inputs};
 use super::invocation::{self, Form, Into};
 use super::printed::Printed;
-use super::unit::{self, Before, Unit, UnitError, UnitHead};
+use super::unit::{self, Unit, UnitError, UnitHead};
 use super::{disk, files};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -51,7 +52,7 @@ impl Run {
     ) -> io::Result<Printed> {
         let stdout = std::fs::read(&self.sizes)?;
         let bodies = unit::read_bodies(&self.bodies)?;
-        let inputs = unit::read_inputs(dep_info, dir, &self.before);
+        let inputs = Inputs::read(dep_info, dir, &self.before);
         Ok(Printed::read(form, &String::from_utf8_lossy(&stdout), bodies, inputs, before))
     }
 }
@@ -133,7 +134,7 @@ impl Store {
                 remove(&self.incremental)?;
             }
             let known = Unit::read_head(&self.kept).ok();
-            let run = Run::new(scratch, known.iter().flat_map(UnitHead::inputs))?;
+            let run = Run::new(scratch, known.iter().flat_map(UnitHead::inputs).map(|(file, _)| file))?;
             let Some(status) = compile(&run, &self.incremental)? else { return Ok(Ended::Stopped) };
             if !status.success() {
                 // With errors in the code it ends with 1. Anything else may be the fault of what it built on.

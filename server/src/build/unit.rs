@@ -16,17 +16,12 @@ use super::invocation::Invocation;
 use super::{dep_info, files};
 use crate::dump::coroutine;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::fs::File;
 use std::hash::Hasher as _;
 use std::io::{BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-#[cfg(unix)]
-use std::time::Duration;
-use std::time::SystemTime;
 
 const MAGIC: &[u8] = b"futurelens unit\n";
 
@@ -117,7 +112,7 @@ impl UnitError {
 }
 
 /// Tells one section's text from the next, and from a damaged one.
-fn digest(text: &[u8]) -> u64 {
+pub(super) fn digest(text: &[u8]) -> u64 {
     let mut hasher = rustc_hash::FxHasher::default();
     hasher.write(text);
     hasher.finish() ^ u64::from(crc32fast::hash(text)) << 16
@@ -417,85 +412,6 @@ pub(super) fn read_bodies(folder: &Path) -> std::io::Result<Vec<(String, String)
     Ok(bodies)
 }
 
-/// How files were when a compiler run began, to tell which of them changed meanwhile.
-#[derive(Debug)]
-pub(super) struct Before {
-    started: SystemTime,
-    known: HashMap<PathBuf, Mark>,
-}
-
-/// Tells one state of a file from the next, without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
-    /// When the file was changed last.
-    changed: SystemTime,
-    /// When whoever wrote it says that it was.
-    modified: SystemTime,
-    len: u64,
-    inode: u64,
-}
-
-impl Mark {
-    fn of(file: &Path) -> Option<Mark> {
-        let meta = std::fs::metadata(file).ok()?;
-        let modified = meta.modified().ok()?;
-        let len = meta.len();
-        // The times that tools set are of no use: an unpacked file is older than it has been here.
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt as _;
-            let since = Duration::new(u64::try_from(meta.ctime()).ok()?, meta.ctime_nsec() as u32);
-            Some(Mark { changed: SystemTime::UNIX_EPOCH + since, modified, len, inode: meta.ino() })
-        }
-        #[cfg(not(unix))]
-        Some(Mark { changed: modified, modified, len, inode: 0 })
-    }
-}
-
-impl Before {
-    /// Now. `files` are those that the run will read, as far as known.
-    pub fn now(files: impl Iterator<Item = PathBuf>) -> Self {
-        let known = files.filter_map(|file| Some((Mark::of(&file)?, file)));
-        let known = known.map(|(mark, file)| (file, mark)).collect();
-        Before { started: SystemTime::now(), known }
-    }
-
-    /// Is the file as it was, as far as can be told? The clock matters only for files that were not known.
-    fn holds_for(&self, file: &Path) -> bool {
-        let Some(now) = Mark::of(file) else { return false };
-        match self.known.get(file) {
-            Some(before) => *before == now,
-            None => now.changed < self.started,
-        }
-    }
-}
-
-/// What a run read: the texts of its sources, and digests of other files; none of what was changed after the run had
-/// started.
-#[derive(Debug, Default)]
-pub(super) struct Inputs {
-    /// By path as the compiler prints it.
-    pub sources: Vec<(String, Option<String>)>,
-    /// By path as the compiler prints it.
-    pub included: Vec<(String, Option<u64>)>,
-}
-
-/// Reads the files that are named by a run's dep-info.
-pub(super) fn read_inputs(dep_info: &Path, dir: &Path, before: &Before) -> Inputs {
-    let (mut sources, mut included) = (Vec::new(), Vec::new());
-    for file in dep_info::sources(&std::fs::read_to_string(dep_info).unwrap_or_default()) {
-        let (path, name) = (dir.join(&file), file.to_string_lossy().into_owned());
-        if file.extension() == Some(OsStr::new("rs")) {
-            let text = std::fs::read_to_string(&path).ok().filter(|_| before.holds_for(&path));
-            sources.push((name, text));
-        } else {
-            let bytes = std::fs::read(&path).ok().filter(|_| before.holds_for(&path));
-            included.push((name, bytes.map(|bytes| digest(&bytes))));
-        }
-    }
-    Inputs { sources, included }
-}
-
 /// A kept unit without its sections.
 #[derive(Debug)]
 pub struct UnitHead(Header);
@@ -522,27 +438,17 @@ impl UnitHead {
         sources.map(|section| section.name.as_str())
     }
 
-    /// All files that were read.
-    pub(super) fn inputs(&self) -> impl Iterator<Item = PathBuf> {
-        let is_source = |kind| matches!(kind, SectionKind::Source | SectionKind::Changed);
-        let sources = self.0.sections.iter().filter(move |section| is_source(section.kind));
-        let names = sources.map(|section| &section.name).chain(self.0.included.iter().map(|(name, _)| name));
-        names.map(|name| self.0.dir.join(name))
-    }
-
-    /// Is one of the files that were read another one now? To cargo they are as they were as long as they are no
-    /// younger than the artifact, whatever the clock was then and whoever set their times.
-    pub(super) fn has_other_inputs(&self) -> bool {
+    /// All files that were read, each with a digest of what was in it; no file has that of one that was changed while
+    /// the compiler ran.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = (PathBuf, u64)> {
         let Header { dir, sections, included, .. } = &self.0;
         let sources = sections.iter().filter_map(|section| match section.kind {
             SectionKind::Source => Some((&section.name, section.digest)),
             SectionKind::Changed => Some((&section.name, u64::MAX)),
             _ => None,
         });
-        let mut all = sources.chain(included.iter().map(|(name, digest)| (name, *digest)));
-        all.any(|(name, measured)| {
-            std::fs::read(dir.join(name)).map_or(true, |bytes| digest(&bytes) != measured)
-        })
+        let included = included.iter().map(|(name, digest)| (name, *digest));
+        sources.chain(included).map(|(name, digest)| (dir.join(name), digest))
     }
 
     /// Is the text of every source file known that was measured? Not of one that was changed meanwhile.

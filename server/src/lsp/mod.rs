@@ -5,6 +5,7 @@ mod ahead;
 pub mod config;
 mod convert;
 mod heap;
+mod log;
 mod outbox;
 mod protocol;
 mod server;
@@ -35,7 +36,9 @@ pub fn run() -> ExitCode {
         Ok("info") => tracing::Level::INFO,
         _ => tracing::Level::WARN,
     };
-    let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).try_init();
+    let log = log::Log::start();
+    let writer = log.clone();
+    let _ = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_max_level(level).try_init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -46,6 +49,7 @@ pub fn run() -> ExitCode {
     let code = runtime.block_on(serve());
     // Reading standard input cannot be interrupted: do not wait for it.
     runtime.shutdown_background();
+    log.finish();
     code
 }
 
