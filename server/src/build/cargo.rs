@@ -324,6 +324,9 @@ impl Project {
             };
             let runs = if round == 1 { runs } else { &[] };
             let (compiled, failure) = self.run_cargo(request, &settings, runs, cancel, on_event)?;
+            if let Ok(flag) = std::fs::read_to_string(scratch.path().join(wrapper::REFUSED)) {
+                return Err(BuildError::UnknownFlag { compiler: self.toolchain.version.clone(), flag });
+            }
             if let Some(failure) = &failure {
                 if let Some(source) = failure.no_room() {
                     return Err(BuildError::NoRoom { path: self.target_dir.clone(), source });

@@ -108,6 +108,51 @@ const CHECKED: &[&str] = &["--cap-lints=allow"];
 /// generated. (`async-nats` with all dependencies: 58 s of processor time with it, 49 s without.)
 pub(super) const NO_OPTIMIZATION: &str = "-Zmir-opt-level=1";
 
+/// Those of our flags that can be done without, for a price: without names and places, or slower. All others are
+/// needed for every number.
+const OPTIONAL: &[&str] = &["-Zdump-mir", "-Zmir-include-spans", "-Zprint-mono-items", "-Zmir-opt-level"];
+
+/// The flags that dependencies get.
+pub(super) const OF_DEPENDENCIES: &[&str] = &[super::wrapper::KEEP_MIR, NO_OPTIMIZATION];
+
+/// A flag of ours that a compiler refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// As it was given.
+    pub flag: String,
+    /// Nothing can be measured without it.
+    pub is_needed: bool,
+}
+
+impl Refused {
+    /// Finds it in what the compiler said, as text or JSON. None if it failed over something else, or over a flag of
+    /// the user's.
+    pub fn find(said: &str) -> Option<Refused> {
+        const SIGNS: [&str; 3] = ["unknown unstable option: `", "for unstable option `", "unstable option `"];
+        if said.contains("the option `Z` is only accepted on the nightly compiler") {
+            return Some(Refused { flag: "-Z".to_owned(), is_needed: true });
+        }
+        let name = SIGNS.iter().find_map(|sign| said.split_once(sign)?.1.split('`').next())?;
+        let name = name.replace('_', "-");
+        let own = MEASURE.iter().chain(COMPLETE).chain(OF_DEPENDENCIES).chain(&[MIR_FOLDER]);
+        let is_it =
+            |flag: &&&str| flag.strip_prefix("-Z").and_then(|flag| flag.split('=').next()) == Some(&name);
+        let flag = own.into_iter().find(is_it)?;
+        let is_needed = !OPTIONAL.iter().any(|optional| flag.starts_with(optional));
+        Some(Refused { flag: (*flag).to_owned(), is_needed })
+    }
+
+    /// Takes the flag out of a compiler's arguments; the folder of dumps goes with the dumps, or they would end up in
+    /// the user's.
+    pub fn take_out(&self, args: &mut Vec<OsString>) {
+        let stem = if self.flag.starts_with("-Zdump-mir") { "-Zdump-mir" } else { &self.flag };
+        args.retain(|arg| !arg.to_str().is_some_and(|arg| arg.starts_with(stem)));
+    }
+}
+
+/// With the folder behind it.
+const MIR_FOLDER: &str = "-Zdump-mir-dir=";
+
 /// The value of `--name VALUE` or `--name=VALUE`.
 pub(super) fn option<S: AsRef<OsStr>>(args: &[S], name: &str) -> Option<OsString> {
     let mut args = args.iter().map(AsRef::as_ref);
@@ -171,7 +216,7 @@ pub(super) fn measuring<S: AsRef<OsStr>>(args: &[S], form: Form, into: Into<'_>)
     }
     let own = if form == Form::Complete { COMPLETE } else { CHECKED };
     measuring.extend(MEASURE.iter().chain(own).map(OsString::from));
-    for (flag, folder) in [("-Zdump-mir-dir=", into.bodies), ("-Cincremental=", into.incremental)] {
+    for (flag, folder) in [(MIR_FOLDER, into.bodies), ("-Cincremental=", into.incremental)] {
         let mut flag = OsString::from(flag);
         flag.push(folder);
         measuring.push(flag);
@@ -203,6 +248,23 @@ mod tests {
             env: vec![("CARGO_PKG_RUST_VERSION".into(), "1.80".into())],
             dir: "/w".into(),
         }
+    }
+
+    #[test]
+    fn a_flag_that_is_refused_is_found_and_taken_out() {
+        let refused = |said: &str| Refused::find(said).map(|refused| (refused.flag, refused.is_needed));
+        let unknown = r#"{"message":"unknown unstable option: `print-type-sizes`","code":null}"#;
+        assert_eq!(refused(unknown), Some(("-Zprint-type-sizes".to_owned(), true)));
+        let value =
+            "error: incorrect value `yes` for unstable option `mir-include-spans` - nothing was expected";
+        assert_eq!(refused(value), Some(("-Zmir-include-spans=yes".to_owned(), false)));
+        assert_eq!(refused("error: unknown unstable option: `of-the-user`"), None);
+        assert_eq!(refused("error[E0308]: mismatched types"), None);
+        let into = Into { out_dir: None, bodies: Path::new("/m"), incremental: Path::new("/n") };
+        let mut args = measuring(&["--emit=metadata"], Form::Complete, into);
+        Refused::find("unknown unstable option: `dump-mir-dir`").unwrap().take_out(&mut args);
+        assert!(!args.iter().any(|arg| arg.to_str().unwrap().contains("dump-mir")), "{args:?}");
+        assert!(args.contains(&"-Zmir-include-spans=yes".into()));
     }
 
     #[test]

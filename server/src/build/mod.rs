@@ -91,6 +91,17 @@ pub enum BuildError {
         /// The compiler's rendered errors, and cargo's closing lines.
         message: String,
     },
+    /// The compiler does not know a flag that nothing can be measured without.
+    #[error(
+        "{compiler} does not know the flag `{flag}`, without which nothing can be measured\n  \
+         choose another toolchain with `--toolchain` (`futurelens.toolchain` in an editor), or update futurelens"
+    )]
+    UnknownFlag {
+        /// The compiler's version.
+        compiler: String,
+        /// As it was given.
+        flag: String,
+    },
     /// The target directory cannot be written.
     #[error(
         "cannot write to the target directory `{}`: {source}\n  \

@@ -54,6 +54,8 @@ pub(super) struct Printed {
     pub sources: Vec<(String, Option<String>)>,
     /// Digests of the other files that were read, the same way.
     included: Vec<(String, Option<u64>)>,
+    /// Every line is of a known form.
+    is_understood: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -64,18 +66,20 @@ struct Body {
     span: Option<Span>,
     /// The types of what it stores and captures that have a body's type in them.
     held: Vec<String>,
+    is_understood: bool,
 }
 
 impl Body {
     fn new(text: Arc<str>) -> Self {
         let Some(parsed) = CoroutineBody::parse(&text) else {
-            return Body { text, ty: String::new(), span: None, held: Vec::new() };
+            return Body { text, ty: String::new(), span: None, held: Vec::new(), is_understood: false };
         };
         let stored = parsed.saved.iter().filter_map(|saved| saved.ty);
         let held = stored.chain(parsed.upvars.iter().map(|upvar| upvar.ty)).filter(|ty| has_body(ty));
         let held = held.map(str::to_owned).collect();
         let span = parsed.span.map(|span| span.to_span(&mut HashSet::new()));
-        Body { ty: parsed.self_ty.to_owned(), span, held, text }
+        let is_understood = parsed.example.is_none() && CoroutineName::parse(parsed.self_ty).is_some();
+        Body { ty: parsed.self_ty.to_owned(), span, held, is_understood, text }
     }
 }
 
@@ -125,10 +129,13 @@ impl Printed {
         let records = records(stdout);
         let (mut mentioned, mut made) = (HashSet::new(), HashSet::new());
         let mut has_list = false;
+        let sizes = type_sizes::TypeSizes::parse(stdout);
+        let mut is_understood = sizes.example.is_none();
         let known = records.keys().chain(before.into_iter().flat_map(|before| before.records.keys()));
         let makers = makers(known.map(String::as_str));
         for line in stdout.lines().filter_map(|line| line.strip_prefix(INSTANCE)) {
             has_list = true;
+            is_understood &= line.contains(" @@");
             mentions(line, &mut |ty| {
                 let is_known = || {
                     records.contains_key(ty) || before.is_some_and(|before| before.records.contains_key(ty))
@@ -144,8 +151,10 @@ impl Printed {
         made.retain(|ty| !mentioned.contains(ty));
         mentioned.extend(made.iter().cloned());
         let bodies = bodies.into_iter().map(|(name, text)| (name, Body::new(without_indices(&text).into())));
-        let (bodies, Inputs { sources, included }) = (bodies.collect(), inputs);
-        Printed { form, records, mentioned, made, has_list, bodies, sources, included }
+        let bodies: BTreeMap<String, Body> = bodies.collect();
+        is_understood &= bodies.values().all(|body| body.is_understood);
+        let Inputs { sources, included } = inputs;
+        Printed { form, records, mentioned, made, has_list, bodies, sources, included, is_understood }
     }
 
     /// What is kept of a unit.
@@ -160,7 +169,19 @@ impl Printed {
             sources: unit.sources().map(|(name, text)| (name.to_owned(), Some(text.to_owned()))).collect(),
             // Nobody asks for those of an earlier run.
             included: Vec::new(),
+            // Or nothing would be built on it.
+            is_understood: true,
         }
+    }
+
+    /// Can another run build on this one?
+    pub fn is_understood(&self) -> bool {
+        self.is_understood
+    }
+
+    /// Did the compiler list the instances, if it was to?
+    pub fn has_list(&self) -> bool {
+        self.has_list || self.form != Form::Complete
     }
 
     /// Adds everything to a unit.
@@ -176,6 +197,9 @@ impl Printed {
 
     /// All that holds now: this run's, and what is left of what it built on. `None` if that cannot be told.
     pub fn over(mut self, before: &Printed) -> Option<Printed> {
+        if !self.is_understood {
+            return None;
+        }
         let fates = Fates::new(before, &self);
         let mut left = Vec::new();
         for (name, old) in before.bodies.iter().filter(|(name, _)| !self.bodies.contains_key(*name)) {
@@ -763,10 +787,10 @@ fn records(stdout: &str) -> HashMap<String, Vec<Record>> {
             let size = size[..digits].parse().unwrap_or(0);
             finish(current.replace((name, size, String::new())));
         }
-        if let Some((_, _, lines)) = &mut current {
-            lines.push_str(line);
-            lines.push('\n');
-        }
+        // What comes before any record, its reader will find to be of an unknown form.
+        let (_, _, lines) = current.get_or_insert_with(|| ("", u64::MAX, String::new()));
+        lines.push_str(line);
+        lines.push('\n');
     }
     finish(current);
     records
@@ -903,7 +927,10 @@ mod tests {
     }
 
     fn record(name: &str, size: u64) -> String {
-        format!("print-type-size type: `{name}`: {size} bytes, alignment: 1 bytes\n{}.\n", type_sizes::PREFIX)
+        let prefix = type_sizes::PREFIX;
+        format!(
+            "{prefix}type: `{name}`: {size} bytes, alignment: 1 bytes\n{prefix}    field `.0`: {size} bytes\n"
+        )
     }
 
     /// A list of instances.
@@ -917,7 +944,7 @@ mod tests {
 
     fn body(ty: &str, held: &[&str]) -> Body {
         let held = held.iter().map(|ty| (*ty).to_owned()).collect();
-        Body { text: "".into(), ty: ty.to_owned(), span: None, held }
+        Body { text: "".into(), ty: ty.to_owned(), span: None, held, is_understood: true }
     }
 
     fn with_bodies(printed: Printed, bodies: &[(&str, Body)]) -> Printed {
@@ -958,6 +985,7 @@ mod tests {
                     ty: holder.to_owned(),
                     span: None,
                     held: held.iter().map(|ty| (*ty).to_owned()).collect(),
+                    is_understood: true,
                 },
             )]
             .into(),
@@ -986,7 +1014,7 @@ mod tests {
             let ty = format!(
                 "{{static f<T>::{{closure#0}} upvar_tys={upvars} resume_ty=R yield_ty=() return_ty=()}}"
             );
-            Body { text: "".into(), ty, span: None, held: Vec::new() }
+            Body { text: "".into(), ty, span: None, held: Vec::new(), is_understood: true }
         };
         let instance = |upvars: &str| {
             format!("{{static f<u8>::{{closure#0}} upvar_tys={upvars} resume_ty=R yield_ty=() return_ty=()}}")
@@ -1050,12 +1078,26 @@ mod tests {
     #[test]
     fn instances_of_a_body_that_stores_other_things_would_be_printed() {
         let (generic, instance) = (coroutine("f<T>"), coroutine("f<u8>"));
-        let text = |saved: &str| {
+        let text = |stores: bool| {
+            let (fields, held, conflicts) = match stores {
+                false => ("},".to_owned(), "", "BitMatrix(0x0) {},".to_owned()),
+                true => {
+                    let span = "            source_info: SourceInfo {\n                span: src/lib.rs:1:1: 1:2 (#0),\n";
+                    let field =
+                        format!("        _s0: CoroutineSavedTy {{\n{span}            }},\n        }},\n");
+                    let conflicts = "BitMatrix(1x1) {\n        (_s0, _s0),\n    },".to_owned();
+                    (format!("\n{field}    }},"), "_s0", conflicts)
+                }
+            };
             format!(
                 "// MIR for `f::{{closure#0}}` 0 coroutine_post-transform\n/* coroutine_layout = CoroutineLayout \
-                 {{\n    field_tys: {{\n        _s0: CoroutineSavedTy {{\n            ty: u8,\n        }},\n    \
-                 }},\n    variant_fields: {{\n        Suspend0 (3): [{saved}],\n    }},\n}} */\n\n\
-                 fn f::{{closure#0}}(_1: {generic}, _2: u8) -> () {{\n"
+                 {{\n    field_tys: {{{fields}\n    variant_fields: {{\n        Unresumed(0): [],\n        \
+                 Returned (1): [],\n        Panicked (2): [],\n        Suspend0 (3): [{held}],\n    }},\n    \
+                 storage_conflicts: {conflicts}\n}} */\n\n\
+                 fn f::{{closure#0}}(_1: {generic}, _2: u8) -> () {{\n    \
+                 let mut _0: (); // return place in scope 0 at src/lib.rs:1:1: 1:2\n\n    bb0: {{\n        \
+                 discriminant(_1) = 3; // bb0[0]: scope 0 at src/lib.rs:1:1: 1:2\n        \
+                 return; // bb0[1]: scope 0 at src/lib.rs:1:1: 1:2\n    }}\n"
             )
         };
         let list = record("other", 1) + &listed(&["f::<u8>"]);
@@ -1063,14 +1105,14 @@ mod tests {
             let bodies = vec![("f.mir".to_owned(), text.to_owned())];
             Printed::read(Form::Complete, stdout, bodies, Inputs::default(), before)
         };
-        let before = of(&(record(&instance, 9) + &listed(&["f::<u8>"])), &text("_s0"), None);
+        let before = of(&(record(&instance, 9) + &listed(&["f::<u8>"])), &text(true), None);
         assert_eq!(before.bodies["f.mir"].ty, generic);
         let has_it = |text: &str| {
             of(&list, text, Some(&before)).over(&before).unwrap().sizes().contains(&record(&instance, 9))
         };
-        assert!(has_it(&text("_s0")));
-        assert!(has_it(&text("_s0").replace("_2: u8", "_2: u16")), "it stores what it stored");
-        assert!(!has_it(&text("")));
+        assert!(has_it(&text(true)));
+        assert!(has_it(&text(true).replace("_2: u8", "_2: u16")), "it stores what it stored");
+        assert!(!has_it(&text(false)));
     }
 
     #[test]
@@ -1173,6 +1215,7 @@ mod tests {
             ty: ty(path),
             span: Some(span),
             held: Vec::new(),
+            is_understood: true,
         };
         let printed = |text: &str, bodies: Vec<(String, Body)>| Printed {
             bodies: bodies.into_iter().collect(),

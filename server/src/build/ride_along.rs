@@ -293,7 +293,8 @@ fn record(settings: &Settings, program: &OsStr, args: &[OsString]) -> std::io::R
         command.args(run.arguments(args, Form::Checked, Some(scratch.path()), incremental));
         // In a stable compiler it unlocks our flags; in a nightly it changes nothing.
         command.env("RUSTC_BOOTSTRAP", "1").env("RUSTC_ICE", "0");
-        command.stdin(Stdio::null()).stdout(std::fs::File::create(&run.sizes)?).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(std::fs::File::create(&run.sizes)?);
+        command.stderr(std::fs::File::create(&run.messages)?);
         command.status().map(Some)
     };
     match store(&settings.scratch, name).measure(unit, scratch.path(), &dep_info, &mut compile)? {

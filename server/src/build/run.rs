@@ -1,7 +1,7 @@
 //! One compiler run that measures: its files, what they say, and what it has in common with the run before.
 
 use super::inputs::{Before, Inputs};
-use super::invocation::{self, Form, Into};
+use super::invocation::{self, Form, Into, Refused};
 use super::printed::Printed;
 use super::unit::{self, Unit, UnitError, UnitHead};
 use super::{disk, files};
@@ -20,15 +20,21 @@ pub(super) struct Run {
     pub messages: PathBuf,
     bodies: PathBuf,
     before: Before,
+    without: Vec<Refused>,
 }
 
 impl Run {
-    /// A run that begins now, with a folder for its files. `inputs` are the files that it will read, as far as known.
-    pub fn new(scratch: &Path, inputs: impl Iterator<Item = PathBuf>) -> io::Result<Run> {
+    /// A run that begins now, with a folder for its files, `without` flags that its compiler does not know. `inputs`
+    /// are the files that it will read, as far as known.
+    pub fn new(
+        scratch: &Path,
+        inputs: impl Iterator<Item = PathBuf>,
+        without: &[Refused],
+    ) -> io::Result<Run> {
         let bodies = scratch.join("mir");
         remove(&bodies)?;
         let (sizes, messages) = (scratch.join("sizes"), scratch.join("messages"));
-        Ok(Run { sizes, messages, bodies, before: Before::now(inputs) })
+        Ok(Run { sizes, messages, bodies, before: Before::now(inputs), without: without.to_owned() })
     }
 
     /// The compiler's arguments, made of cargo's. See [`Into`].
@@ -39,7 +45,16 @@ impl Run {
         out_dir: Option<&Path>,
         incremental: &Path,
     ) -> Vec<OsString> {
-        invocation::measuring(args, form, Into { out_dir, bodies: &self.bodies, incremental })
+        let mut measuring =
+            invocation::measuring(args, form, Into { out_dir, bodies: &self.bodies, incremental });
+        self.without.iter().for_each(|refused| refused.take_out(&mut measuring));
+        measuring
+    }
+
+    /// A flag of ours that the compiler refuses, if the run failed over that; not one that it was run without.
+    pub fn refused(&self) -> Option<Refused> {
+        let said = std::fs::read(&self.messages).ok()?;
+        Refused::find(&String::from_utf8_lossy(&said)).filter(|refused| !self.without.contains(refused))
     }
 
     /// What it printed, once it has succeeded. `dir` is the one it ran in.
@@ -73,6 +88,8 @@ pub(super) enum Ended {
     Measured(Run),
     /// It does not compile.
     Failed(Run, ExitStatus),
+    /// The compiler does not know a flag that is needed.
+    Refused(Refused),
     /// It was told to stop.
     Stopped,
 }
@@ -129,14 +146,23 @@ impl Store {
     ) -> io::Result<Ended> {
         let _lock = self.lock()?;
         let mut base = self.base(&unit);
+        let mut without = Vec::new();
         loop {
             if base.is_none() {
                 remove(&self.incremental)?;
             }
             let known = Unit::read_head(&self.kept).ok();
-            let run = Run::new(scratch, known.iter().flat_map(UnitHead::inputs).map(|(file, _)| file))?;
+            let inputs = known.iter().flat_map(UnitHead::inputs).map(|(file, _)| file);
+            let run = Run::new(scratch, inputs, &without)?;
             let Some(status) = compile(&run, &self.incremental)? else { return Ok(Ended::Stopped) };
             if !status.success() {
+                if let Some(refused) = run.refused() {
+                    if refused.is_needed {
+                        return Ok(Ended::Refused(refused));
+                    }
+                    without.push(refused);
+                    continue;
+                }
                 // With errors in the code it ends with 1. Anything else may be the fault of what it built on.
                 if base.take().is_some() && status.code() != Some(1) {
                     continue;
@@ -158,14 +184,26 @@ impl Store {
             };
             let Some(printed) = printed else { continue };
             printed.push_to(&mut unit);
-            unit.session = session(&self.incremental);
+            // Where something is not understood, nobody knows what an incremental run would leave as it was.
+            let is_base = printed.is_understood() && (printed.has_list() || !is_listed(&unit));
+            unit.session = session(&self.incremental).filter(|_| is_base);
+            unit.without = without.into_iter().map(|refused| refused.flag).collect();
             unit.write(&self.kept)?;
             return Ok(Ended::Measured(run));
         }
     }
 }
 
-/// Names what the last compiler run that succeeded has left for incremental compilation.
+/// Does the compiler list the instances in such a run? In those of libraries that have futures.
+fn is_listed(unit: &Unit) -> bool {
+    let Some(invocation) = &unit.invocation else { return true };
+    let args = &invocation.args;
+    let is_library = invocation::option(args, "--crate-type").is_some_and(|ty| ty == "lib" || ty == "rlib");
+    is_library && !args.iter().any(|arg| arg == "--test") && unit.bodies().next().is_some()
+}
+
+/// Names what the last compiler run that succeeded has left for incremental compilation. None if that is not to be
+/// recognized: then nothing is built on it.
 fn session(incremental: &Path) -> Option<String> {
     // The compiler would write through a link: then it has to begin anew.
     if !files::is_own_folder(incremental) {
@@ -177,8 +215,12 @@ fn session(incremental: &Path) -> Option<String> {
     let sessions = of_crates.flat_map(|krate| folders(&krate.path()).collect::<Vec<_>>());
     // `s-TIME-RANDOM-HASH`, and ending in `-working` until the run has succeeded.
     let sessions = sessions.filter(is_folder);
-    let names = sessions.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut done: Vec<String> = names.filter(|name| !name.ends_with("-working")).collect();
+    let names: Vec<String> = sessions.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let is_session = |name: &String| name.starts_with("s-") && name.split('-').count() == 4;
+    if !names.iter().all(is_session) {
+        return None;
+    }
+    let mut done: Vec<String> = names.into_iter().filter(|name| !name.ends_with("-working")).collect();
     done.sort();
     (!done.is_empty()).then(|| done.join(" "))
 }
@@ -188,5 +230,23 @@ pub(super) fn remove(folder: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_recognized_or_nothing_is_built_on_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let add = |name: &str| std::fs::create_dir_all(folder.path().join("a-1f2e").join(name)).unwrap();
+        assert_eq!(session(folder.path()), None);
+        add("s-hk3-0abc-working");
+        assert_eq!(session(folder.path()), None);
+        add("s-hk2-0abc-5d1");
+        assert_eq!(session(folder.path()).as_deref(), Some("s-hk2-0abc-5d1"));
+        add("sessions");
+        assert_eq!(session(folder.path()), None);
     }
 }

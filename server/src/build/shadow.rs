@@ -7,7 +7,7 @@
 //! for incremental compilation, and prints what differs, see [`Printed`]. So the result depends on the first
 //! run and the changed text, and not on what was compiled, failed or killed in between.
 
-use super::invocation::Form;
+use super::invocation::{Form, Refused};
 use super::printed::Printed;
 use super::process::{Cancel, Guarded};
 use super::run::{Run, remove};
@@ -111,13 +111,14 @@ impl Shadow {
         let made = out.join(invocation::artifact_stem(&invocation.args).file_name().unwrap_or_default());
 
         let mut base = origin.whole.clone();
+        let mut without: Vec<Refused> = Vec::new();
         loop {
             remove(&work).map_err(io)?;
             match &base {
                 Some(_) => copy(&origin.base(), &work).map_err(io)?,
                 None => std::fs::create_dir(&work).map_err(io)?,
             }
-            let run = Run::new(out, std::iter::empty()).map_err(io)?;
+            let run = Run::new(out, std::iter::empty(), &without).map_err(io)?;
             let mut command = command(invocation, own_group, bootstrap);
             command
                 .args(run.arguments(&invocation.args, Form::Complete, Some(out), &work))
@@ -129,6 +130,12 @@ impl Shadow {
             let whole = base.clone().map(|file| std::thread::spawn(move || read(file)));
             let ended = compiler.output(cancel)?;
             let (success, messages) = (ended.success, String::from_utf8_lossy(&ended.stderr).into_owned());
+            let refused = (!success).then(|| Refused::find(&messages)).flatten();
+            if let Some(refused) = refused.filter(|refused| !refused.is_needed && !without.contains(refused))
+            {
+                without.push(refused);
+                continue;
+            }
             if !success && base.take().is_some() && messages.contains("internal compiler error") {
                 // Perhaps it is the fault of what it built on.
                 continue;
@@ -167,8 +174,9 @@ impl Shadow {
                 None => Some(printed),
             };
             let Some(printed) = printed else { continue };
-            let done = unit_of(invocation, &printed);
-            if origin.whole.is_none() {
+            let mut done = unit_of(invocation, &printed);
+            done.without = without.iter().map(|refused| refused.flag.clone()).collect();
+            if origin.whole.is_none() && printed.is_understood() {
                 let whole = origin.folder.join("whole.futurelens");
                 done.write(&whole).map_err(io)?;
                 std::fs::rename(&work, origin.base()).map_err(io)?;

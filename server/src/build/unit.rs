@@ -13,7 +13,7 @@
 //! tells by the digests which to read: a [`UnitFile`] reads one section at a time.
 
 use super::invocation::Invocation;
-use super::{dep_info, files};
+use super::files;
 use crate::dump::coroutine;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -38,6 +38,8 @@ pub struct Unit {
     pub session: Option<String>,
     /// Files besides the sources that the compiler read, as it names them, each with a digest of what is in it.
     included: Vec<(String, u64)>,
+    /// Flags of ours that the compiler does not know, and that it ran without.
+    pub without: Vec<String>,
     sections: Vec<Section>,
     text: String,
 }
@@ -79,6 +81,8 @@ struct Header {
     session: Option<String>,
     #[serde(default)]
     included: Vec<(String, u64)>,
+    #[serde(default)]
+    without: Vec<String>,
     sections: Vec<SectionHeader>,
 }
 
@@ -211,6 +215,7 @@ impl Unit {
             invocation: self.invocation.clone(),
             session: self.session.clone(),
             included: self.included.clone(),
+            without: self.without.clone(),
             sections: self
                 .sections
                 .iter()
@@ -247,7 +252,7 @@ impl Unit {
         let len = file.metadata()?.len();
         let mut file = BufReader::with_capacity(1 << 16, file);
         let header = parse_header(&read_header(&mut file)?)?;
-        let Header { flags, dir, invocation, session, included, sections: headers } = header;
+        let Header { flags, dir, invocation, session, included, without, sections: headers } = header;
         // Tens of megabytes: neither copied nor grown into.
         let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
         file.read_to_end(&mut bytes)?;
@@ -263,7 +268,7 @@ impl Unit {
             at = range.end;
             sections.push(Section { kind, name, range, digest: expected });
         }
-        Ok(Unit { flags, dir, invocation, session, included, sections, text })
+        Ok(Unit { flags, dir, invocation, session, included, without, sections, text })
     }
 }
 
@@ -430,6 +435,11 @@ impl UnitHead {
     /// See [`Unit::invocation`].
     pub fn invocation(&self) -> Option<&Invocation> {
         self.0.invocation.as_ref()
+    }
+
+    /// See [`Unit::without`].
+    pub fn without(&self) -> &[String] {
+        &self.0.without
     }
 
     /// The paths of the source files whose text was measured.

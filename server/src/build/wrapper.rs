@@ -10,7 +10,7 @@
 //!   made of) passes through untouched.
 
 use super::disk;
-use super::invocation::{self, Form, Invocation};
+use super::invocation::{self, Form, Invocation, OF_DEPENDENCIES, Refused};
 use super::run::{Ended, Run, Store};
 use super::unit::Unit;
 use super::{BuildError, MeasuredUnit, files, inner_wrapper};
@@ -83,7 +83,7 @@ pub(super) const FAILED: &str = "failed";
 pub(super) const OF_THE_BUILD: &[&str] = &[ENV, "RUSTC_WRAPPER", "CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
 
 /// For dependencies, see the module's documentation.
-const KEEP_MIR: &str = "-Zalways-encode-mir";
+pub(super) const KEEP_MIR: &str = "-Zalways-encode-mir";
 
 /// Names the flags and the file format; a kept unit of another version is measured again.
 pub const FLAGS: &str = "4";
@@ -105,12 +105,7 @@ pub fn run(settings: &str, args: Vec<OsString>) -> ExitCode {
         }
         _ if settings.task == Task::Ahead => call.measure_ahead(&AtomicBool::new(false)),
         Kind::Untouched => call.command(true).status(),
-        Kind::Dependency => {
-            let mut command = call.command(true);
-            command.args([KEEP_MIR, invocation::NO_OPTIMIZATION]);
-            call.unlock(&mut command);
-            command.status()
-        }
+        Kind::Dependency => call.compile_dependency(),
         Kind::Measured => call.measure(),
     };
     match result {
@@ -185,6 +180,42 @@ impl Call<'_> {
         }
     }
 
+    fn compile_dependency(&self) -> std::io::Result<ExitStatus> {
+        let mut flags: Vec<OsString> = OF_DEPENDENCIES.iter().map(OsString::from).collect();
+        loop {
+            let mut command = self.command(true);
+            command.args(&flags);
+            self.unlock(&mut command);
+            let status = command.status()?;
+            if status.success() {
+                return Ok(status);
+            }
+            // Did it fail over our flags? Cargo has heard what it said, and we have not.
+            let mut question = Command::new(self.program);
+            question.args(&flags).args(["--print", "sysroot"]).stdin(Stdio::null());
+            self.unlock(&mut question);
+            let said = question.output()?.stderr;
+            match Refused::find(&String::from_utf8_lossy(&said)) {
+                None => return Ok(status),
+                Some(refused) if refused.is_needed => return self.refused(&refused),
+                Some(refused) => {
+                    let count = flags.len();
+                    refused.take_out(&mut flags);
+                    if flags.len() == count {
+                        return Ok(status);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets the build know which flag the compiler does not know. That is for the build to tell.
+    fn refused(&self, refused: &Refused) -> std::io::Result<ExitStatus> {
+        std::fs::write(self.settings.scratch.join(REFUSED), &refused.flag)?;
+        eprintln!("futurelens: the compiler does not know the flag `{}`", refused.flag);
+        Ok(failure())
+    }
+
     fn measure(&self) -> std::io::Result<ExitStatus> {
         let stop = AtomicBool::new(false);
         let is_sooner_ahead = self.is_sooner_ahead()?;
@@ -214,6 +245,7 @@ impl Call<'_> {
         match store.measure(self.unit()?, scratch.path(), &stem.with_extension("d"), &mut compile)? {
             Ended::Measured(run) => forward(&run.messages).map(|()| ExitStatus::default()),
             Ended::Failed(run, status) => self.failed(&run, status),
+            Ended::Refused(refused) => self.refused(&refused),
             Ended::Stopped => Err(std::io::ErrorKind::Interrupted.into()),
         }
     }
@@ -247,6 +279,7 @@ impl Call<'_> {
                 Ok(ExitStatus::default())
             }
             Ended::Failed(_, status) => Ok(status),
+            Ended::Refused(_) => Ok(failure()),
             Ended::Stopped => Err(std::io::ErrorKind::Interrupted.into()),
         }
     }
@@ -335,6 +368,17 @@ impl Call<'_> {
         unit.write(&folder.join(stem.with_extension("futurelens").file_name().unwrap_or_default()))
     }
 }
+
+/// How a program ends that has failed.
+fn failure() -> ExitStatus {
+    #[cfg(unix)]
+    return std::os::unix::process::ExitStatusExt::from_raw(1 << 8);
+    #[cfg(windows)]
+    return std::os::windows::process::ExitStatusExt::from_raw(1);
+}
+
+/// The file in [`Settings::scratch`] with the flag that the compiler does not know.
+pub(super) const REFUSED: &str = "refused";
 
 /// Waits for the end of a process, or ends it.
 fn end_or_stop(mut child: Child, stop: &AtomicBool) -> std::io::Result<Option<ExitStatus>> {

@@ -1,7 +1,7 @@
 //! `futurelens check`: fails on a future over its budget, or grown past the baseline.
 
 use super::git::folder_in_repository;
-use super::{BuildArgs, CliError, OutputArgs, in_file, json, read_text, record, warn_of_skipped, write_file};
+use super::{BuildArgs, CliError, OutputArgs, in_file, json, read_text, record, write_file};
 use crate::features::check::{self, Question, Tolerance};
 use crate::features::growth::compare;
 use crate::features::record::{Key, Record};
@@ -54,7 +54,6 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
         _ => None,
     };
     let snapshot = args.build.measure(&args.path)?;
-    warn_of_skipped(&snapshot);
     if let Some(error) = snapshot.budgets.errors.first() {
         return Err(CliError::Other(error.clone()));
     }

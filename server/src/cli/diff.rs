@@ -1,7 +1,7 @@
 //! `futurelens diff`: what became larger or smaller between two measurements.
 
 use super::git::{Worktree, git_top};
-use super::{BuildArgs, CliError, OutputArgs, in_file, json, read_text, record, warn_of_skipped};
+use super::{BuildArgs, CliError, OutputArgs, in_file, json, read_text, record};
 use crate::build::Project;
 use crate::features::growth::compare;
 use crate::features::record::Record;
@@ -66,7 +66,6 @@ fn read(file: &Path) -> Result<Record, CliError> {
 /// The project as it is.
 fn measured(args: &DiffArgs) -> Result<Record, CliError> {
     let snapshot = args.build.measure(Path::new("."))?;
-    warn_of_skipped(&snapshot);
     record(&snapshot)
 }
 
@@ -83,6 +82,5 @@ fn of_revision(args: &DiffArgs, revision: &str) -> Result<Record, CliError> {
     request.target_dir = Some(folder.join("target"));
     let snapshot = BuildArgs::measure_request(&request)
         .map_err(|error| CliError::Other(format!("`{revision}` cannot be measured: {error}")))?;
-    warn_of_skipped(&snapshot);
     record(&snapshot)
 }

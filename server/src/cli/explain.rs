@@ -1,6 +1,7 @@
 //! `futurelens explain`: the hovers of one future, in a terminal.
 
 use super::{CliError, CommonArgs};
+use crate::features::drift::Missing;
 use crate::features::explain::{self, ExplainSettings};
 use crate::features::find::{Found, find};
 use crate::features::report::relative;
@@ -51,7 +52,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
         Found::One(instances) => {
             let text = match args.format {
                 Format::Text => explain(args, &snapshot, &instances),
-                Format::Svg => picture(args, &instances),
+                Format::Svg => picture(args, &instances, &snapshot)?,
             };
             args.common.output.write(&text)
         }
@@ -97,8 +98,12 @@ fn explain(args: &ExplainArgs, snapshot: &Snapshot, instances: &[&Placed]) -> St
     explain::explain(&Today::new(snapshot, &|_| None), instances, &settings)
 }
 
-fn picture(args: &ExplainArgs, instances: &[&Placed]) -> String {
-    let Some(largest) = instances.first() else { return String::new() };
+fn picture(args: &ExplainArgs, instances: &[&Placed], snapshot: &Snapshot) -> Result<String, CliError> {
+    let Some(largest) = instances.first() else { return Ok(String::new()) };
+    if largest.future.states.is_empty() {
+        let note = Missing::note(&largest.future, &snapshot.compiler);
+        return Err(CliError::Other(note.unwrap_or_default()));
+    }
     if instances.len() > 1 {
         eprintln!(
             "note: the largest of {} instances is drawn, {}; any other can be asked for by its type",
@@ -106,5 +111,5 @@ fn picture(args: &ExplainArgs, instances: &[&Placed]) -> String {
             one_line(&largest.future.ty)
         );
     }
-    svg(&largest.future, args.common.cache_line)
+    Ok(svg(&largest.future, args.common.cache_line))
 }

@@ -16,7 +16,7 @@ use crate::engine::News;
 use crate::engine::{self, Measurement};
 use crate::features::record::Record;
 use crate::features::report::Choice;
-use crate::features::{Snapshot, bytes};
+use crate::features::{Snapshot, bytes, drift};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
@@ -272,7 +272,10 @@ impl BuildArgs {
         let Measurement { snapshot, failure, .. } = measured?;
         match failure {
             Some(message) => Err(BuildError::Failed { message: message.trim_end().to_owned() }.into()),
-            None => Ok(snapshot),
+            None => {
+                warn_of_drift(&snapshot);
+                Ok(snapshot)
+            }
         }
     }
 }
@@ -338,14 +341,11 @@ fn record(snapshot: &Snapshot) -> Result<Record, CliError> {
         .map_err(|error| CliError::Other(error.to_string()))
 }
 
-fn warn_of_skipped(snapshot: &Snapshot) {
-    if snapshot.skipped() > 0 {
-        eprintln!(
-            "warning: {} lines printed by {} were not understood; what is shown is certain, \
-             but something may be missing",
-            snapshot.skipped(),
-            snapshot.compiler
-        );
+/// Says what of the compiler's output could not be read.
+fn warn_of_drift(snapshot: &Snapshot) {
+    let drift = snapshot.drift();
+    if !drift.is_empty() {
+        eprintln!("warning: {}", drift::text(&drift, &snapshot.compiler));
     }
 }
 

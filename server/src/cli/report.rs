@@ -1,6 +1,6 @@
 //! `futurelens report`: the table of all futures.
 
-use super::{CliError, CommonArgs, json, warn_of_skipped};
+use super::{CliError, CommonArgs, json};
 use crate::features::report::{self, Choice, Sort};
 use crate::features::webpage::page;
 use clap::{Args, ValueEnum};
@@ -55,7 +55,6 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
     let choice =
         Choice { all: args.all, cache_line: args.common.cache_line, sort, filter: args.filter.clone() };
     let report = report::report(&snapshot, &choice);
-    warn_of_skipped(&snapshot);
     let text = match args.format {
         Format::Json => json(&report)?,
         Format::Html => {
@@ -64,7 +63,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
             page.map_err(|error| CliError::Other(format!("cannot write the page: {error}")))?
         }
         Format::Table => {
-            if report.futures.is_empty() {
+            if report.futures.is_empty() && report.drift.is_empty() {
                 match &args.filter {
                     Some(filter) => eprintln!("no future has `{filter}` in its name or file"),
                     None => eprintln!("no async fn, async block or async closure was found in this project"),

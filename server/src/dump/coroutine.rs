@@ -18,7 +18,9 @@
 //! ```
 
 use super::mir::{self, Flow};
+use super::names::CoroutineName;
 use super::span::SpanRef;
+use std::collections::HashSet;
 
 /// What the dump says about one coroutine body (generic bodies are dumped once).
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -40,8 +42,24 @@ pub struct CoroutineBody<'a> {
     pub upvars: Vec<UpvarDebug<'a>>,
     /// What it does with what it stores.
     pub flow: Flow<'a>,
-    /// Lines that should have been understood and were not.
-    pub skipped: usize,
+    /// What of it could not be read. Nothing that depends on that is there.
+    pub unread: Unread,
+    /// The first line that was not as expected, if any.
+    pub example: Option<&'a str>,
+}
+
+/// What of a dump could not be read: a line was of an unknown form, or one was missing or elsewhere.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// Where the body stands.
+    pub place: bool,
+    /// Which locals are stored in which states, what they are called and where they are declared. Without that
+    /// nothing is known of conflicts and code either.
+    pub layout: bool,
+    /// Which stored locals are in storage at the same time.
+    pub conflicts: bool,
+    /// What the statements do.
+    pub code: bool,
 }
 
 /// One local the compiler keeps in the coroutine's state.
@@ -95,11 +113,15 @@ enum Place<'a> {
 }
 
 impl<'a> CoroutineBody<'a> {
-    /// Reads one dumped body. `None` if the text is not a dump of a coroutine.
+    /// Reads one dumped body. `None` if the text does not say which coroutine it is of.
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut body = CoroutineBody::default();
-        let (header, code) = text.split_once(HEADER_END)?;
-        body.header(header)?;
+        let (header, code) = match text.split_once(HEADER_END) {
+            Some((header, code)) => (header, code),
+            // Without the header, size and place can be told still.
+            None => ("", &text[text.find("\nfn ")?..]),
+        };
+        body.header(header);
         // (saved local, all assignments so far are constants)
         let mut flags: Vec<Option<bool>> = vec![None; body.saved.len()];
         let variants = body.variants.iter().map(|variant| (variant.index, &variant.fields[..]));
@@ -109,9 +131,13 @@ impl<'a> CoroutineBody<'a> {
         let mut in_blocks = false;
         for line in code.lines() {
             if !in_blocks {
-                in_blocks = reader.block(line);
-                if !in_blocks {
-                    body.declaration(line.trim_start(), &mut reader, &mut scopes)?;
+                if reader.block(line) {
+                    in_blocks = true;
+                    if !scopes.is_empty() {
+                        body.unread(line, |unread| unread.layout = true);
+                    }
+                } else if !body.declaration(line, &mut reader, &mut scopes)? {
+                    body.unread(line, |unread| unread.layout = true);
                 }
                 continue;
             }
@@ -120,112 +146,213 @@ impl<'a> CoroutineBody<'a> {
                 [b' ', b' ', b' ', b' ', b' ', b' ', b' ', b' ', b' ', ..] => {}
                 [b' ', b' ', b' ', b' ', b' ', b' ', b' ', b' ', first, ..] => {
                     let line = &line[8..];
+                    let Some(parts) = mir::split_comment(line).filter(|parts| reader.statement(*parts))
+                    else {
+                        let code = mir::split_comment(line).map_or(line, |parts| parts.code);
+                        body.unread(code, |unread| unread.code = true);
+                        continue;
+                    };
                     match first {
                         b'd' => body.set_discriminant(line),
-                        b'(' => body.assignment(line, &mut flags),
+                        b'(' => body.assignment(parts.code, &mut flags),
                         _ => {}
                     }
-                    let known = mir::split_comment(line)
-                        .is_some_and(|(code, comment)| reader.statement(code, comment));
-                    body.skipped += usize::from(!known);
                 }
-                [b' ', b' ', b' ', b' ', b'b', ..] => body.skipped += usize::from(!reader.block(line)),
+                [b' ', b' ', b' ', b' ', b'b', ..] if !reader.block(line) => {
+                    body.unread(line, |unread| unread.code = true);
+                }
                 _ => {}
             }
         }
-        body.flow = reader.finish();
+        match reader.finish() {
+            Some(flow) => {
+                let known = body.variants.len();
+                if flow.suspensions.iter().any(|suspension| suspension.variant as usize >= known) {
+                    body.unread(body.self_ty, |unread| unread.layout = true);
+                }
+                body.flow = flow;
+            }
+            None => body.unread(body.self_ty, |unread| unread.code = true),
+        }
         for (saved, flag) in body.saved.iter_mut().zip(flags) {
             saved.drop_flag = saved.names.is_empty() && flag == Some(true);
         }
+        let suspended = body.variants.iter().skip(UNSUSPENDED.len());
+        if suspended.into_iter().any(|variant| variant.suspended_at.is_none()) {
+            body.unread(body.self_ty, |unread| unread.code = true);
+        }
+        // Of each capture there is a variable, be it a part of it.
+        let captures = CoroutineName::parse(body.self_ty).map(|name| name.captures().count());
+        if captures.is_some_and(|captures| body.upvars.len() != captures) {
+            body.unread(body.self_ty, |unread| unread.layout = true);
+        }
+        if body.span.is_none() {
+            body.unread(body.self_ty, |unread| unread.place = true);
+        }
+        body.leave_out_unread();
         (!body.self_ty.is_empty()).then_some(body)
     }
 
-    /// A line before the first block. `None` if this is not a coroutine after all.
+    /// Notes that a line is not as expected.
+    fn unread(&mut self, line: &'a str, what: impl FnOnce(&mut Unread)) {
+        what(&mut self.unread);
+        self.example.get_or_insert(line);
+    }
+
+    /// Takes out whatever is uncertain.
+    fn leave_out_unread(&mut self) {
+        if self.unread.layout {
+            (self.unread.conflicts, self.unread.code) = (true, true);
+            self.saved.clear();
+            self.variants.clear();
+            self.upvars.clear();
+        }
+        if self.unread.conflicts {
+            self.storage_conflicts.clear();
+        }
+        if self.unread.code {
+            self.flow = Flow::default();
+            self.saved.iter_mut().for_each(|saved| saved.drop_flag = false);
+        }
+    }
+
+    /// A line before the first block; false if it is of an unknown form. `None` if this is not a coroutine after
+    /// all.
     fn declaration(
         &mut self,
         line: &'a str,
         reader: &mut mir::Reader<'a>,
         scopes: &mut Vec<u32>,
-    ) -> Option<()> {
-        match line.as_bytes() {
-            [b'd', b'e', b'b', ..] => self.debug_line(line, reader),
-            [b'l', b'e', b't', ..] if line.starts_with("let mut _0: ") => {
-                self.span = comment_span(line, "// return place in scope ");
-                self.skipped += usize::from(self.span.is_none());
-            }
-            [b'f', b'n', b' ', ..] if self.self_ty.is_empty() => self.self_ty = self_type(line)?,
-            [b's', b'c', b'o', ..] => {
-                let number = line.strip_prefix("scope ").and_then(|rest| rest.split(' ').next());
-                if let Some(scope) = number.and_then(|number| number.parse().ok()) {
-                    reader.scope(scope, scopes.last().copied().unwrap_or(0));
-                    scopes.push(scope);
+    ) -> Option<bool> {
+        let (indented, line) = (line, line.trim_ascii_start());
+        let is_at = |depth: usize| indented.len() - line.len() == 4 * (depth + 1);
+        Some(match line.as_bytes() {
+            b"" => true,
+            [b'd', b'e', b'b', ..] => is_at(scopes.len()) && self.debug_line(line, reader),
+            [b'l', b'e', b't', b' ', ..] => {
+                if line.starts_with("let mut _0: ") {
+                    self.span = comment_span(line, "// return place in scope ");
                 }
+                true
             }
-            b"}" => {
-                scopes.pop();
+            [b'f', b'n', b' ', ..] if self.self_ty.is_empty() => {
+                self.self_ty = self_type(line)?;
+                true
             }
-            _ => {}
-        }
-        Some(())
+            [b's', b'c', b'o', ..] => {
+                let number = line.strip_prefix("scope ").and_then(|rest| rest.strip_suffix(" {"));
+                let Some(scope) = number.and_then(|number| number.parse().ok()) else { return Some(false) };
+                let is_known =
+                    is_at(scopes.len()) && reader.scope(scope, scopes.last().copied().unwrap_or(0));
+                scopes.push(scope);
+                is_known
+            }
+            b"}" => scopes.pop().is_some() && is_at(scopes.len()),
+            _ => false,
+        })
     }
 
-    fn header(&mut self, header: &'a str) -> Option<()> {
+    fn header(&mut self, header: &'a str) {
+        #[derive(Clone, Copy, PartialEq)]
         enum In {
             Nothing,
             Fields,
             Variants,
             Conflicts,
         }
-        self.path = header.strip_prefix("// MIR for `")?.split('`').next()?;
+        let path = header.strip_prefix("// MIR for `").and_then(|rest| rest.split('`').next());
+        self.path = path.unwrap_or_default();
         let mut section = In::Nothing;
+        let mut sections = Vec::new();
+        let mut is_read = path.is_some();
         for line in header.lines() {
+            let mut is_known = true;
             match line {
                 "    field_tys: {" => section = In::Fields,
+                "    field_tys: {}," => sections.push(In::Fields),
                 "    variant_fields: {" => section = In::Variants,
                 "    }," => section = In::Nothing,
-                _ if line.starts_with("    storage_conflicts: BitMatrix(") && line.ends_with('{') => {
+                _ if line.starts_with("    storage_conflicts: ") => {
                     section = In::Conflicts;
+                    let matrix = format!("    storage_conflicts: BitMatrix({0}x{0}) {{", self.saved.len());
+                    let rest = line.strip_prefix(&*matrix);
+                    if !matches!((rest, self.saved.len()), (Some("},"), 0) | (Some(""), 1..)) {
+                        self.unread(line, |unread| unread.conflicts = true);
+                    }
                 }
                 _ => match section {
                     In::Nothing => {}
                     In::Fields => {
-                        if line.starts_with("        _s") {
+                        if let Some(number) = line.strip_prefix("        _s") {
+                            let number = number.strip_suffix(": CoroutineSavedTy {");
+                            is_known = number.and_then(|n| n.parse().ok()) == Some(self.saved.len());
                             self.saved.push(Saved::default());
-                        } else if let Some(span) = line.trim_start().strip_prefix("span: ")
+                        } else if let Some(span) = line.strip_prefix("                span: ")
                             && let Some(saved) = self.saved.last_mut()
                         {
                             saved.span = SpanRef::parse(span.trim_end_matches(','));
-                            self.skipped += usize::from(saved.span.is_none());
+                            is_known = saved.span.is_some();
                         }
                     }
                     In::Variants => match variant_line(line, self.saved.len()) {
-                        Some(variant) => self.variants.push(variant),
-                        None => self.skipped += 1,
+                        Some(variant) => {
+                            is_known = is_variant(&variant, self.variants.len());
+                            self.variants.push(variant);
+                        }
+                        None => is_known = false,
                     },
                     In::Conflicts => match conflict_line(line, self.saved.len()) {
                         Some(conflict) => self.storage_conflicts.push(conflict),
-                        None => self.skipped += 1,
+                        None => self.unread(line, |unread| unread.conflicts = true),
                     },
                 },
             }
+            if section != In::Nothing && sections.last() != Some(&section) {
+                sections.push(section);
+            }
+            if !is_known {
+                is_read = false;
+                self.example.get_or_insert(line);
+            }
         }
-        Some(())
+        let stored = |saved: usize| self.variants.iter().any(|v| v.fields.contains(&(saved as u32)));
+        let is_whole = self.variants.len() >= UNSUSPENDED.len()
+            && self.saved.iter().enumerate().all(|(index, saved)| saved.span.is_some() && stored(index));
+        if !is_read || !is_whole || !sections.starts_with(&[In::Fields, In::Variants]) {
+            self.unread(header.lines().next().unwrap_or_default(), |unread| unread.layout = true);
+        } else if sections.get(2) != Some(&In::Conflicts) || !self.has_all_conflicts() {
+            self.unread(header.lines().next().unwrap_or_default(), |unread| unread.conflicts = true);
+        }
     }
 
-    /// `debug NAME => PLACE; // in scope N at SPAN`
-    fn debug_line(&mut self, line: &'a str, reader: &mut mir::Reader<'a>) {
+    /// Each local conflicts with itself, with what it shares a state with, and with whatever conflicts with it; but
+    /// one that is always in storage conflicts with all, which need not conflict with it. Are those pairs there?
+    fn has_all_conflicts(&self) -> bool {
+        let pairs: HashSet<(u32, u32)> = self.storage_conflicts.iter().copied().collect();
+        let count = self.saved.len() as u32;
+        let is_always_there = |row: u32| (0..count).all(|column| pairs.contains(&(row, column)));
+        let together = |fields: &[u32]| {
+            let pair = |a: u32, b: u32| pairs.contains(&(a, b)) || pairs.contains(&(b, a));
+            fields.iter().enumerate().all(|(at, &a)| fields[at + 1..].iter().all(|&b| pair(a, b)))
+        };
+        (0..count).all(|saved| pairs.contains(&(saved, saved)))
+            && pairs.iter().all(|&(row, column)| pairs.contains(&(column, row)) || is_always_there(row))
+            && self.variants.iter().all(|variant| together(&variant.fields))
+    }
+
+    /// `debug NAME => PLACE; // in scope N at SPAN`; false if it is something else.
+    fn debug_line(&mut self, line: &'a str, reader: &mut mir::Reader<'a>) -> bool {
         let Some((name, rest)) = line.strip_prefix("debug ").and_then(|l| l.split_once(" => ")) else {
-            return;
+            return false;
         };
         match place(rest) {
             // Only a bare place is the variable itself; `(*…)` is what it points to.
             Some((Place::Saved { variant, field, ty }, rest)) if rest.starts_with(';') => {
-                if let Some(saved) = self.saved_at(variant, field) {
-                    if !saved.names.contains(&name) {
-                        saved.names.push(name);
-                    }
-                    saved.ty = Some(ty);
+                let Some(saved) = self.saved_at(variant, field) else { return false };
+                if !saved.names.contains(&name) {
+                    saved.names.push(name);
                 }
+                saved.ty = Some(ty);
             }
             Some((Place::Upvar { index, ty }, _)) => {
                 // By reference: `debug x => (*(_1.0: &T))` never gets here, see `place`.
@@ -247,6 +374,7 @@ impl<'a> CoroutineBody<'a> {
                 }
             }
         }
+        rest.contains("; ") && rest.contains("// in scope ")
     }
 
     fn upvar(&mut self, upvar: UpvarDebug<'a>) {
@@ -324,9 +452,13 @@ pub fn trimmed(text: &str) -> String {
     out.push_str(header);
     out.push_str(HEADER_END);
     let mut in_blocks = false;
-    let mut declared = std::collections::HashSet::new();
+    let mut declared = HashSet::new();
+    let mut order = mir::Order::default();
     for line in code.lines() {
-        in_blocks |= line.starts_with("    bb");
+        if line.starts_with("    bb") {
+            in_blocks = true;
+            order.block(line.trim_start());
+        }
         let is_read = match line.as_bytes() {
             [] => false,
             // The locals' types.
@@ -350,11 +482,15 @@ pub fn trimmed(text: &str) -> String {
         }
         out.push('\n');
         // `CODE;    // bb3[1]: scope 2 at …`: who reads this knows in which block it is.
-        match line.rfind("// bb").and_then(|at| Some((at, line[at..].find("]: ")?))) {
-            Some((at, end)) if in_blocks => {
-                out.push_str(line[..at].trim_end());
-                out.push_str(" // bb");
-                out.push_str(&line[at + end..]);
+        match mir::split_comment(line) {
+            Some(parts) if in_blocks => {
+                // That it is all there tells only who sees the numbers.
+                if !order.statement(&parts) {
+                    return text.to_owned();
+                }
+                out.push_str(line[..parts.end].trim_end());
+                out.push_str(" // bb]: ");
+                out.push_str(parts.comment);
             }
             _ => out.push_str(line),
         }
@@ -368,7 +504,7 @@ pub fn trimmed(text: &str) -> String {
 /// Slower than [`CoroutineBody::parse`]; needed only to find out which macro call made a body whose own
 /// span points into the macro's definition.
 pub fn statement_spans(text: &str) -> Vec<SpanRef<'_>> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let spans = text.lines().filter_map(|line| {
         let at = line.rfind(" at ")?;
         line[..at].contains("scope ").then(|| SpanRef::parse(&line[at + 4..])).flatten()
@@ -387,6 +523,21 @@ fn variant_line(line: &str, saved: usize) -> Option<BodyVariant<'_>> {
         .map(|field| field.strip_prefix("_s")?.parse().ok().filter(|&n| (n as usize) < saved))
         .collect::<Option<Vec<u32>>>()?;
     Some(BodyVariant { name: name.trim_end(), index: index.parse().ok()?, fields, suspended_at: None })
+}
+
+/// The states in which it does not wait, in order of their discriminant.
+const UNSUSPENDED: [&str; 3] = ["Unresumed", "Returned", "Panicked"];
+
+/// Is this the state with that discriminant, as the compiler numbers them?
+fn is_variant(variant: &BodyVariant<'_>, index: usize) -> bool {
+    let is_named = match UNSUSPENDED.get(index) {
+        Some(name) => variant.name == *name && variant.fields.is_empty(),
+        None => {
+            let number = variant.name.strip_prefix("Suspend").and_then(|number| number.parse().ok());
+            number == Some(index - UNSUSPENDED.len())
+        }
+    };
+    is_named && variant.index as usize == index && variant.fields.is_sorted_by(|a, b| a < b)
 }
 
 /// `        (_s0, _s1),`
@@ -464,6 +615,9 @@ mod tests {
     },
     storage_conflicts: BitMatrix(2x2) {
         (_s0, _s0),
+        (_s0, _s1),
+        (_s1, _s0),
+        (_s1, _s1),
     },
 } */
 
@@ -479,6 +633,7 @@ fn m::<impl at src/m.rs:8:1: 8:12>::get::{closure#0}(_1: {static m::M::get::{clo
     bb0: {
         ((_1 as variant#3).1: bool) = const ConstValue(Scalar(0x00): bool); // bb0[0]: scope 1 at src/m.rs:9:15: 9:20
         discriminant(_1) = 3;            // bb0[1]: scope 1 at src/m.rs:9:15: 9:20
+        return;                          // bb0[2]: scope 1 at src/m.rs:9:15: 9:20
     }
 "#;
 
@@ -486,7 +641,7 @@ fn m::<impl at src/m.rs:8:1: 8:12>::get::{closure#0}(_1: {static m::M::get::{clo
     fn reads_layout_names_and_places() {
         let body = CoroutineBody::parse(BODY).unwrap();
         let at = |text| SpanRef::parse(text);
-        assert_eq!(body.skipped, 0);
+        assert_eq!((body.unread, body.example), (Unread::default(), None));
         assert!(body.self_ty.starts_with("{static m::M::get") && body.self_ty.ends_with("=()}"));
         assert_eq!(body.span, at("src/m.rs:8:40: 12:6"));
         assert_eq!(body.impl_span(), at("src/m.rs:8:1: 8:12"));
@@ -498,7 +653,7 @@ fn m::<impl at src/m.rs:8:1: 8:12>::get::{closure#0}(_1: {static m::M::get::{clo
         assert_eq!((suspend.name, suspend.index, &suspend.fields[..]), ("Suspend0", 3, &[0, 1][..]));
         assert_eq!(suspend.suspended_at, at("src/m.rs:9:15: 9:20"));
         assert_eq!((body.upvars[0].name, body.upvars[0].ty), ("key", "u8"));
-        assert_eq!(body.storage_conflicts, [(0, 0)]);
+        assert_eq!(body.storage_conflicts, [(0, 0), (0, 1), (1, 0), (1, 1)]);
         assert_eq!(statement_spans(BODY).len(), 4);
     }
 
@@ -510,7 +665,7 @@ fn m::<impl at src/m.rs:8:1: 8:12>::get::{closure#0}(_1: {static m::M::get::{clo
 
     #[test]
     fn only_what_nobody_reads_is_trimmed() {
-        let explained = "        _7 = const ConstValue(ZeroSized: m::F); // bb0[2]: scope 1 at src/m.rs:9:1: 9:2\n\
+        let explained = "    }\n\n    bb1: {\n        _7 = const ConstValue(ZeroSized: m::F)() -> bb0; // bb1[0]: scope 1 at src/m.rs:9:1: 9:2\n\
                          \x20                                        // mir::ConstOperand\n\
                          \x20                                        // + span: src/m.rs:9:3: 9:4\n    }\n\n\
                          alloc1 (size: 1, align: 1) {\n    00 │ .\n}\n";
@@ -526,7 +681,7 @@ fn m::<impl at src/m.rs:8:1: 8:12>::get::{closure#0}(_1: {static m::M::get::{clo
         );
         assert!(
             short.contains("{static m::f upvar_tys=()}")
-                && short.contains("ConstValue(ZeroSized: m::F); // bb]: ")
+                && short.contains("ConstValue(ZeroSized: m::F)() -> bb0; // bb]: ")
         );
         assert_eq!(CoroutineBody::parse(&short), CoroutineBody::parse(&text));
         assert_eq!(statement_spans(&short), statement_spans(&text));

@@ -190,7 +190,91 @@ pub(super) struct Reader<'a> {
     takes: Vec<(u32, u32)>,
     /// Blocks that end the storage of locals first thing.
     ends: Vec<(u32, u32)>,
+    /// Are all statements there?
+    order: Order,
 }
+
+/// Whether blocks and statements come one after another as the compiler numbers them: if it leaves out some, or
+/// prints them elsewhere, what the others do is not what it looks like.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    /// How many blocks there are so far.
+    blocks: u32,
+    /// How many statements there are in the last one so far.
+    statements: u32,
+    /// The last one has an end.
+    is_closed: bool,
+    is_broken: bool,
+}
+
+impl Order {
+    /// `bb3: {`
+    pub fn block(&mut self, line: &str) {
+        let number = line.strip_prefix("bb").and_then(|rest| digits(rest).0);
+        self.is_broken |= number != Some(self.blocks) || (self.blocks > 0 && !self.is_closed);
+        (self.blocks, self.statements, self.is_closed) = (self.blocks.saturating_add(1), 0, false);
+    }
+
+    /// Is this the one that comes next? Where numbers were left out ([`super::coroutine::trimmed`]) it is.
+    pub fn statement(&mut self, parts: &Parts<'_>) -> bool {
+        let is_next = parts
+            .number
+            .is_none_or(|number| self.blocks.checked_sub(1) == Some(number.0) && self.statements == number.1);
+        self.is_broken |= !is_next || self.is_closed;
+        self.statements = self.statements.saturating_add(1);
+        self.is_closed = is_end(parts.code);
+        !self.is_broken
+    }
+}
+
+/// Does a block end with it?
+fn is_end(code: &str) -> bool {
+    let first = code.split(['(', ' ']).next().unwrap_or_default();
+    matches!(first, "goto" | "return" | "resume" | "unreachable" | "coroutine_drop" | "terminate" | "abort")
+        || code.rfind(" -> ").is_some_and(|at| {
+            let targets = &code[at + " -> ".len()..];
+            let is_list = targets.starts_with('[') && targets.ends_with(']') && targets.contains(": bb");
+            is_list || targets.starts_with("unwind ") || targets.strip_prefix("bb").is_some_and(is_number)
+        })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The words that statements begin with that are no assignments.
+const STATEMENTS: [&str; 24] = [
+    "StorageLive",
+    "StorageDead",
+    "nop",
+    "goto",
+    "drop",
+    "discriminant",
+    "PlaceMention",
+    "switchInt",
+    "assert",
+    "falseEdge",
+    "falseUnwind",
+    "return",
+    "unreachable",
+    "coroutine_drop",
+    "resume",
+    "terminate",
+    "abort",
+    "Retag",
+    "Deinit",
+    "Coverage",
+    "assume",
+    "copy_nonoverlapping",
+    "ConstEvalCounter",
+    "asm!",
+];
+
+/// The names of the places where a terminator may go on, besides the values of a `switchInt`.
+const TARGETS: [&str; 7] = ["return", "unwind", "otherwise", "success", "real", "imaginary", "drop"];
+
+/// How the right side of an assignment may begin where that is a word in lower case with an operand behind it.
+const OPERANDS: [&str; 4] = ["move", "copy", "const", "no_retag"];
 
 /// Higher block, variant and field numbers than any real body has are not believed.
 const ABSURD: u32 = 1 << 20;
@@ -215,19 +299,21 @@ impl<'a> Reader<'a> {
             ended: Vec::new(),
             takes: Vec::new(),
             ends: Vec::new(),
+            order: Order::default(),
         }
     }
 
-    /// `scope 3 {` inside the scope `parent`.
-    pub fn scope(&mut self, scope: u32, parent: u32) {
+    /// `scope 3 {` inside the scope `parent`. False if there is no such scope.
+    pub fn scope(&mut self, scope: u32, parent: u32) -> bool {
         if scope >= ABSURD {
-            return;
+            return false;
         }
         let scopes = &mut self.flow.scopes;
         if scopes.len() <= scope as usize {
             scopes.resize(scope as usize + 1, 0);
         }
         scopes[scope as usize] = parent;
+        true
     }
 
     /// `    bb3: {` or `    bb3 (cleanup): {`. False if it is neither.
@@ -235,7 +321,11 @@ impl<'a> Reader<'a> {
         let Some(rest) = line.strip_prefix("    bb") else { return false };
         let (number, rest) = digits(rest);
         let Some(number) = number.filter(|number| *number < ABSURD) else { return false };
+        if rest != ": {" && rest != " (cleanup): {" {
+            return false;
+        }
         self.close();
+        self.order.block(line.trim_start());
         self.current = number;
         let blocks = &mut self.flow.blocks;
         if blocks.len() <= number as usize {
@@ -266,9 +356,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The body is complete.
-    pub fn finish(mut self) -> Flow<'a> {
+    /// The body is complete. `None` if something of it is missing.
+    pub fn finish(mut self) -> Option<Flow<'a>> {
         self.close();
+        let is_there = |edge: &u32| (*edge as usize) < self.flow.blocks.len();
+        if self.order.is_broken || !self.order.is_closed || !self.flow.edges.iter().all(is_there) {
+            return None;
+        }
         let mut entered = vec![false; self.flow.blocks.len()];
         for block in &self.flow.blocks {
             for edge in &self.flow.edges[block.edges.0 as usize..block.edges.1 as usize] {
@@ -295,12 +389,21 @@ impl<'a> Reader<'a> {
             suspension.resume = linked(&takes, None);
             suspension.dropped = linked(&ends, suspension.resume);
         }
-        self.flow
+        Some(self.flow)
     }
 
-    /// One statement or terminator; `code` without the `;`, `comment` from `scope` on. False if it is of
-    /// an unknown form.
-    pub fn statement(&mut self, code: &'a str, comment: &'a str) -> bool {
+    /// One statement or terminator. False if it is of an unknown form.
+    pub fn statement(&mut self, parts: Parts<'a>) -> bool {
+        let Parts { code, comment, .. } = parts;
+        let is_known = match code.as_bytes() {
+            [b'_' | b'(', ..] => true,
+            _ => STATEMENTS.contains(&code.split(['(', ' ', ':']).next().unwrap_or_default()),
+        };
+        let scope = comment.strip_prefix("scope ").map(digits);
+        let has_scope = scope.is_some_and(|(scope, rest)| scope.is_some() && rest.starts_with(" at "));
+        if !self.order.statement(&parts) || !has_scope || !is_known {
+            return false;
+        }
         let event = |place, action| Event { place, action, comment };
         match code.as_bytes() {
             [b'S', b't', ..] => {
@@ -346,7 +449,6 @@ impl<'a> Reader<'a> {
             _ => {
                 self.mentions(code, Action::Use, comment);
                 self.targets(code);
-                return code.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());
             }
         }
         true
@@ -364,6 +466,10 @@ impl<'a> Reader<'a> {
             self.mentions(code, Action::Use, comment);
             return rest.contains(" = ");
         };
+        let word = right.bytes().take_while(|byte| byte.is_ascii_lowercase() || *byte == b'_').count();
+        if right.as_bytes().get(word) == Some(&b' ') && word > 0 && !OPERANDS.contains(&&right[..word]) {
+            return false;
+        }
         let to = match left.as_bytes() {
             [b'_', ..] => plain_place(left),
             _ => self.bare_saved(left),
@@ -428,6 +534,7 @@ impl<'a> Reader<'a> {
             };
             return Some((found, how));
         }
+        let right = right.strip_prefix("no_retag ").unwrap_or(right);
         let operand = right.strip_prefix("move ").or_else(|| right.strip_prefix("copy "));
         let operand = match operand {
             Some(operand) => operand,
@@ -496,9 +603,13 @@ impl<'a> Reader<'a> {
         while let Some(found) = self.saved.find(&bytes[from..]) {
             let at = from + found;
             from = at + SAVED.len();
-            let Some(saved) = self.numbered(&text[from..]) else { continue };
-            let behind_pointer =
-                bytes[..at].iter().rev().take_while(|byte| matches!(byte, b'(' | b'*')).any(|b| *b == b'*');
+            let Some(saved) = self.numbered(&text[from..]) else {
+                self.order.is_broken = true;
+                continue;
+            };
+            let lead = bytes[..at].iter().rev().take_while(|byte| matches!(byte, b'(' | b'*')).count();
+            let behind_pointer = bytes[at - lead..at].contains(&b'*');
+            self.order.is_broken |= !is_operand(&text[..at - lead]);
             let action = match action {
                 Action::Borrow | Action::Discriminant if behind_pointer => Action::Use,
                 action => action,
@@ -517,6 +628,10 @@ impl<'a> Reader<'a> {
         };
         for target in list.split(", ") {
             let Some((label, block)) = target.split_once(": bb") else { continue };
+            let is_value = label.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
+            if !is_value && !TARGETS.contains(&label) {
+                self.order.is_broken = true;
+            }
             // `imaginary` edges are for the borrow checker, `drop` is where a dropped future goes on.
             if !matches!(label, "unwind" | "imaginary" | "drop") {
                 self.flow.edges.extend(digits(block).0.filter(|block| *block < ABSURD));
@@ -541,6 +656,17 @@ fn is_aggregate(right: &str) -> bool {
     }
 }
 
+/// Does what stands before a place say how it is used, if it says anything in a word?
+fn is_operand(before: &str) -> bool {
+    let Some(before) = before.strip_suffix(' ') else { return true };
+    let word =
+        before.len() - before.bytes().rev().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+    matches!(
+        &before[word..],
+        "" | "move" | "copy" | "no_retag" | "mut" | "const" | "raw" | "fake" | "shallow"
+    )
+}
+
 /// A block that takes a resume argument takes part only in the suspension that this argument is of.
 fn takes_part(takes: &[(u32, u32)], block: u32, ended: &[u32]) -> bool {
     takes.iter().all(|(other, argument)| *other != block || ended.contains(argument))
@@ -561,9 +687,30 @@ fn digits(text: &str) -> (Option<u32>, &str) {
     (number.parse().ok(), rest)
 }
 
-/// Splits `CODE; // bb3[1]: scope 2 at …` into code and `scope 2 at …`.
-pub(super) fn split_comment(line: &str) -> Option<(&str, &str)> {
-    let at = memmem::rfind(line.as_bytes(), b"// bb")?;
-    let (_, comment) = line[at..].split_once("]: ")?;
-    Some((line[..at].trim_end().trim_end_matches(';'), comment))
+/// `CODE; // bb3[1]: scope 2 at …`
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parts<'a> {
+    /// Without the `;`.
+    pub code: &'a str,
+    /// Where the code ends in the line, white space included.
+    pub end: usize,
+    /// The block's number and the statement's in it; none if they were left out.
+    pub number: Option<(u32, u32)>,
+    /// From `scope` on.
+    pub comment: &'a str,
+}
+
+/// Takes a statement's line apart.
+pub(super) fn split_comment(line: &str) -> Option<Parts<'_>> {
+    let end = memmem::rfind(line.as_bytes(), b"// bb")?;
+    let (number, comment) = line[end + "// bb".len()..].split_once("]: ")?;
+    let number = match number {
+        "" => None,
+        number => {
+            let (block, statement) = number.split_once('[')?;
+            Some((block.parse().ok()?, statement.parse().ok()?))
+        }
+    };
+    let code = line[..end].trim_end().strip_suffix(';')?;
+    Some(Parts { code: code.trim_start(), end, number, comment })
 }

@@ -79,6 +79,11 @@ pub struct CoroutineName<'a> {
 }
 
 impl<'a> CoroutineName<'a> {
+    /// Of a coroutine whose name is not understood: all of it stands for the path.
+    pub fn raw(name: &'a str) -> Self {
+        CoroutineName { path: name, upvars: "", resumption: Resumption::Async }
+    }
+
     /// Takes apart `{static PATH upvar_tys=(…) resume_ty=… yield_ty=… return_ty=…}`.
     pub fn parse(name: &'a str) -> Option<Self> {
         // Most types are no coroutines: look at the cheap signs first.
@@ -100,6 +105,37 @@ impl<'a> CoroutineName<'a> {
         };
         Some(CoroutineName { path, upvars: &rest[..upvars_end], resumption })
     }
+}
+
+impl<'a> CoroutineName<'a> {
+    /// The types of the captures.
+    pub fn captures(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let list = self.upvars.strip_prefix('(').and_then(|list| list.strip_suffix(')'));
+        list.into_iter().flat_map(arguments)
+    }
+}
+
+/// `A, B<C, D>` → `A`, `B<C, D>`.
+pub fn arguments(list: &str) -> impl Iterator<Item = &str> {
+    let mut rest = list;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let bytes = rest.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            match bytes[at] {
+                b',' => break,
+                b'(' | b'[' | b'{' | b'<' => at += closing(&rest[at..]).unwrap_or(0),
+                _ => {}
+            }
+            at += 1;
+        }
+        let argument = rest[..at].trim();
+        rest = rest.get(at + 1..).unwrap_or_default().trim_start();
+        Some(argument)
+    })
 }
 
 /// What all instances of one body have in common: `a::B<u8>::c::<T>::{closure#0}` and
@@ -142,6 +178,16 @@ fn strip(path: &str, skeleton: bool) -> String {
         at += len;
     }
     out
+}
+
+/// Does a path or type seem to mention a generic parameter?
+pub fn has_parameters(text: &str) -> bool {
+    let mut previous = b' ';
+    text.char_indices().any(|(at, char)| {
+        let starts = !is_word(previous);
+        previous = if char.is_ascii() { char as u8 } else { 0x80 };
+        starts && parameter(&text[at..]).is_some_and(|(name, _)| !name.is_empty())
+    })
 }
 
 /// Does `pattern`, in the words of a generic body, stand for `text`, one of its instances?

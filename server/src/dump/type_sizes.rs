@@ -13,6 +13,7 @@
 //! only when a field starts earlier than the one before ended. All offsets follow from that exactly.
 //! (`rustc_session::code_stats::CodeStats::print_type_sizes`.)
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// Every line this reader knows begins with this.
@@ -27,8 +28,10 @@ pub struct TypeSizes<'a> {
     variants: Vec<VariantRecord<'a>>,
     /// Fields of all types, see [`TypeSizes::fields`].
     fields: Vec<FieldRecord<'a>>,
-    /// Lines that begin with [`PREFIX`] and could not be read.
+    /// Lines that begin with [`PREFIX`] and belong to no record: a type that nothing is known of.
     pub skipped: usize,
+    /// The first line that could not be read; else of the first record that contradicts itself.
+    pub example: Option<&'a str>,
 }
 
 /// `type: …` with what follows it.
@@ -44,6 +47,9 @@ pub struct TypeRecord<'a> {
     pub discriminant: Option<u64>,
     /// Bytes after the largest variant.
     pub end_padding: u64,
+    /// Every line of it was read, and its parts add up. Otherwise there is only what its first line says: offsets
+    /// are sums over all lines before, so that one unknown line makes all of them uncertain.
+    pub is_whole: bool,
     variants: Range<u32>,
 }
 
@@ -91,22 +97,27 @@ impl<'a> TypeSizes<'a> {
     /// Reads everything `-Zprint-type-sizes` printed; other lines are passed over.
     pub fn parse(text: &'a str) -> Self {
         let mut out = TypeSizes::default();
-        // Offset at which the next field starts if nothing is printed about it.
-        let mut next_offset = 0;
-        // A record whose first line is not understood takes its members with it.
-        let mut in_type = false;
+        let mut record: Option<Record<'a>> = None;
         for line in text.lines() {
             let Some(rest) = line.strip_prefix(PREFIX) else { continue };
             if let Some(rest) = rest.strip_prefix("type: `") {
-                in_type = out.begin_type(rest).is_some();
-                next_offset = 0;
-                if !in_type {
-                    out.skipped += 1;
-                }
-            } else if !in_type || out.member(rest.trim_start(), &mut next_offset).is_none() {
+                out.end_type(record.take());
+                record = out.begin_type(line, rest);
+            } else if let Some(record) = &mut record
+                && out.member(rest, record).is_some()
+            {
+                continue;
+            } else if let Some(record) = &mut record {
+                record.is_read = false;
+            } else {
+                // A record whose first line is not understood takes its members with it.
                 out.skipped += 1;
             }
+            if record.as_ref().is_none_or(|record| !record.is_read) {
+                out.example.get_or_insert(line);
+            }
         }
+        out.end_type(record);
         out
     }
 
@@ -115,16 +126,22 @@ impl<'a> TypeSizes<'a> {
         &self.variants[ty.variants.start as usize..ty.variants.end as usize]
     }
 
+    /// Is it a coroutine, whatever it is called? Known only of a record that is whole.
+    pub fn is_coroutine(&self, ty: &TypeRecord<'a>) -> bool {
+        is_coroutine(self.variants(ty))
+    }
+
     /// The fields of a variant by offset.
     pub fn fields(&self, variant: &VariantRecord<'a>) -> &[FieldRecord<'a>] {
         &self.fields[variant.fields.start as usize..variant.fields.end as usize]
     }
 
-    fn begin_type(&mut self, rest: &'a str) -> Option<()> {
-        let (name, rest) = rest.rsplit_once("`: ")?;
-        let (size, rest) = bytes(rest)?;
-        // `, packed` may follow.
-        let (align, _) = bytes(rest.strip_prefix(", alignment: ")?)?;
+    fn begin_type(&mut self, line: &'a str, rest: &'a str) -> Option<Record<'a>> {
+        let parsed = type_line(rest);
+        let Some((name, size, align)) = parsed else {
+            self.skipped += 1;
+            return None;
+        };
         let at = self.variants.len() as u32;
         self.types.push(TypeRecord {
             name,
@@ -132,9 +149,111 @@ impl<'a> TypeSizes<'a> {
             align,
             discriminant: None,
             end_padding: 0,
+            is_whole: false,
             variants: at..at,
         });
-        Some(())
+        let fields = self.fields.len();
+        Some(Record { line, fields, next_offset: 0, is_read: true, is_padded: false, is_over: false })
+    }
+
+    /// The record has no more lines: does all of it fit together?
+    fn end_type(&mut self, record: Option<Record<'a>>) {
+        let (Some(record), Some(ty)) = (record, self.types.last()) else { return };
+        let is_whole = record.is_read && !record.is_padded && self.adds_up(ty);
+        let first = ty.variants.start;
+        if !is_whole {
+            self.example.get_or_insert(record.line);
+            self.variants.truncate(first as usize);
+            self.fields.truncate(record.fields);
+        }
+        let Some(ty) = self.types.last_mut() else { return };
+        ty.is_whole = is_whole;
+        if !is_whole {
+            (ty.discriminant, ty.end_padding, ty.variants) = (None, 0, first..first);
+        }
+    }
+
+    /// What the compiler prints of one type is redundant. A line that is missing, stands elsewhere or means
+    /// something else makes it contradict itself.
+    fn adds_up(&self, ty: &TypeRecord<'a>) -> bool {
+        let variants = self.variants(ty);
+        let tag = ty.discriminant.unwrap_or(0);
+        let end = |fields: &mut dyn Iterator<Item = &FieldRecord<'a>>| {
+            fields.map(|field| field.offset + field.size).max().unwrap_or(0)
+        };
+        let mut largest = tag;
+        for variant in variants {
+            let fields = self.fields(variant);
+            let used = end(&mut fields.iter());
+            let Some(size) = variant.size.checked_add(if variant.name.is_some() { tag } else { 0 }) else {
+                return false;
+            };
+            largest = largest.max(match variant.name {
+                // The size of a struct's only body is not printed.
+                None if used > 0 => used,
+                None => ty.size,
+                Some(_) => size,
+            });
+            // Of a coroutine the largest local counts, the captures only if there is none.
+            let used = match is_coroutine(variants) {
+                false => used,
+                true => match end(&mut fields.iter().filter(|field| field.kind == FieldKind::Local)) {
+                    0 => used,
+                    locals => locals,
+                },
+            };
+            let is_its_size = match is_coroutine(variants) {
+                // The tag counts if it comes behind the variant.
+                true => size == used || size == used.saturating_add(tag),
+                false => used == 0 || variant.name.is_none() || size == used,
+            };
+            if !is_its_size {
+                return false;
+            }
+        }
+        let is_all = variants.is_empty() || largest.checked_add(ty.end_padding) == Some(ty.size);
+        is_all && (!is_coroutine(variants) || self.is_coroutine_whole(ty))
+    }
+
+    /// What is the same in all states of a coroutine, and how they are called.
+    fn is_coroutine_whole(&self, ty: &TypeRecord<'a>) -> bool {
+        let variants = self.variants(ty);
+        let Some(last) = variants.len().checked_sub(2) else { return false };
+        let names = variants.iter().enumerate().all(|(index, variant)| {
+            let name = variant.name.unwrap_or_default();
+            match index {
+                0 => name == UNRESUMED,
+                _ if index == last => name == "Returned",
+                _ if index == last + 1 => name == "Panicked",
+                _ => name.strip_prefix("Suspend").is_some_and(|number| number.parse() == Ok(index - 1)),
+            }
+        });
+        fn facts<'b, 'a>(field: &'b FieldRecord<'a>) -> (&'b FieldKind, &'a str, u64, u64) {
+            (&field.kind, field.name, field.size, field.offset)
+        }
+        let upvars = |variant| {
+            let fields = self.fields(variant).iter();
+            fields.filter(|field| field.kind == FieldKind::Upvar).map(facts)
+        };
+        let same_upvars = variants.iter().all(|variant| upvars(variant).eq(upvars(&variants[0])));
+        // A local without a name has a number.
+        let mut nameless = HashMap::new();
+        let same_locals = variants.iter().flat_map(|variant| self.fields(variant)).all(|field| {
+            let is_nameless = field.name.starts_with('.');
+            let number = field.name.strip_prefix(NAMELESS).and_then(|number| number.parse::<u32>().ok());
+            !is_nameless
+                || number.is_some() && *nameless.entry(field.name).or_insert(facts(field)) == facts(field)
+        });
+        let in_order = variants.iter().all(|variant| {
+            let mut end = 0;
+            self.fields(variant).iter().all(|field| {
+                let is_behind = field.size == 0 || field.offset >= end;
+                end = end.max(field.offset + field.size);
+                let is_aligned = field.align.is_none_or(|align| align > 0 && field.offset % align == 0);
+                is_behind && is_aligned && field.kind != FieldKind::Field
+            })
+        });
+        ty.discriminant.is_some() && names && same_upvars && same_locals && in_order
     }
 
     fn begin_variant(&mut self, name: Option<&'a str>, size: u64) {
@@ -145,73 +264,123 @@ impl<'a> TypeSizes<'a> {
         }
     }
 
-    fn member(&mut self, rest: &'a str, next_offset: &mut u64) -> Option<()> {
-        let discriminant = self.types.last()?.discriminant.unwrap_or(0);
-        let kind = match rest.as_bytes().first()? {
-            b'v' => {
+    /// Reads a line below `type:`. `None` if it is not one that the compiler would print there.
+    fn member(&mut self, rest: &'a str, record: &mut Record<'a>) -> Option<()> {
+        let rest = rest.strip_prefix("    ").filter(|_| !record.is_over)?;
+        let ty = self.types.last_mut()?;
+        let is_first = ty.variants.is_empty();
+        let in_enum = self.variants.last().is_some_and(|variant| !is_first && variant.name.is_some());
+        match rest.as_bytes().first()? {
+            b'v' if is_first || in_enum => {
                 let (name, rest) = rest.strip_prefix("variant `")?.rsplit_once("`: ")?;
-                let (size, _) = bytes(rest)?;
+                let size = only_bytes(rest).filter(|_| !record.is_padded)?;
+                record.next_offset = ty.discriminant.unwrap_or(0);
                 self.begin_variant(Some(name), size);
-                *next_offset = discriminant;
                 return Some(());
             }
-            b'd' => {
-                let (size, _) = bytes(rest.strip_prefix("discriminant: ")?)?;
-                self.types.last_mut()?.discriminant = Some(size);
-                *next_offset = size;
+            b'd' if is_first && ty.discriminant.is_none() => {
+                ty.discriminant = Some(only_bytes(rest.strip_prefix("discriminant: ")?)?);
                 return Some(());
             }
             b'e' => {
-                let (size, _) = bytes(rest.strip_prefix("end padding: ")?)?;
-                self.types.last_mut()?.end_padding = size;
+                ty.end_padding = only_bytes(rest.strip_prefix("end padding: ")?)?;
+                record.is_over = true;
                 return Some(());
             }
-            b'p' => {
-                let (size, _) = bytes(rest.strip_prefix("padding: ")?)?;
-                self.struct_body();
-                *next_offset = next_offset.checked_add(size)?;
-                let variant = self.variants.last_mut()?;
-                variant.padding = variant.padding.checked_add(size)?;
-                return Some(());
-            }
-            b'f' => FieldKind::Field,
-            b'u' => FieldKind::Upvar,
-            b'l' => FieldKind::Local,
-            _ => return None,
-        };
-        let rest = rest.strip_prefix(match kind {
-            FieldKind::Field => "field `.",
-            FieldKind::Upvar => "upvar `.",
-            FieldKind::Local => "local `.",
-        })?;
+            _ => {}
+        }
+        let rest = if in_enum { rest.strip_prefix("    ")? } else { rest };
+        if let Some(rest) = rest.strip_prefix("padding: ") {
+            let size = only_bytes(rest).filter(|_| !record.is_padded)?;
+            self.struct_body()?;
+            record.next_offset = record.next_offset.checked_add(size)?;
+            record.is_padded = true;
+            let variant = self.variants.last_mut()?;
+            variant.padding = variant.padding.checked_add(size)?;
+            return Some(());
+        }
+        let (kind, rest) =
+            [("field `.", FieldKind::Field), ("upvar `.", FieldKind::Upvar), ("local `.", FieldKind::Local)]
+                .into_iter()
+                .find_map(|(keyword, kind)| Some((kind, rest.strip_prefix(keyword)?)))?;
         // Names never hold a backtick, types might.
         let (name, rest) = rest.split_once("`: ")?;
         let (size, mut rest) = bytes(rest)?;
-        let (mut offset, mut align) = (*next_offset, None);
+        let (mut offset, mut align) = (record.next_offset, None);
+        let mut goes_back = false;
         if let Some(r) = rest.strip_prefix(", offset: ") {
             (offset, rest) = bytes(r)?;
+            goes_back = true;
         }
         if let Some(r) = rest.strip_prefix(", alignment: ") {
             let (value, r) = bytes(r)?;
             (align, rest) = (Some(value), r);
         }
         let ty = rest.strip_prefix(", type: ");
-        let end = offset.checked_add(size)?;
-        self.struct_body();
+        let is_known = rest.is_empty() || ty.is_some();
+        // An alignment stands where it is the reason for the padding before, or where offsets go back.
+        let is_expected = match kind {
+            FieldKind::Field => true,
+            _ if goes_back => offset < record.next_offset && align.is_some() && !record.is_padded,
+            _ => align.is_some() == record.is_padded,
+        };
+        let end = offset.checked_add(size).filter(|_| is_known && is_expected)?;
+        self.struct_body()?;
         self.fields.push(FieldRecord { kind, name, ty, size, offset, align });
         self.variants.last_mut()?.fields.end += 1;
-        *next_offset = end;
+        (record.next_offset, record.is_padded) = (end, false);
         Some(())
     }
 
     /// Fields straight below `type:` belong to a struct: give them a nameless variant to live in.
-    fn struct_body(&mut self) {
-        let Some(ty) = self.types.last() else { return };
+    fn struct_body(&mut self) -> Option<()> {
+        let ty = self.types.last()?;
         if ty.variants.is_empty() {
             let size = ty.size;
             self.begin_variant(None, size);
         }
+        Some(())
     }
+}
+
+/// The record being read.
+struct Record<'a> {
+    line: &'a str,
+    /// Where its fields begin.
+    fields: usize,
+    /// Where the next field starts if nothing is printed about it.
+    next_offset: u64,
+    /// Every line so far was understood.
+    is_read: bool,
+    /// The last line was padding: a field has to follow.
+    is_padded: bool,
+    /// There was end padding: nothing may follow.
+    is_over: bool,
+}
+
+/// How the compiler calls a saved local without a name: `.coroutine_field5` is `_s5` of the MIR dump.
+pub const NAMELESS: &str = ".coroutine_field";
+
+/// The first state of every coroutine, and a variant of nothing else.
+const UNRESUMED: &str = "Unresumed";
+
+fn is_coroutine(variants: &[VariantRecord<'_>]) -> bool {
+    variants.first().is_some_and(|variant| variant.name == Some(UNRESUMED))
+}
+
+/// ``NAME`: 16 bytes, alignment: 8 bytes``
+fn type_line(rest: &str) -> Option<(&str, u64, u64)> {
+    let (name, rest) = rest.rsplit_once("`: ")?;
+    let (size, rest) = bytes(rest)?;
+    // `, packed` may follow.
+    let (align, rest) = bytes(rest.strip_prefix(", alignment: ")?)?;
+    let is_layout = align.is_power_of_two() && size % align == 0;
+    (is_layout && matches!(rest, "" | ", packed")).then_some((name, size, align))
+}
+
+/// `123 bytes` and nothing else.
+fn only_bytes(text: &str) -> Option<u64> {
+    bytes(text).and_then(|(value, rest)| rest.is_empty().then_some(value))
 }
 
 /// `123 bytes…` → (123, "…").
@@ -270,18 +439,62 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_counted_and_the_rest_is_read() {
+    fn what_is_not_known_takes_the_record_with_it_and_nothing_else() {
         let sizes = TypeSizes::parse(
             "hello from a proc macro\n\
              print-type-size type: `A`: many bytes\n\
              print-type-size     field `.x`: 8 bytes\n\
              print-type-size type: `B`: 8 bytes, alignment: 8 bytes\n\
              print-type-size     flavour: 3 bytes\n\
+             print-type-size     field `.x`: 8 bytes\n\
+             print-type-size type: `C`: 8 bytes, alignment: 8 bytes\n\
              print-type-size     field `.x`: 8 bytes\n",
         );
-        assert_eq!(sizes.skipped, 3);
-        assert_eq!(sizes.types.len(), 1);
-        assert_eq!(only(&sizes), [("x", 0, 8, None)]);
+        assert_eq!(sizes.skipped, 2);
+        assert_eq!(sizes.example, Some("print-type-size type: `A`: many bytes"));
+        let types = sizes.types.iter().map(|ty| (ty.name, ty.size, ty.is_whole, sizes.variants(ty).len()));
+        assert_eq!(types.collect::<Vec<_>>(), [("B", 8, false, 0), ("C", 8, true, 1)]);
+    }
+
+    #[test]
+    fn a_record_that_contradicts_itself_has_a_size_and_nothing_else() {
+        const RECORD: &str = "\
+            print-type-size type: `{f}`: 24 bytes, alignment: 8 bytes\n\
+            print-type-size     discriminant: 1 bytes\n\
+            print-type-size     variant `Unresumed`: 7 bytes\n\
+            print-type-size         upvar `.a`: 8 bytes, offset: 0 bytes, alignment: 8 bytes\n\
+            print-type-size     variant `Suspend0`: 12 bytes\n\
+            print-type-size         upvar `.a`: 8 bytes, offset: 0 bytes, alignment: 8 bytes\n\
+            print-type-size         local `.x`: 2 bytes\n\
+            print-type-size         padding: 2 bytes\n\
+            print-type-size         local `..coroutine_field1`: 1 bytes, alignment: 4 bytes\n\
+            print-type-size     variant `Returned`: 7 bytes\n\
+            print-type-size         upvar `.a`: 8 bytes, offset: 0 bytes, alignment: 8 bytes\n\
+            print-type-size     variant `Panicked`: 7 bytes\n\
+            print-type-size         upvar `.a`: 8 bytes, offset: 0 bytes, alignment: 8 bytes\n\
+            print-type-size     end padding: 11 bytes\n";
+        let is_whole = |text: &str| {
+            let sizes = TypeSizes::parse(text);
+            let [ty] = &sizes.types[..] else { panic!("{text}") };
+            assert_eq!((ty.size, ty.align, sizes.example.is_none()), (24, 8, ty.is_whole));
+            assert!(ty.is_whole || sizes.variants(ty).is_empty());
+            ty.is_whole
+        };
+        assert!(is_whole(RECORD));
+        for (from, to) in [
+            ("end padding: 11", "end padding: 10"),
+            ("Suspend0`: 12", "Suspend0`: 13"),
+            ("Suspend0", "Suspend1"),
+            ("local `.x`: 2", "local `.x`: 1"),
+            ("padding: 2", "padding: 1"),
+            (", alignment: 4 bytes", ""),
+            (", alignment: 4 bytes", ", alignment: 8 bytes"),
+            ("discriminant: 1", "discriminant: 2"),
+            ("    discriminant", "        discriminant"),
+            ("7 bytes\nprint-type-size         upvar `.a`", "7 bytes\nprint-type-size         upvar `.b`"),
+        ] {
+            assert!(!is_whole(&RECORD.replacen(from, to, 1)), "{from} -> {to}");
+        }
     }
 
     proptest! {

@@ -168,6 +168,7 @@ pub(super) fn unit_text<'a>(
     UnitText {
         bodies: content.digests().collect(),
         sources: content.sources().collect(),
+        without: &content.without,
         ..without_texts(origin, measured, &content.dir, content.invocation.as_ref(), content.clone())
     }
 }
@@ -186,6 +187,7 @@ pub(super) fn add_kept(update: &mut Update, measured: &MeasuredUnit, stamp: Opti
         stamp: stamp.unwrap_or_default(),
         bodies: kept.digests().collect(),
         sources: sources.iter().map(|(file, text)| (*file, text.as_str())).collect(),
+        without: head.without(),
         ..without_texts(&origin, measured, head.dir(), head.invocation(), kept.clone())
     };
     let is_added = if stamp.is_some() { update.add(&text) } else { update.add_ahead(&text) };
@@ -212,5 +214,6 @@ fn without_texts<'a>(
         texts,
         bodies: Vec::new(),
         sources: Vec::new(),
+        without: &[],
     }
 }

@@ -1,6 +1,7 @@
 //! What makes up a future, in words: for the hover and for `explain`.
 
 use super::bytes::{cache_lines, exact};
+use super::drift::Missing;
 use super::snapshot::{Placed, Snapshot};
 use crate::dump::Span;
 use crate::layout::whatif::{Change, Prediction, predict};
@@ -67,10 +68,15 @@ pub fn future(page: &mut Page, futures: &[&Arc<Future>], caveat: Option<&str>, c
         page.paragraph(caveat);
     }
     instances(page, futures);
-    awaits(page, largest, context);
-    largest_held(page, largest, context);
-    waste(page, largest, context);
-    page.picture(&picture(largest, &context.picture));
+    if let Some(note) = Missing::note(largest, &context.snapshot.compiler) {
+        page.paragraph(&note);
+    }
+    if !largest.states.is_empty() {
+        awaits(page, largest, context);
+        largest_held(page, largest, context);
+        waste(page, largest, context);
+        page.picture(&picture(largest, &context.picture));
+    }
     page.paragraph(&format!("{} · {}", context.snapshot.profile, context.snapshot.compiler));
 }
 

@@ -8,6 +8,7 @@
 //! ```
 
 use super::bytes;
+use super::drift::Missing;
 use super::sites::{MeasuredSite, sites};
 use super::snapshot::{FileView, Snapshot};
 use crate::layout::{Future, Held, HeldKind, State};
@@ -90,11 +91,15 @@ fn with_mark(label: String, site: &MeasuredSite<'_>) -> String {
     }
 }
 
+/// What is shown where a size could not be read.
+pub(super) const UNREAD: &str = "size not read";
+
 /// `260 B · 5 cache lines`, or `generic`; nothing for what is below the limit.
 fn site_label(site: &MeasuredSite<'_>, settings: &HintSettings) -> Option<String> {
     let futures: Vec<&Arc<Future>> = site.outermost().collect();
     let Some(largest) = futures.first() else {
-        return (!site.found.bodies.is_empty()).then(|| "generic".to_owned());
+        let what = if site.found.unread { UNREAD } else { "generic" };
+        return (!site.found.bodies.is_empty()).then(|| what.to_owned());
     };
     (largest.size >= settings.min_bytes).then(|| label(&futures, settings.cache_line))
 }
@@ -165,7 +170,10 @@ pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: u64) -> String 
     let mut lines: Vec<String> = Vec::new();
     let page = Page::markdown();
     let Some(largest) = hint.site.outermost().next() else {
-        return "Generic, and this build makes no instance of it.".to_owned();
+        return match hint.site.found.unread {
+            true => unread(snapshot),
+            false => "Generic, and this build makes no instance of it.".to_owned(),
+        };
     };
     if let Some(held) = hint.awaitee {
         let ty = held.ty.as_deref().unwrap_or_default();
@@ -197,11 +205,23 @@ pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: u64) -> String 
         lines.push(format!("- {size} B {what} {}{line}", page.code(called(held))));
     }
     lines.push(String::new());
+    if let Some(note) = Missing::note(largest, &snapshot.compiler) {
+        lines.push(format!("{note}\n"));
+    }
     if let Some(caveat) = hint.site.caveat() {
         lines.push(format!("{caveat}\n"));
     }
     lines.push(format!("{} · {}", snapshot.profile, snapshot.compiler));
     lines.join("\n")
+}
+
+/// Why there is no size.
+pub(super) fn unread(snapshot: &Snapshot) -> String {
+    format!(
+        "{} prints the size in a way that this version of futurelens does not read. {}",
+        snapshot.compiler,
+        super::drift::WHAT_TO_DO
+    )
 }
 
 /// What a thing held is, in a word.

@@ -66,7 +66,14 @@ pub fn hover(
         let Some(range) = named.or(token) else { continue };
         let futures: Vec<&Arc<Future>> = site.outermost().collect();
         if futures.is_empty() {
-            page.paragraph("Generic, and this build makes no instance of it: there is no size to show.");
+            match site.found.unread {
+                true => page.paragraph(&super::hints::unread(snapshot)),
+                false => {
+                    page.paragraph(
+                        "Generic, and this build makes no instance of it: there is no size to show.",
+                    );
+                }
+            }
         }
         breakdown::future(&mut page, &futures, site.caveat(), &context);
         return Some(Hover { range, text: page.finish() });

@@ -8,6 +8,7 @@ pub mod bytes;
 pub mod check;
 pub mod diagnostics;
 pub mod dialect;
+pub mod drift;
 pub mod explain;
 pub mod find;
 pub mod growth;

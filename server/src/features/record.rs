@@ -174,7 +174,8 @@ impl Record {
                 place,
                 size: entry.size,
                 held: largest(upvars.chain(things)),
-                least: 0,
+                // Without states nothing is known of what it holds.
+                least: if entry.states.is_empty() { u64::MAX } else { 0 },
             };
             record.add(Key { unit: entry.unit, id: entry.id }, future);
         }

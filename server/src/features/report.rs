@@ -3,6 +3,7 @@
 use super::breakdown::{never_used, stored_twice};
 use super::budget::matches;
 use super::bytes;
+use super::drift::Drift;
 use super::snapshot::{Placed, Snapshot};
 use crate::dump::Span;
 use crate::layout::{FutureKind, Held, HeldKind, Why};
@@ -26,6 +27,9 @@ pub struct Report<'a> {
     pub profile: &'a str,
     /// The triple.
     pub target: &'a str,
+    /// What the compiler printed in a way that this version does not read; absent if there is nothing of that kind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Drift>,
     /// Largest first; one entry per instance.
     pub futures: Vec<FutureEntry<'a>>,
 }
@@ -62,15 +66,18 @@ pub struct FutureEntry<'a> {
     pub align: u64,
     /// Lines of 64 bytes (or as configured) it touches at least.
     pub cache_lines: u64,
-    /// Bytes of the tag.
-    pub discriminant: u64,
+    /// Bytes of the tag. Absent, as are the next two, if there are no states.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discriminant: Option<u64>,
     /// Bytes that no state uses.
-    pub padding: u64,
-    /// Bytes of things that are stored a second time.
-    pub duplicated: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub padding: Option<u64>,
+    /// Bytes of things that are stored a second time. Absent also if it is not known why things are held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicated: Option<u64>,
     /// Captures and arguments.
     pub upvars: Vec<UpvarEntry<'a>>,
-    /// In the compiler's order.
+    /// In the compiler's order. Empty if what was printed of them is not understood, see [`Report::drift`].
     pub states: Vec<StateEntry<'a>>,
 }
 
@@ -247,6 +254,7 @@ pub fn report<'a>(snapshot: &'a Snapshot, choice: &Choice) -> Report<'a> {
         compiler: &snapshot.compiler,
         profile: &snapshot.profile,
         target: &snapshot.target,
+        drift: snapshot.drift(),
         futures,
     }
 }
@@ -264,6 +272,8 @@ impl Choice {
 
 fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: u64) -> FutureEntry<'a> {
     let future = &*placed.future;
+    let has_states = !future.states.is_empty();
+    let is_traced = has_states && future.body.as_ref().map_or(!placed.is_own, |body| !body.unread.code);
     let path = |file: &Path| relative(&snapshot.root, file);
     let file = placed.location.as_ref().map(|location| path(&location.file));
     let held = |held: &'a Held| {
@@ -301,9 +311,9 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: u64) -> Future
         size: future.size,
         align: future.align,
         cache_lines: future.cache_lines(cache_line),
-        discriminant: future.discriminant,
-        padding: never_used(future),
-        duplicated: stored_twice(future).iter().map(|twice| twice.held.size).sum(),
+        discriminant: has_states.then_some(future.discriminant),
+        padding: has_states.then(|| never_used(future)),
+        duplicated: is_traced.then(|| stored_twice(future).iter().map(|twice| twice.held.size).sum()),
         upvars: future
             .states
             .upvars()
@@ -367,8 +377,8 @@ pub fn table(report: &Report<'_>, sort: Sort) -> String {
         let (size, lines) = (bytes::exact(future.size), bytes::exact(future.cache_lines));
         let more = match sort {
             Sort::Size => String::new(),
-            Sort::Padding => bytes::exact(future.padding),
-            Sort::Duplicated => bytes::exact(future.duplicated),
+            Sort::Padding => future.padding.map_or_else(|| "?".to_owned(), bytes::exact),
+            Sort::Duplicated => future.duplicated.map_or_else(|| "?".to_owned(), bytes::exact),
         };
         let _ =
             writeln!(out, "{size:>8}  {lines:>6}{more:>more_width$}  {place:<width$}  {kind:<13}  {name}");

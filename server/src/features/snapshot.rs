@@ -5,8 +5,9 @@ mod ahead;
 
 use super::actions::box_recursion::Recursion;
 use super::dialect::Dialect;
+use super::drift::{self, Drift, Missing};
 use super::parallel;
-use crate::dump::{CoroutineBody, LineCol, TypeSizes};
+use crate::dump::{CoroutineBody, LineCol, TypeSizes, Unread};
 use crate::layout::{self, Bodies, Body, BodyIndex, Future, FutureKind};
 use crate::source::{self, Outline, PlacedKind};
 use std::borrow::Cow;
@@ -66,8 +67,12 @@ struct Unit {
     places: HashMap<Arc<str>, source::Place>,
     /// By name of the dump's file.
     dumps: HashMap<Arc<str>, Dump>,
-    /// Lines of the dumps of sizes that were not understood.
-    skipped: usize,
+    /// Bodies that have no future although each has to be laid out, by definition path.
+    unread: HashSet<Arc<str>>,
+    /// What is declared in the crate, if there are bodies that are not known.
+    declared: HashSet<Box<str>>,
+    /// What could not be read.
+    drift: Vec<Drift>,
 }
 
 /// A dump of a body that was read.
@@ -75,8 +80,8 @@ struct Unit {
 struct Dump {
     digest: u64,
     body: Option<Arc<Body>>,
-    /// Lines that were not understood.
-    skipped: usize,
+    /// The first line that was not as expected.
+    example: Option<Box<str>>,
 }
 
 /// Where the large texts of a unit are. They are tens of megabytes, nearly all of it dumps that were read before:
@@ -110,6 +115,8 @@ pub struct UnitText<'a> {
     pub bodies: Vec<(&'a str, u64)>,
     /// Source files as compiled: path as the compiler prints it, and text.
     pub sources: Vec<(&'a str, &'a str)>,
+    /// Flags that its compiler does not know, and that it was measured without.
+    pub without: &'a [String],
 }
 
 /// A measured future and where it is.
@@ -121,6 +128,8 @@ pub struct Placed {
     pub location: Option<Location>,
     /// Where relative paths in its spans start.
     pub dir: Arc<Path>,
+    /// It is of the workspace, for all that its body is not known.
+    pub is_own: bool,
 }
 
 /// A place in the source as it was measured.
@@ -156,6 +165,8 @@ pub struct SiteView {
     pub bodies: Vec<Arc<Body>>,
     /// Every instance of them, largest first.
     pub futures: Vec<Arc<Future>>,
+    /// There is a future here, but what the compiler printed of it is not understood.
+    pub unread: bool,
 }
 
 impl UnitText<'_> {
@@ -241,20 +252,19 @@ impl Snapshot {
         self.stale.iter().cloned()
     }
 
-    /// Lines of the dumps that were not understood.
-    pub fn skipped(&self) -> usize {
-        let in_dumps = |unit: &Unit| unit.dumps.values().map(|dump| dump.skipped).sum::<usize>();
-        self.units.values().map(|unit| unit.skipped + in_dumps(unit)).sum()
+    /// What the compiler printed in a way that is not understood, and what is therefore not shown.
+    pub fn drift(&self) -> Vec<Drift> {
+        drift::sum(self.units.values().flat_map(|unit| &unit.drift))
     }
 
     /// Was no future found in any crate of the workspace?
     pub fn has_no_bodies(&self) -> bool {
-        self.units.values().all(|unit| unit.bodies.is_empty())
+        self.units.values().all(|unit| unit.bodies.is_empty() && unit.drift.is_empty())
     }
 
     /// Every future once, largest first. `all`: those of crates that are not in the workspace too.
     pub fn futures(&self, all: bool) -> impl Iterator<Item = &Placed> {
-        self.futures.iter().filter(move |placed| all || placed.future.body.is_some())
+        self.futures.iter().filter(move |placed| all || drift::is_own(placed))
     }
 
     /// The futures of the workspace, for [`layout::whatif`].
@@ -339,7 +349,9 @@ impl Snapshot {
                 {
                     let standing = (self.stale.contains(&body.origin), self.unsaved.contains(&body.origin));
                     let view = view_of(&mut self.files, &location.file, path, outline, standing);
-                    view.sites.entry(location.site).or_default().bodies.push(body.clone());
+                    let site = view.sites.entry(location.site).or_default();
+                    site.unread |= unit.unread.contains(&body.def_path);
+                    site.bodies.push(body.clone());
                 }
             }
         }
@@ -365,7 +377,13 @@ impl Snapshot {
                     let view = view_of(&mut self.files, &location.file, path, outline, standing);
                     view.sites.entry(location.site).or_default().futures.push(future.clone());
                 }
-                self.futures.push(Placed { future: future.clone(), location, dir: owner.dir.clone() });
+                let is_own = future.body.is_none() && unit.is_own(future);
+                self.futures.push(Placed {
+                    future: future.clone(),
+                    location,
+                    dir: owner.dir.clone(),
+                    is_own,
+                });
             }
         }
         let by_size = |future: &Future| (std::cmp::Reverse(future.size), future.id.clone());
@@ -477,10 +495,10 @@ impl Update {
             // They were there when it was added. Without numbers it is as if it had never been measured.
             let Some(sizes) = texts.sizes() else { continue };
             let sizes = TypeSizes::parse(&sizes);
-            unit.skipped = sizes.skipped;
             let source = layout::Source { origin: &origin, unit: &name, sizes: &sizes, bodies: &index };
             unit.futures = layout::futures(&source).into_iter().map(Arc::new).collect();
             unit.boxed_when_large = layout::boxed_when_large(&source);
+            unit.compare(&sizes);
             if is_ahead {
                 let known = old.get(&origin).and_then(|known| known.as_deref());
                 let rest = ahead::split(&mut unit, &origin, known);
@@ -524,8 +542,8 @@ impl Unit {
             if let Some((name, dump)) = before.as_ref().and_then(|before| before.dump(name, digest)) {
                 return Some((name.clone(), dump.clone(), None));
             }
-            let (body, skipped) = read_body(text, name, &text.texts.body(index)?);
-            Some((name.into(), Dump { digest, body: None, skipped }, body))
+            let (body, example) = read_body(text, name, &text.texts.body(index)?);
+            Some((name.into(), Dump { digest, body: None, example }, body))
         });
         let read = read.into_iter().collect::<Option<Vec<_>>>()?;
         let mut fresh: Vec<(usize, Body)> = Vec::new();
@@ -554,7 +572,12 @@ impl Unit {
             body.pack(&mut texts);
             read[index].1.body = Some(Arc::new(body));
         }
-        Some(Unit {
+        let is_known = |(_, dump): &(_, Dump)| dump.body.as_ref().is_some_and(|body| !body.is_raw);
+        let declared = match read.is_empty() || !read.iter().all(is_known) {
+            true => declared(text.sources.iter().map(|(_, text)| *text)),
+            false => HashSet::new(),
+        };
+        let mut unit = Unit {
             stamp: text.stamp,
             dialect: text.dialect(),
             is_library: text.unit.starts_with("lib"),
@@ -565,8 +588,113 @@ impl Unit {
             files,
             places,
             dumps: read.into_iter().collect(),
-            skipped: 0,
-        })
+            unread: HashSet::new(),
+            declared,
+            drift: Vec::new(),
+        };
+        unit.look_at_bodies(text);
+        Some(unit)
+    }
+
+    /// Notes what of the bodies could not be read, and what was not even asked for.
+    fn look_at_bodies(&mut self, text: &UnitText<'_>) {
+        let all = self.dumps.len();
+        let mut note = |missing, is_it: &dyn Fn(&Dump) -> bool| {
+            let unread: Vec<&Dump> = self.dumps.values().filter(|dump| is_it(dump)).collect();
+            if let Some(first) = unread.iter().min_by_key(|dump| &dump.example) {
+                self.drift.push(Drift::new(missing, (unread.len(), all), first.example.as_deref()));
+            }
+        };
+        let unread = |dump: &Dump| dump.body.as_ref().map_or(Unread::default(), |body| body.unread);
+        note(Missing::Places, &|dump| dump.body.is_none() || unread(dump).place);
+        note(Missing::Declarations, &|dump| unread(dump).layout);
+        note(Missing::Reasons, &|dump| unread(dump).code && !unread(dump).layout);
+        note(Missing::Predictions, &|dump| unread(dump).conflicts && !unread(dump).layout);
+        note(Missing::Names, &|dump| dump.body.as_ref().is_some_and(|body| body.is_raw));
+        if all > 0 && text.sources.is_empty() {
+            self.drift.push(Drift::new(Missing::Sources, (1, 1), None));
+        }
+        for flag in text.without {
+            let missing = match flag.as_str() {
+                flag if flag.starts_with("-Zprint-mono-items") => Missing::Instances,
+                flag if flag.starts_with("-Zdump-mir") || flag.starts_with("-Zmir-include") => {
+                    Missing::Places
+                }
+                _ => continue,
+            };
+            let known = self.drift.iter_mut().find(|drift| drift.missing == missing);
+            let example = format!("error: unknown unstable option: {flag}");
+            match known {
+                Some(known) => known.example = example,
+                None if missing == Missing::Instances => {
+                    self.drift.push(Drift::new(missing, (1, 1), Some(&example)));
+                }
+                // Of how many futures, is known when they are.
+                None => self.drift.push(Drift::new(missing, (0, 0), Some(&example))),
+            }
+        }
+    }
+
+    /// Compares what was read of sizes with itself and with the bodies.
+    fn compare(&mut self, sizes: &TypeSizes<'_>) {
+        let all = self.futures.len();
+        let unread: Vec<&Arc<Future>> =
+            self.futures.iter().filter(|future| future.states.is_empty()).collect();
+        if !unread.is_empty() {
+            let differ = "the two dumps differ about what the states hold";
+            let example = sizes.example.or(Some(differ));
+            let drift = Drift::new(Missing::States, (unread.len(), all), example);
+            self.drift.push(drift.with_futures(unread.into_iter()));
+        }
+        let measured: HashSet<&Arc<str>> =
+            self.futures.iter().filter_map(|future| Some(&future.body.as_ref()?.def_path)).collect();
+        let lost: HashSet<Arc<str>> = self
+            .bodies
+            .iter()
+            .filter(|body| body.is_concrete() && !measured.contains(&body.def_path))
+            .map(|body| body.def_path.clone())
+            .collect();
+        // A body may be there that nothing lays out, for a reason that is not known here: not all can be of that kind.
+        let is_raw = |future: &Arc<Future>| future.body.is_none() && future.id.starts_with("{static ");
+        let is_lost = sizes.example.is_some() || all == 0 || self.futures.iter().any(is_raw);
+        if is_lost && (sizes.skipped > 0 || !lost.is_empty()) {
+            let count = lost.len().max(1);
+            let of = self.bodies.len().max(count);
+            self.drift.push(Drift::new(Missing::Futures, (count, of), sizes.example));
+            self.unread = lost;
+        }
+        if sizes.types.iter().any(|ty| !ty.is_whole)
+            && self.drift.iter().all(|drift| !matches!(drift.missing, Missing::States | Missing::Predictions))
+        {
+            // Of other types only alignments and wrappers are needed.
+            self.drift.push(Drift::new(Missing::Predictions, (all, all), sizes.example));
+        }
+        let raw = self.futures.iter().filter(|future| is_raw(future));
+        let raw: Vec<Arc<Future>> = raw.cloned().collect();
+        if !raw.is_empty() && self.drift.iter().all(|drift| drift.missing != Missing::Names) {
+            let drift = Drift::new(Missing::Names, (raw.len(), all), Some(&raw[0].ty));
+            self.drift.push(drift.with_futures(raw.iter()));
+        }
+        if !raw.is_empty() && self.declared.is_empty() {
+            self.declared = declared(self.files.values().map(|outline| &**outline.text()));
+        }
+        let own: Vec<&Arc<Future>> = self.futures.iter().filter(|future| self.is_own(future)).collect();
+        let known = self.drift.iter().position(|drift| drift.missing == Missing::Places && drift.of == 0);
+        let without = known.map(|known| self.drift.remove(known).example);
+        if !own.is_empty() {
+            let example = without.as_deref().or(Some("a future without a dumped body"));
+            let drift = Drift::new(Missing::Places, (own.len(), all), example);
+            let drift = drift.with_futures(own.into_iter());
+            self.drift.retain(|drift| drift.missing != Missing::Places);
+            self.drift.push(drift);
+        }
+    }
+
+    /// Is a future without a body of this crate? Then its path begins with something that is declared here.
+    fn is_own(&self, future: &Future) -> bool {
+        let path = future.id.trim_start_matches("{static ").trim_start_matches(['<', '{']);
+        let first = path.split(|char: char| !(char == '_' || char.is_alphanumeric())).next();
+        future.body.is_none() && first.is_some_and(|first| self.declared.contains(first))
     }
 
     /// The text a body is placed in, and the compiler's path of it.
@@ -616,17 +744,32 @@ impl<'a> Before<'a> {
     }
 }
 
-/// Reads one dump; second, how many lines were not understood.
-fn read_body(text: &UnitText<'_>, name: &str, dump: &str) -> (Option<Body>, usize) {
-    let Some(parsed) = CoroutineBody::parse(dump) else { return (None, 1) };
+/// The names of modules, functions and types that are declared anywhere in these texts.
+fn declared<'a>(texts: impl Iterator<Item = &'a str>) -> HashSet<Box<str>> {
+    const KEYWORDS: [&str; 6] = ["mod", "fn", "struct", "enum", "union", "trait"];
+    let words = texts.flat_map(|text| text.split(|char: char| !(char == '_' || char.is_alphanumeric())));
+    let mut words = words.filter(|word| !word.is_empty()).peekable();
+    let mut found = HashSet::new();
+    while let Some(word) = words.next() {
+        if KEYWORDS.contains(&word) {
+            found.extend(words.peek().map(|name| Box::from(*name)));
+        }
+    }
+    found
+}
+
+/// Reads one dump; second, the first line that was not as expected.
+fn read_body(text: &UnitText<'_>, name: &str, dump: &str) -> (Option<Body>, Option<Box<str>>) {
+    let first_line = || dump.lines().next().unwrap_or("an empty dump").into();
+    let Some(parsed) = CoroutineBody::parse(dump) else { return (None, Some(first_line())) };
     let Some(mut body) = Body::new(text.origin, text.krate, name, &parsed) else {
-        return (None, parsed.skipped + 1);
+        return (None, Some(first_line()));
     };
     if is_foreign(&body, text) {
         // Made by another crate's macro: which call made it, only its statements tell.
         body.add_spans(&crate::dump::coroutine::statement_spans(dump));
     }
-    (Some(body), parsed.skipped)
+    (Some(body), parsed.example.map(Into::into))
 }
 
 /// Places a body, and puts right what the source tells about it.

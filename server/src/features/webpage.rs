@@ -75,8 +75,8 @@ impl Texts {
             future.line.unwrap_or(0),
             future.size,
             future.align,
-            future.padding,
-            future.duplicated,
+            future.padding.unwrap_or(0),
+            future.duplicated.unwrap_or(0),
             future.states.iter().map(|state| self.state(state, future.file.as_deref())).collect(),
         )
     }

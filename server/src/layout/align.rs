@@ -6,7 +6,7 @@
 //! than one possibility, the alignment is unknown.
 
 use super::whatif::{Embedded, Layer};
-use crate::dump::names::{self, CoroutineName};
+use crate::dump::names::{self, CoroutineName, arguments};
 use crate::dump::type_sizes::{FieldRecord, TypeRecord, TypeSizes};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
@@ -345,29 +345,6 @@ fn is_fn(ty: &str) -> bool {
     ["fn(", "unsafe fn(", "extern ", "unsafe extern ", "for<"].iter().any(|start| ty.starts_with(start))
 }
 
-/// `A, B<C, D>` → `A`, `B<C, D>`.
-pub(super) fn arguments(list: &str) -> impl Iterator<Item = &str> {
-    let mut rest = list;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let bytes = rest.as_bytes();
-        let mut at = 0;
-        while at < bytes.len() {
-            match bytes[at] {
-                b',' => break,
-                b'(' | b'[' | b'{' | b'<' => at += names::closing(&rest[at..]).unwrap_or(0),
-                _ => {}
-            }
-            at += 1;
-        }
-        let argument = rest[..at].trim();
-        rest = rest.get(at + 1..).unwrap_or_default().trim_start();
-        Some(argument)
-    })
-}
-
 /// A part of a future while its alignment is being found out.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
@@ -410,19 +387,19 @@ mod tests {
     #[test]
     fn alignments_follow_from_the_text_only_where_that_is_certain() {
         let sizes = TypeSizes::parse(
-            "print-type-size type: `a::S`: 24 bytes, alignment: 16 bytes\n\
+            "print-type-size type: `a::S`: 32 bytes, alignment: 16 bytes\n\
              print-type-size type: `std::ptr::NonNull<()>`: 4 bytes, alignment: 4 bytes\n\
              print-type-size type: `two::T`: 4 bytes, alignment: 4 bytes\n\
              print-type-size type: `two::T`: 8 bytes, alignment: 8 bytes\n",
         );
         let facts = TypeFacts::new(&sizes);
-        let align = |ty| facts.align(ty, 24);
+        let align = |ty| facts.align(ty, 32);
         assert_eq!(facts.pointer, Some(4));
         assert_eq!(align("a::S"), Some(16));
-        assert_eq!(facts.align("a::S", 25), None, "another type of that name");
+        assert_eq!(facts.align("a::S", 33), None, "another type of that name");
         assert_eq!(align("two::T"), None);
         assert_eq!(align("[S; 1]"), None);
-        assert_eq!(facts.seen_from("a").align("[S; 1]", 24), Some(16));
+        assert_eq!(facts.seen_from("a").align("[S; 1]", 32), Some(16));
         assert_eq!(align("[(u8, a::S); ValTree(Leaf(0x1): usize)]"), Some(16));
         assert_eq!(align("(&'{erased} str, u16)"), Some(4));
         assert_eq!(align("(u16, b::Unknown)"), None);

@@ -4,7 +4,7 @@ use super::FutureKind;
 use super::whatif::Conflicts;
 use super::why::{self, Origin, Why};
 use crate::dump::names::{self, CoroutineName};
-use crate::dump::{CoroutineBody, Span};
+use crate::dump::{CoroutineBody, Span, Unread};
 use std::collections::{HashMap, HashSet};
 use std::hash::Hasher as _;
 use std::sync::Arc;
@@ -42,6 +42,10 @@ pub struct Body {
     pub conflicts: Conflicts,
     /// Its captures.
     pub upvars: Vec<Upvar>,
+    /// What of the dump could not be read: there is nothing of that here.
+    pub unread: Unread,
+    /// Its type's name is not understood: [`Body::path`] is all of it, as the compiler printed it.
+    pub is_raw: bool,
 }
 
 /// A stored local.
@@ -91,7 +95,8 @@ impl Body {
     ///
     /// The kind is a first guess by the path; who knows the source puts it right.
     pub fn new(origin: &str, krate: &str, file_name: &str, dump: &CoroutineBody<'_>) -> Option<Self> {
-        let own = CoroutineName::parse(dump.self_ty)?;
+        let parsed = CoroutineName::parse(dump.self_ty);
+        let own = parsed.unwrap_or(CoroutineName::raw(dump.self_ty));
         let mut paths = HashSet::new();
         let mut seen = HashSet::new();
         let spans = dump.spans().filter(|span| seen.insert(*span)).collect::<Vec<_>>();
@@ -145,6 +150,8 @@ impl Body {
                     span: upvar.span.map(&mut span),
                 })
                 .collect(),
+            unread: dump.unread,
+            is_raw: parsed.is_none(),
             spans: spans.into_iter().map(&mut span).collect(),
             files: Box::default(),
         };
@@ -208,6 +215,13 @@ impl Body {
     /// Says what the body is in the source; its name follows from that.
     pub fn set_kind(&mut self, kind: FutureKind) {
         self.kind = kind;
+        if self.is_raw {
+            // The definition path is certain.
+            let path = self.def_path.split_once("::").map_or(&*self.def_path, |(_, path)| path);
+            let function = path.strip_suffix("::{closure#0}").filter(|_| kind == FutureKind::AsyncFn);
+            self.name = function.unwrap_or(path).into();
+            return;
+        }
         let path = self.path();
         let named = if kind == FutureKind::AsyncFn { names::function_of(path).unwrap_or(path) } else { path };
         self.name = names::without_arguments(&names::readable(named, &|_| None)).into();
@@ -235,6 +249,11 @@ impl Body {
     /// Is it a block or closure somewhere in the other body?
     pub fn is_inside(&self, outer: &Body) -> bool {
         self.def_path.strip_prefix(&*outer.def_path).is_some_and(|rest| rest.starts_with("::"))
+    }
+
+    /// Is it the same for all its callers, so that the compiler lays it out in any case?
+    pub fn is_concrete(&self) -> bool {
+        !self.is_raw && !names::has_parameters(&self.pattern)
     }
 
     /// Segments of the definition path without the crate.

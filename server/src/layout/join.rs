@@ -6,7 +6,7 @@ use super::states::{Of, Packing, Text, Texts, Thing};
 use super::whatif::{Part, Parts};
 use super::{Future, HeldKind};
 use crate::dump::names::{self, CoroutineName};
-use crate::dump::type_sizes::{FieldKind, FieldRecord, TypeRecord, TypeSizes, VariantRecord};
+use crate::dump::type_sizes::{FieldKind, FieldRecord, NAMELESS, TypeRecord, TypeSizes, VariantRecord};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -27,8 +27,12 @@ pub struct Source<'a> {
 /// Every future the compiler run printed: the crate's own, and those of other crates it makes use of.
 pub fn futures(source: &Source<'_>) -> Vec<Future> {
     let types = &source.sizes.types;
-    let coroutines: Vec<_> =
-        types.iter().filter_map(|ty| Some((ty, CoroutineName::parse(ty.name)?))).collect();
+    let coroutines = types.iter().filter_map(|ty| {
+        // If its name does not tell that it is one, its states do.
+        let by_states = || source.sizes.is_coroutine(ty).then_some(CoroutineName::raw(ty.name));
+        Some((ty, CoroutineName::parse(ty.name).or_else(by_states)?))
+    });
+    let coroutines: Vec<_> = coroutines.collect();
     let names = Names::new(source);
     let facts = TypeFacts::new(source.sizes);
     let mut seen_from = HashMap::new();
@@ -174,14 +178,23 @@ impl<'a> Names<'a> {
             }
             _ => facts,
         };
-        let variants = source.sizes.variants(ty);
+        // A name that is a coroutine's, and other states than a coroutine has: one of the two is wrong.
+        let is_whole = ty.is_whole && source.sizes.is_coroutine(ty);
+        let variants = if is_whole { source.sizes.variants(ty) } else { &[] };
         let mut seen = Collected::new(found.as_ref(), name.upvars);
         let mut states = Packing::default();
-        for variant in variants {
-            self.state(variant, found.as_ref(), facts, &mut seen, &mut states);
+        let is_read = found.as_ref().is_none_or(|found| {
+            found.body.unread.layout || found.body.states.len() == variants.len() || !is_whole
+        });
+        let agree = variants.iter().fold(is_read, |agree, variant| {
+            self.state(variant, found.as_ref(), facts, &mut seen, &mut states) && agree
+        });
+        if !agree {
+            // One of the two dumps means something else than it says, and nobody knows which.
+            (states, seen.body) = (Packing::default(), None);
         }
         let states = states.finish(found.as_ref().map(|found| found.body.clone()));
-        let parts = self.parts(seen, ty, facts);
+        let parts = if is_whole { self.parts(seen, ty, facts) } else { Parts::default() };
         let id = self.identity(name, found.as_ref());
         let (krate, future_name, kind, written, arguments);
         match &found {
@@ -192,7 +205,10 @@ impl<'a> Names<'a> {
                     .map(|(parameter, value)| (self.shared(parameter), self.readable(value)))
                     .collect::<Vec<(Arc<str>, Arc<str>)>>();
                 (future_name, kind) = (body.name.clone(), body.kind);
-                written = self.shared(&self.written(body, name.path));
+                written = match body.is_raw {
+                    true => self.shared(ty.name),
+                    false => self.shared(&self.written(body, name.path)),
+                };
             }
             None => {
                 let path = id.clone();
@@ -218,8 +234,8 @@ impl<'a> Names<'a> {
             arguments,
             size: ty.size,
             align: ty.align,
-            discriminant: ty.discriminant.unwrap_or(0),
-            end_padding: ty.end_padding,
+            discriminant: if agree && is_whole { ty.discriminant.unwrap_or(0) } else { 0 },
+            end_padding: if agree && is_whole { ty.end_padding } else { 0 },
             states,
             body: found.map(|found| found.body),
             parts,
@@ -253,6 +269,7 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// Adds a state. False if the two dumps do not say the same about it.
     fn state(
         &self,
         variant: &VariantRecord<'_>,
@@ -260,7 +277,7 @@ impl<'a> Names<'a> {
         facts: &TypeFacts<'_>,
         seen: &mut Collected<'_>,
         states: &mut Packing,
-    ) {
+    ) -> bool {
         let body = instance.map(|instance| &*instance.body);
         let name = variant.name.unwrap_or_default();
         let state = body.and_then(|body| body.states.iter().find(|state| *state.name == *name));
@@ -269,6 +286,14 @@ impl<'a> Names<'a> {
             (Some(body), Some(state)) => assign(fields, body, state, facts, &seen.saved),
             _ => vec![None; fields.len()],
         };
+        let is_stored = |(field, index): (&FieldRecord<'_>, &Option<u32>)| {
+            field.kind == FieldKind::Upvar
+                || index.is_some_and(|index| state.is_some_and(|state| state.fields.contains(&index)))
+        };
+        let locals = fields.iter().filter(|field| field.kind != FieldKind::Upvar).count();
+        let agree = body.is_none_or(|body| body.unread.layout)
+            || state.is_some_and(|state| state.fields.len() == locals)
+                && fields.iter().zip(&assigned).all(is_stored);
         for (field, index) in fields.iter().zip(assigned) {
             if field.kind == FieldKind::Upvar {
                 states.hold(self.upvar(field, instance, seen));
@@ -289,6 +314,7 @@ impl<'a> Names<'a> {
         }
         seen.upvars_done = true;
         states.state(self.texts.borrow_mut().number(name), variant.size, variant.padding);
+        agree
     }
 
     fn upvar(&self, field: &FieldRecord<'_>, instance: Option<&Instance>, seen: &mut Collected<'_>) -> Thing {
@@ -328,9 +354,6 @@ fn of_instance<'a>(ty: &'a str, instance: Option<&Instance>) -> Option<Cow<'a, s
     Some(names::substitute(ty, arguments).into())
 }
 
-/// How the compiler calls a saved local without a name: `.coroutine_field5` is `_s5`.
-const NAMELESS: &str = ".coroutine_field";
-
 /// What was seen of a future's parts in its states so far.
 struct Collected<'a> {
     body: Option<&'a Body>,
@@ -350,7 +373,7 @@ impl<'a> Collected<'a> {
         let list = upvars.strip_prefix('(').and_then(|list| list.strip_suffix(')'));
         Collected {
             body,
-            upvar_types: list.map_or(Vec::new(), |list| align::arguments(list).collect()),
+            upvar_types: list.map_or(Vec::new(), |list| names::arguments(list).collect()),
             saved: vec![None; body.map_or(0, |body| body.saved.len())],
             upvars: Vec::new(),
             upvars_done: false,
@@ -422,16 +445,6 @@ fn assign(
         let index = candidates[at].iter().find(fits).or(candidates[at].first()).copied();
         assigned[at] = index;
         candidates.iter_mut().for_each(|others| others.retain(|other| Some(*other) != index));
-    }
-    // What is left has a name that the body does not know it by.
-    let mut left = state.fields.iter().filter(|index| !assigned.contains(&Some(**index)));
-    let mut open =
-        (0..fields.len()).filter(|at| fields[*at].kind != FieldKind::Upvar && assigned[*at].is_none());
-    if let (Some(&index), None, Some(at), None) = (left.next(), left.next(), open.next(), open.next())
-        && (index as usize) < body.saved.len()
-        && !elsewhere(index, &fields[at])
-    {
-        assigned[at] = Some(index);
     }
     assigned
 }

@@ -76,6 +76,7 @@ pub struct Future {
     /// Bytes after the largest state.
     pub end_padding: u64,
     /// The states in the compiler's order: `Unresumed`, `Suspend0`, …, `Returned`, `Panicked`; and the captures.
+    /// None at all if what was printed of them is not understood: then only size and alignment are certain.
     pub states: States,
     /// The body it is an instance of; `None` for futures of crates that were not measured.
     pub body: Option<Arc<Body>>,

@@ -800,6 +800,15 @@ mod tests {
         Suspend0 (3): [_s0, _s1, _s2],
     },
     storage_conflicts: BitMatrix(3x3) {
+        (_s0, _s0),
+        (_s0, _s1),
+        (_s0, _s2),
+        (_s1, _s0),
+        (_s1, _s1),
+        (_s1, _s2),
+        (_s2, _s0),
+        (_s2, _s1),
+        (_s2, _s2),
     },
 } */
 
@@ -886,7 +895,7 @@ fn f::{closure#0}(_1: {static f::{closure#0} upvar_tys=(m::P,) resume_ty=std::fu
 
     #[test]
     fn looks_behind_the_resumption_for_uses_and_drops() {
-        assert_eq!(CoroutineBody::parse(BODY).unwrap().skipped, 0);
+        assert_eq!(CoroutineBody::parse(BODY).unwrap().example, None);
         let whys = found(BODY).unwrap();
         let expected = [
             Why::UsedLater { at: at("src/m.rs:5:14: 5:16"), next_iteration: true, through: None },

@@ -14,6 +14,7 @@ use super::warm::{self, Taken, WarmStart, Watch};
 use crate::build::{BuildError, Cancel, Project};
 use crate::engine::{self, Early, Measurement, Units, Warm};
 use crate::features::diagnostics;
+use crate::features::drift;
 use crate::features::hints::{self, Hint};
 use crate::features::hover::{self, HoverSettings};
 use crate::features::layout;
@@ -232,6 +233,8 @@ pub struct Session {
     changes: u64,
     /// Messages that were shown; each is shown once.
     shown: HashSet<String>,
+    /// Compilers of which it was told that they print something in an unknown way.
+    drifted: HashSet<String>,
     /// Who waits for the end.
     leaving: Vec<oneshot::Sender<()>>,
     /// See [`Session::hints_wait`].
@@ -306,6 +309,7 @@ impl Session {
             packages: HashMap::new(),
             changes: 0,
             shown: HashSet::new(),
+            drifted: HashSet::new(),
             leaving: Vec::new(),
             held_hints: Vec::new(),
             warm: WarmStart::default(),
@@ -1088,7 +1092,7 @@ impl Session {
         let end = match result {
             Ok(Measurement { snapshot, failure, units }) => {
                 let empty = snapshot.has_no_bodies();
-                let skipped = snapshot.skipped();
+                let drift = snapshot.drift();
                 if !snapshot.is_comparable_to(&workspace.snapshot) {
                     workspace.sizes.clear();
                     workspace.before.clear();
@@ -1128,9 +1132,13 @@ impl Session {
                             );
                             self.show_once(lsp::MessageType::INFO, text);
                         }
-                        if skipped > 0 {
-                            let text = format!("{skipped} lines printed by {compiler} were not understood");
+                        if !drift.is_empty() {
+                            let text = drift::text(&drift, &compiler);
                             self.send(Out::Log(lsp::MessageType::WARNING, text));
+                            rest.1 = Some(drift::message(&drift, &compiler));
+                            if self.drifted.insert(compiler.clone()) {
+                                self.show_once(lsp::MessageType::WARNING, drift::message(&drift, &compiler));
+                            }
                         }
                         "done"
                     }

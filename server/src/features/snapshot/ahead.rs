@@ -66,7 +66,9 @@ pub(super) fn split(unit: &mut Unit, origin: &Arc<str>, known: Option<&Unit>) ->
         files: known.files.clone(),
         places: known.places.clone(),
         dumps: HashMap::new(),
-        skipped: 0,
+        unread: HashSet::new(),
+        declared: HashSet::new(),
+        drift: Vec::new(),
     })
 }
 

@@ -1,0 +1,30 @@
+pub async fn leaf() {}
+
+pub struct Guard(u8);
+
+impl Drop for Guard {
+    fn drop(&mut self) {}
+}
+
+fn look(_: &[u16]) {}
+
+pub async fn held(a: u64, guard: Guard) -> usize {
+    let text = String::new();
+    if a > 1 {
+        drop(guard);
+    }
+    {
+        let large = [0; 40];
+        look(&large);
+        leaf().await;
+    }
+    if let Some(byte) = text.as_bytes().first() {
+        leaf().await;
+        return usize::from(*byte);
+    }
+    text.len()
+}
+
+pub async fn outer(n: u16) -> usize {
+    held(n.into(), Guard(1)).await + usize::from(n)
+}
