@@ -369,7 +369,11 @@ impl Project {
             cargo.arg("--offline");
         }
         // If it fails, the build says why.
-        Guarded::new("cargo", &cargo, request.own_group)?.stderr(Stdio::null()).start(cancel)?.wait().map(drop)
+        Guarded::new("cargo", &cargo, request.own_group)?
+            .stderr(Stdio::null())
+            .start(cancel)?
+            .wait()
+            .map(drop)
     }
 
     fn settings(&self, task: Task, scratch: &Path) -> Settings {

@@ -12,8 +12,8 @@
 //! The sections are tens of megabytes, nearly all of it dumps that are as they were before. Who has read those
 //! tells by the digests which to read: a [`UnitFile`] reads one section at a time.
 
-use super::invocation::Invocation;
 use super::files;
+use super::invocation::Invocation;
 use crate::dump::coroutine;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
