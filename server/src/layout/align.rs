@@ -8,7 +8,7 @@
 use super::whatif::{Embedded, Layer};
 use crate::dump::names::{self, CoroutineName, arguments};
 use crate::dump::type_sizes::{FieldRecord, TypeRecord, TypeSizes};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -181,18 +181,30 @@ impl<'a> TypeFacts<'a> {
     /// How a type of this name and size contains the coroutine in place, as far as records tell.
     fn layers(&self, ty: &str, size: u64, coroutine: &TypeRecord<'_>) -> Option<Vec<Layer>> {
         let mut layers = Vec::new();
-        self.add_named(ty, size, coroutine, &mut layers).then_some(layers)
+        self.add_named(ty, size, coroutine, &mut layers, &mut FxHashSet::default()).then_some(layers)
     }
 
-    fn add_named(&self, ty: &str, size: u64, coroutine: &TypeRecord<'_>, layers: &mut Vec<Layer>) -> bool {
-        if ty == coroutine.name || layers.len() >= DEEPEST {
+    /// `tried`: types, with their sizes, that need not be looked at again. Pointers to one coroutine are all of one
+    /// size and name it, so that there is a way from each to all others.
+    fn add_named<'t>(
+        &self,
+        ty: &'t str,
+        size: u64,
+        coroutine: &TypeRecord<'_>,
+        layers: &mut Vec<Layer>,
+        tried: &mut FxHashSet<(&'t str, u64)>,
+    ) -> bool
+    where
+        'a: 't,
+    {
+        if ty == coroutine.name || layers.len() >= DEEPEST || !tried.insert((ty, size)) {
             return ty == coroutine.name;
         }
         // The records of closures tell nothing about what is in them, and tuples have none: what is beside the
         // coroutine has to be known by its type.
         let Some(list) = tuple(ty).or_else(|| captures(ty)) else {
             let record = self.record(ty).filter(|record| record.size == size);
-            return record.is_some_and(|record| self.add_layers(record, coroutine, layers));
+            return record.is_some_and(|record| self.add_layers(record, coroutine, layers, tried));
         };
         let names_it = memchr::memmem::Finder::new(coroutine.name.as_bytes());
         let is_around = |part: &&str| names_it.find(part.as_bytes()).is_some();
@@ -210,10 +222,19 @@ impl<'a> TypeFacts<'a> {
         let layer = Layer { size, align, inner, rest, tag: 0, floor: 0 };
         let is_right = layer.resized(inner, part_align, part_align).is_some_and(|now| now.0 == size);
         layers.push(layer);
-        is_right && self.add_named(part, inner, coroutine, layers)
+        is_right && self.add_named(part, inner, coroutine, layers, tried)
     }
 
-    fn add_layers(&self, ty: &TypeRecord<'_>, coroutine: &TypeRecord<'_>, layers: &mut Vec<Layer>) -> bool {
+    fn add_layers<'t>(
+        &self,
+        ty: &TypeRecord<'_>,
+        coroutine: &TypeRecord<'_>,
+        layers: &mut Vec<Layer>,
+        tried: &mut FxHashSet<(&'t str, u64)>,
+    ) -> bool
+    where
+        'a: 't,
+    {
         if layers.len() >= DEEPEST {
             return false;
         }
@@ -258,7 +279,7 @@ impl<'a> TypeFacts<'a> {
         let depth = layers.len();
         self.parts_of(ty, inner, coroutine).any(|part| {
             layers.truncate(depth);
-            self.add_named(part.name, part.size, coroutine, layers)
+            self.add_named(part.name, part.size, coroutine, layers, tried)
         })
     }
 
@@ -383,6 +404,23 @@ pub(super) fn deduce(parts: &mut [&mut Seen], future: u64, tag: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wrappers_of_one_size_are_each_looked_at_once() {
+        let coroutine = "{static f::{closure#0} upvar_tys=() resume_ty=R yield_ty=() return_ty=()}";
+        let mut text = format!("print-type-size type: `{coroutine}`: 2 bytes, alignment: 1 bytes\n");
+        for number in 0..12 {
+            text += &format!(
+                "print-type-size type: `a::W{number}<{coroutine}>`: 8 bytes, alignment: 8 bytes\n\
+                 print-type-size     field `.0`: 8 bytes\n"
+            );
+        }
+        let sizes = TypeSizes::parse(&text);
+        let embedded = TypeFacts::new(&sizes).embedded(&format!("a::W0<{coroutine}>"), 8, &|_| "f".into());
+        // Which of them points to it, nothing tells; ways through all of them are more than anyone can count.
+        assert_eq!(embedded.len(), 1);
+        assert_eq!(embedded[0].layers, None);
+    }
 
     #[test]
     fn alignments_follow_from_the_text_only_where_that_is_certain() {
