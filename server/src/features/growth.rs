@@ -124,6 +124,9 @@ pub fn compare<'a>(old: &'a Record, new: &'a Record) -> Result<Comparison<'a>, I
     Ok(comparison)
 }
 
+/// More futures of one name are not compared each with each: by order, they are the same as often as not.
+const MOST_PAIRS: usize = 1 << 20;
+
 /// Futures of both sides, and which belong together.
 struct Pairs<'a> {
     old: BTreeMap<&'a Key, &'a Recorded>,
@@ -160,18 +163,23 @@ impl<'a> Pairs<'a> {
                     at.is_none()
                 });
             }
-            // The most alike first; of equals the first.
-            while let Some((likeness, _, (a, b))) = (0..old.len())
-                .flat_map(|a| (0..new.len()).map(move |b| (a, b)))
-                .map(|(a, b)| (self.likeness(old[a], new[b]), std::cmp::Reverse((a, b)), (a, b)))
-                .max()
-            {
-                if likeness == Likeness::Common(0, false) {
-                    found.extend(old.drain(..).zip(new.drain(..)));
-                    break;
-                }
-                found.push((old.remove(a), new.remove(b)));
+            // The most alike first; of equals the first. What has nothing in common, by order.
+            let mut alike = Vec::new();
+            if old.len() * new.len() <= MOST_PAIRS {
+                let pairs = (0..old.len()).flat_map(|a| (0..new.len()).map(move |b| (a, b)));
+                alike.extend(pairs.map(|(a, b)| (self.likeness(old[a], new[b]), a, b)));
             }
+            alike.retain(|(likeness, ..)| *likeness != Likeness::Common(0, false));
+            alike.sort_by_key(|&(likeness, a, b)| (std::cmp::Reverse(likeness), a, b));
+            let (mut old, mut new): (Vec<_>, Vec<_>) =
+                (old.into_iter().map(Some).collect(), new.into_iter().map(Some).collect());
+            for (_, a, b) in alike {
+                if let (Some(before), Some(after)) = (old[a], new[b]) {
+                    (old[a], new[b]) = (None, None);
+                    found.push((before, after));
+                }
+            }
+            found.extend(old.into_iter().flatten().zip(new.into_iter().flatten()));
         }
         self.found.extend(found);
         self.take();
@@ -578,6 +586,25 @@ mod tests {
         let other = record(&[("a::one::{impl#0}::walk::{closure#0}", 41, &[("x", 30)])]);
         let comparison = compare(&old, &other).expect("they were measured alike");
         assert_eq!(comparison.summary(), "0 grown, 0 shrunk, 1 new, 1 gone, 0 renamed, 0 of the same size");
+    }
+
+    #[test]
+    fn many_impls_of_one_name_take_little_time() {
+        let names: Vec<String> = (0..600).map(|n| format!("a::{{impl#{n}}}::call::{{closure#0}}")).collect();
+        let of = |more: u64| {
+            let sizes =
+                names.iter().zip(0..).map(|(name, n)| (name.as_str(), 100 + n + more, &[("x", 50)][..]));
+            record(&sizes.collect::<Vec<_>>())
+        };
+        let (old, new) = (of(0), of(1000));
+        // Each grew, so that each could be any other: as they come, they are the same.
+        let comparison = compare(&old, &new).unwrap();
+        assert_eq!(comparison.changes.len(), 600);
+        assert!(
+            comparison.changes.iter().all(|change| change.bytes() == 1000),
+            "{:?}",
+            comparison.changes[0]
+        );
     }
 
     #[test]
