@@ -678,6 +678,16 @@ pub(in crate::source) mod tests {
     }
 
     #[test]
+    fn headers_without_end_take_little_time() {
+        for part in ["fn a ", "mod a ", "async |a| ", "impl a {", "trait a ", "async move "] {
+            let text = format!("m!({} fn last() {{ async {{}} }})", part.repeat(40_000));
+            Outline::new(text.into());
+        }
+        let long = format!("m!(fn f(a: A<{}>) {{ async {{}} }})", "u8, ".repeat(400));
+        assert_eq!(Outline::new(long.into()).sites().len(), 2);
+    }
+
+    #[test]
     fn broken_text() {
         check(
             "fn f( { async fn g() { async { let x = ; } ",

@@ -9,6 +9,10 @@ use super::attributes;
 use super::drafts::{Context, Definition, Draft, Drafts, FnItem, SiteKind, join};
 use super::tokens::Tokens;
 
+/// A header, or a body without braces, of more tokens than this is none: looking for its end again and again would
+/// take long.
+const LONGEST: usize = 1 << 12;
+
 /// Finds the sites in the tokens from `first` to (not including) `end`.
 pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Context, drafts: &mut Drafts) {
     let mut stack = vec![(end, context)];
@@ -156,7 +160,8 @@ fn async_thing(
             let mut params = next;
             if tokens.word(params) == "|" {
                 params += 1;
-                while params < end && tokens.word(params) != "|" && !tokens.is_closing(params) {
+                let far = end.min(params + LONGEST);
+                while params < far && tokens.word(params) != "|" && !tokens.is_closing(params) {
                     params = tokens.group(params, "([{").unwrap_or(params) + 1;
                 }
             }
@@ -171,7 +176,8 @@ fn async_thing(
                 Some(close) if close < end => close,
                 _ => {
                     let mut at = body;
-                    while at < end && !tokens.is_closing(at) && !matches!(tokens.word(at), "," | ";") {
+                    let far = end.min(body + LONGEST);
+                    while at < far && !tokens.is_closing(at) && !matches!(tokens.word(at), "," | ";") {
                         at = tokens.group(at, "([{").unwrap_or(at) + 1;
                     }
                     at.min(end).max(body + 1) - 1
@@ -234,7 +240,8 @@ fn signature<'a>(tokens: &Tokens<'a>, at: usize, end: usize, context: &Context) 
     let name = tokens.word(next);
     let name_range = (!is_variable).then(|| tokens.range(next));
     next += 1;
-    while next < end && !tokens.is_closing(next) && tokens.word(next) != ";" {
+    let far = end.min(next + LONGEST);
+    while next < far && !tokens.is_closing(next) && tokens.word(next) != ";" {
         match tokens.group(next, "([{") {
             // `-> Array<{ N }>`
             Some(close) if tokens.word(next) == "{" && tokens.word(next - 1) == "<" => next = close,
@@ -278,7 +285,8 @@ fn first_keyword(tokens: &Tokens<'_>, at: usize) -> usize {
 
 /// The braces that end an item's header.
 fn header_end(tokens: &Tokens<'_>, mut at: usize, end: usize) -> Option<(usize, usize)> {
-    while at < end && !tokens.is_closing(at) && tokens.word(at) != ";" {
+    let far = end.min(at + LONGEST);
+    while at < far && !tokens.is_closing(at) && tokens.word(at) != ";" {
         match tokens.group(at, "([{") {
             Some(close) if tokens.word(at) == "{" => return (close < end).then_some((at, close)),
             Some(close) => at = close + 1,
