@@ -133,7 +133,10 @@ fn awaits(page: &mut Page, future: &Future, context: &Context<'_>) {
             Some(held) => format!(" for {}", awaited(page, held, context)),
             None => String::new(),
         };
-        page.point(&format!("{place}{what}: {} B in use", exact(state.size + future.discriminant)));
+        page.point(&format!(
+            "{place}{what}: {} B in use",
+            exact(state.size.saturating_add(future.discriminant))
+        ));
     }
     more(page, states.len());
 }
@@ -162,7 +165,7 @@ fn largest_held(page: &mut Page, future: &Future, context: &Context<'_>) {
     }
     page.list("Largest things held:");
     for held in things {
-        let share = (held.size * 100).checked_div(future.size).unwrap_or(0);
+        let share = (u128::from(held.size) * 100).checked_div(future.size.into()).unwrap_or(0);
         let line = thing(page, held, future, context);
         page.point(&format!("{} B ({share} %) {line}", exact(held.size)));
     }
@@ -220,11 +223,11 @@ fn waste(page: &mut Page, future: &Future, context: &Context<'_>) {
 /// Bytes that no state stores anything in. A single state's gaps are no waste: others use them.
 pub fn never_used(future: &Future) -> u64 {
     let held = future.states.iter().flat_map(|state| &state.held);
-    let mut ranges: Vec<(u64, u64)> = held.map(|held| (held.offset, held.offset + held.size)).collect();
+    let mut ranges: Vec<(u64, u64)> = held.map(|held| (held.offset, held.end())).collect();
     ranges.sort_unstable();
     let (mut used, mut end) = (future.discriminant, 0);
     for (start, stop) in ranges {
-        used += stop.saturating_sub(start.max(end));
+        used = used.saturating_add(stop.saturating_sub(start.max(end)));
         end = end.max(stop);
     }
     future.size.saturating_sub(used)
@@ -246,7 +249,7 @@ pub fn stored_twice(future: &Future) -> Vec<Twice<'_>> {
     for held in future.states.iter().flat_map(|state| &state.held) {
         places.entry(&held.name).or_default().push(held);
     }
-    let apart = |a: &Held, b: &Held| a.offset + a.size <= b.offset || b.offset + b.size <= a.offset;
+    let apart = |a: &Held, b: &Held| a.end() <= b.offset || b.end() <= a.offset;
     let mut found: Vec<Twice<'_>> = Vec::new();
     for held in future.states.iter().flat_map(|state| &state.held) {
         let Some(copy_of) = held.copy_of.as_ref().filter(|_| held.size > 0) else { continue };
@@ -276,7 +279,7 @@ pub fn one_await(
     page.paragraph(&format!(
         "Held across this await of {}{at}: {} of {} bytes",
         page.code(&future.name),
-        page.bold(&exact(state.size + future.discriminant)),
+        page.bold(&exact(state.size.saturating_add(future.discriminant))),
         exact(future.size),
     ));
     if let Some(caveat) = caveat {
@@ -308,7 +311,7 @@ pub fn one_await(
             "Predicted: with {} around what is awaited the future would take {about}{} bytes, {} less.",
             page.code("Box::pin"),
             exact(size),
-            exact(future.size - size)
+            exact(future.size.saturating_sub(size))
         ));
     }
     page.paragraph(&format!("{} · {}", context.snapshot.profile, context.snapshot.compiler));

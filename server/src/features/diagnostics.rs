@@ -128,7 +128,7 @@ fn over_budget(snapshot: &Snapshot, site: &MeasuredSite<'_>, default: Option<u64
 /// The declarations of the largest things held.
 fn culprits(site: &MeasuredSite<'_>, future: &Future) -> Vec<(TextRange, String)> {
     let things = largest_things(future, 3).into_iter();
-    let worth = things.filter(|held| held.size * 10 >= future.size);
+    let worth = things.filter(|held| held.size >= future.size.div_ceil(10));
     worth
         .filter_map(|held| {
             let range = site.range(held.declared.as_ref()?)?;

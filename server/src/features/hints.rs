@@ -134,7 +134,8 @@ fn await_hints<'a>(site: &Rc<MeasuredSite<'a>>, settings: &HintSettings) -> Vec<
     for future in &site.found.futures {
         for state in &future.states {
             let Some((held, range)) = awaitee(site, state) else { continue };
-            let large = held.size * 2 >= future.size && held.size >= settings.min_bytes.max(LARGE_AWAITEE);
+            let large =
+                held.size >= future.size.div_ceil(2) && held.size >= settings.min_bytes.max(LARGE_AWAITEE);
             let known = hints.iter().any(|hint| hint.at == range.end());
             if known || !(large || settings.awaits == Awaits::All) {
                 continue;

@@ -313,7 +313,10 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: u64) -> Future
         cache_lines: future.cache_lines(cache_line),
         discriminant: has_states.then_some(future.discriminant),
         padding: has_states.then(|| never_used(future)),
-        duplicated: is_traced.then(|| stored_twice(future).iter().map(|twice| twice.held.size).sum()),
+        duplicated: is_traced.then(|| {
+            let twice = stored_twice(future);
+            twice.iter().fold(0, |sum: u64, twice| sum.saturating_add(twice.held.size))
+        }),
         upvars: future
             .states
             .upvars()

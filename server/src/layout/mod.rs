@@ -173,3 +173,10 @@ pub struct Held {
     /// it in other states: the bytes are there twice unless the compiler could overlap them.
     pub copy_of: Option<Arc<str>>,
 }
+
+impl Held {
+    /// Where it ends: bytes from the start of the future.
+    pub fn end(&self) -> u64 {
+        self.offset.saturating_add(self.size)
+    }
+}

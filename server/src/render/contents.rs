@@ -35,10 +35,6 @@ pub(super) struct Contents<'a> {
     pub used: u64,
 }
 
-pub(super) fn end(held: &Held) -> u64 {
-    held.offset.saturating_add(held.size)
-}
-
 impl<'a> Contents<'a> {
     pub fn of(future: &'a Future) -> Self {
         let identity = |held: &'a Held| (&held.name, held.kind, held.offset, held.size, &held.ty);
@@ -69,7 +65,7 @@ impl<'a> Contents<'a> {
             .iter()
             .map(|&thing| Thing { held: things[thing], letter: letters.next().unwrap_or(OTHER) })
             .collect();
-        let used = things.iter().map(|thing| end(thing.held)).max().unwrap_or(0);
+        let used = things.iter().map(|thing| thing.held.end()).max().unwrap_or(0);
         let extent = future.size.max(used);
         let holes = common_holes(future, &things);
         let tag = tag(future.discriminant, &holes);
@@ -83,8 +79,8 @@ impl<'a> Contents<'a> {
         let mut sum = 0;
         let mut counted = 0;
         for held in things.iter().map(|&thing| self.held(thing)) {
-            sum += end(held).saturating_sub(held.offset.max(counted));
-            counted = counted.max(end(held));
+            sum += held.end().saturating_sub(held.offset.max(counted));
+            counted = counted.max(held.end());
         }
         sum
     }
@@ -126,7 +122,7 @@ pub(super) enum Tag {
 /// The ranges of bytes that no state holds anything in. The discriminant is in one of them.
 fn common_holes(future: &Future, things: &[Thing<'_>]) -> Vec<(u64, u64)> {
     let mut taken: Vec<(u64, u64)> =
-        things.iter().filter(|t| t.held.size > 0).map(|t| (t.held.offset, end(t.held))).collect();
+        things.iter().filter(|t| t.held.size > 0).map(|t| (t.held.offset, t.held.end())).collect();
     taken.sort_unstable();
     taken.push((future.size, u64::MAX));
     let mut holes = Vec::new();

@@ -11,7 +11,7 @@
 //! Read from the top: how large, which scale, then a bar for every state, each from the first byte of the
 //! future to the last, then what the letters in the bars are. A bar has a rule where a cache line ends.
 
-use super::contents::{Contents, OTHER, Row, Rows, Tag, Thing, end, name, rows};
+use super::contents::{Contents, OTHER, Row, Rows, Tag, Thing, name, rows};
 use super::line::{Line, Paper, Style, bytes, columns, elide, grouped};
 use super::types::short_type;
 use crate::layout::{Future, HeldKind};
@@ -257,7 +257,7 @@ impl Drawing<'_> {
     fn cells(&self, row: &Row<'_>) -> Vec<Cell> {
         let contents = self.contents;
         let mut cells = vec![Cell::Unused; self.scale.count];
-        let ends = row.things.iter().map(|&thing| end(contents.held(thing))).max().unwrap_or(0);
+        let ends = row.things.iter().map(|&thing| contents.held(thing).end()).max().unwrap_or(0);
         // The largest states end where the end padding begins.
         let padded = if ends == contents.used { contents.extent } else { ends };
         let (first, last) = (0, self.scale.column_of(padded.saturating_sub(1)));
@@ -270,8 +270,8 @@ impl Drawing<'_> {
         let mut share = vec![0u128; cells.len()];
         for &thing in row.things.iter().filter(|&&thing| contents.held(thing).size > 0) {
             let held = contents.held(thing);
-            let (start, end) = (u128::from(held.offset), u128::from(end(held)));
-            let last = self.scale.column_of(self::end(held).saturating_sub(1)).min(cells.len() - 1);
+            let (start, end) = (u128::from(held.offset), u128::from(held.end()));
+            let last = self.scale.column_of(held.end().saturating_sub(1)).min(cells.len() - 1);
             for column in self.scale.column_of(held.offset)..=last {
                 let from = column as u128 * self.scale.column;
                 let own = end.min(from + self.scale.column) - start.max(from).min(end);
@@ -1031,7 +1031,7 @@ mod tests {
     }
 
     fn state(name: &str, held: Vec<Held>) -> State {
-        let size = held.iter().map(end).max().unwrap_or(0).saturating_sub(1);
+        let size = held.iter().map(Held::end).max().unwrap_or(0).saturating_sub(1);
         State { name: name.into(), size, padding: 0, awaiting: None, held }
     }
 

@@ -3,7 +3,7 @@
 //! The same rows and letters as the text's [`picture`](super::picture()), and a legend below. Colours are written as
 //! attributes, which every viewer knows; a viewer with a dark page gets others by a style sheet.
 
-use super::contents::{Contents, OTHER, Row, Tag, end, name, rows};
+use super::contents::{Contents, OTHER, Row, Tag, name, rows};
 use super::html::escaped;
 use super::line::{bytes, elide, grouped};
 use super::types::short_type;
@@ -199,6 +199,6 @@ impl Drawing<'_> {
     /// Bytes of the largest thing without a letter of its own.
     fn largest_other(&self) -> u64 {
         let others = self.contents.things.iter().filter(|thing| thing.letter == OTHER);
-        others.map(|thing| end(thing.held) - thing.held.offset).max().unwrap_or(0)
+        others.map(|thing| thing.held.end() - thing.held.offset).max().unwrap_or(0)
     }
 }
