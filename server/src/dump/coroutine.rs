@@ -473,7 +473,7 @@ pub fn trimmed(text: &str) -> String {
         };
         if !is_read {
             // Where something is declared may be the only place that tells which macro call it is of.
-            let place = line.rfind(" at ").filter(|at| !in_blocks && line[..*at].contains("scope "));
+            let place = line.rfind(" at ").filter(|at| line[..*at].contains("scope "));
             if let Some(at) = place.filter(|at| declared.insert(&line[*at..])) {
                 out.push_str("\n    let // scope _");
                 out.push_str(&line[at..]);
@@ -685,6 +685,15 @@ fn m::<impl at src/m.rs:8:1: 8:12>::get::{closure#0}(_1: {static m::M::get::{clo
         );
         assert_eq!(CoroutineBody::parse(&short), CoroutineBody::parse(&text));
         assert_eq!(statement_spans(&short), statement_spans(&text));
+        assert_eq!(trimmed(&short), short);
+    }
+
+    #[test]
+    fn places_are_kept_wherever_they_stand() {
+        let late = format!("{BODY}    let mut _7: u8; // in scope 2 at src/m.rs:7:1: 7:2\n");
+        let short = trimmed(&late);
+        assert_eq!(statement_spans(&late).len(), 5);
+        assert_eq!(statement_spans(&short), statement_spans(&late));
         assert_eq!(trimmed(&short), short);
     }
 
