@@ -37,15 +37,56 @@ pub fn closing(text: &str) -> Option<usize> {
     None
 }
 
+/// [`closing`] for many brackets of one text. Those that are never closed are looked for once and not again and again.
+struct Closings<'a> {
+    text: &'a str,
+    /// The brackets that are never closed, by place; none as long as nobody has met one.
+    open: Option<Vec<usize>>,
+}
+
+impl<'a> Closings<'a> {
+    fn of(text: &'a str) -> Self {
+        Closings { text, open: None }
+    }
+
+    /// Where the bracket at `at` is closed, from there.
+    fn closing(&mut self, at: usize) -> Option<usize> {
+        if self.open.as_ref().is_some_and(|open| open.binary_search(&at).is_ok()) {
+            return None;
+        }
+        let text = self.text.get(at..)?;
+        let end = closing(text);
+        if end.is_none() && text.starts_with(['(', '[', '{', '<']) {
+            self.open = Some(self.open_from(at));
+        }
+        end
+    }
+
+    fn open_from(&self, from: usize) -> Vec<usize> {
+        let bytes = self.text.as_bytes();
+        let mut open = Vec::new();
+        for at in from..bytes.len() {
+            match bytes[at] {
+                b'(' | b'[' | b'{' | b'<' => open.push(at),
+                b'>' if at > from && matches!(bytes[at - 1], b'-' | b'=') => {}
+                b')' | b']' | b'}' | b'>' => _ = open.pop(),
+                _ => {}
+            }
+        }
+        open
+    }
+}
+
 /// The first place outside any bracket where `needle` stands.
 pub fn find_outside(text: &str, needle: &str) -> Option<usize> {
+    let mut closings = Closings::of(text);
     let mut at = 0;
     while at < text.len() {
         if text[at..].starts_with(needle) {
             return Some(at);
         }
         at += match text.as_bytes()[at] {
-            b'(' | b'[' | b'{' | b'<' => closing(&text[at..]).map_or(1, |end| end + 1),
+            b'(' | b'[' | b'{' | b'<' => closings.closing(at).map_or(1, |end| end + 1),
             _ => char_len(text, at),
         };
     }
@@ -141,31 +182,36 @@ pub fn arguments(list: &str) -> impl Iterator<Item = &str> {
 /// What all instances of one body have in common: `a::B<u8>::c::<T>::{closure#0}` and
 /// `<a::B as Trait>::m` become `a::B::c::{closure#0}` and `<_ as Trait>::m`.
 pub fn skeleton(path: &str) -> String {
-    strip(path, true)
+    strip(path, true, 0)
 }
 
 /// The path without generic arguments, for people: `<a::B<u8> as Trait>::m` becomes `<a::B as Trait>::m`.
 pub fn without_arguments(path: &str) -> String {
-    strip(path, false)
+    strip(path, false, 0)
 }
 
-fn strip(path: &str, skeleton: bool) -> String {
+fn strip(path: &str, skeleton: bool, depth: usize) -> String {
+    if depth >= DEPTH_LIMIT {
+        return path.to_owned();
+    }
+    let strip = |path: &str| strip(path, skeleton, depth + 1);
+    let mut closings = Closings::of(path);
     let mut out = String::with_capacity(path.len());
     let mut at = 0;
     while at < path.len() {
         let rest = &path[at..];
         if rest.starts_with('<')
-            && let Some(end) = closing(rest)
+            && let Some(end) = closings.closing(at)
         {
             if let Some(tr) = find_outside(&rest[1..end], " as ") {
                 // The implementing type is an argument too: a default method is the trait's.
-                let own = if skeleton { "_".to_owned() } else { strip(&rest[1..1 + tr], skeleton) };
-                let _ = write!(out, "<{own} as {}>", strip(&rest[1 + tr + 4..end], skeleton));
+                let own = if skeleton { "_".to_owned() } else { strip(&rest[1..1 + tr]) };
+                let _ = write!(out, "<{own} as {}>", strip(&rest[1 + tr + 4..end]));
             } else if (out.is_empty() || out.ends_with("::"))
                 && let Some(of) = rest[..end].strip_prefix("<impl ")
             {
                 // Behind a name, `<impl Trait>` is an argument like any other.
-                let own = if skeleton { "_".to_owned() } else { strip(of, skeleton) };
+                let own = if skeleton { "_".to_owned() } else { strip(of) };
                 let _ = write!(out, "<impl {own}>");
             } else if out.ends_with("::") {
                 out.truncate(out.len() - 2);
@@ -282,12 +328,13 @@ fn parameter(pattern: &str) -> Option<(&str, &str)> {
 
 /// Where the type or constant at the start of `text` ends.
 fn argument_end(text: &str) -> usize {
+    let mut closings = Closings::of(text);
     let mut at = 0;
     while at < text.len() {
         match text.as_bytes()[at] {
             b',' | b';' | b')' | b']' | b'}' => return at,
             b'>' if at == 0 || !matches!(text.as_bytes()[at - 1], b'-' | b'=') => return at,
-            b'(' | b'[' | b'{' | b'<' => match closing(&text[at..]) {
+            b'(' | b'[' | b'{' | b'<' => match closings.closing(at) {
                 Some(end) => at += end + 1,
                 None => return at,
             },
@@ -323,16 +370,18 @@ impl Writer<'_> {
         }
         self.depth += 1;
         let binders = self.binders.len();
+        let mut closings = Closings::of(text);
         let mut at = 0;
         while at < text.len() {
-            at += self.step(&text[at..], out);
+            at += self.step(&mut closings, at, out);
         }
         self.binders.truncate(binders);
         self.depth -= 1;
     }
 
-    /// Writes what stands at the start of `text`; returns how many bytes that was.
-    fn step(&mut self, text: &str, out: &mut String) -> usize {
+    /// Writes what stands at `at`; returns how many bytes that was.
+    fn step(&mut self, closings: &mut Closings<'_>, at: usize, out: &mut String) -> usize {
+        let text = &closings.text[at..];
         match text.as_bytes()[0] {
             b'&' => {
                 out.push('&');
@@ -350,7 +399,7 @@ impl Writer<'_> {
                 1
             }
             b'(' => {
-                let Some(end) = closing(text) else {
+                let Some(end) = closings.closing(at) else {
                     out.push('(');
                     return 1;
                 };
@@ -367,7 +416,7 @@ impl Writer<'_> {
                 end + 1
             }
             b'{' => {
-                let Some(end) = closing(text) else {
+                let Some(end) = closings.closing(at) else {
                     out.push('{');
                     return 1;
                 };
@@ -375,7 +424,7 @@ impl Writer<'_> {
                 end + 1
             }
             b'V' if text.starts_with("ValTree(") => {
-                let Some(end) = closing(&text["ValTree".len()..]) else {
+                let Some(end) = closings.closing(at + "ValTree".len()) else {
                     out.push('V');
                     return 1;
                 };
@@ -387,7 +436,7 @@ impl Writer<'_> {
                 "ValTree".len() + end + 1
             }
             b'f' if text.starts_with("for<Region(") && !ends_in_word(out) => {
-                let Some(end) = closing(&text[3..]) else {
+                let Some(end) = closings.closing(at + "for".len()) else {
                     out.push('f');
                     return 1;
                 };
@@ -397,7 +446,7 @@ impl Writer<'_> {
                 3 + end + 1
             }
             b'F' if text.starts_with("Fn") && (out.ends_with("::ops::") || !ends_in_word(out)) => {
-                self.fn_trait(text, out).unwrap_or_else(|| {
+                self.fn_trait(closings, at, out).unwrap_or_else(|| {
                     out.push('F');
                     1
                 })
@@ -411,11 +460,12 @@ impl Writer<'_> {
     }
 
     /// `Fn<(A, B), Output = R>` is written `Fn(A, B) -> R`.
-    fn fn_trait(&mut self, text: &str, out: &mut String) -> Option<usize> {
+    fn fn_trait(&mut self, closings: &mut Closings<'_>, at: usize, out: &mut String) -> Option<usize> {
+        let text = &closings.text[at..];
         let name = ["FnMut", "FnOnce", "Fn"]
             .into_iter()
             .find(|n| text.strip_prefix(n).is_some_and(|rest| rest.starts_with("<(")))?;
-        let end = name.len() + closing(&text[name.len()..])?;
+        let end = name.len() + closings.closing(at + name.len())?;
         let inner = &text[name.len() + 1..end];
         let args_end = closing(inner)?;
         let output = inner[args_end + 1..].strip_prefix(", Output = ")?;
@@ -633,6 +683,36 @@ mod tests {
             substitute("Vec<T, x::T, [T; N/#1], Tx>", &arguments),
             "Vec<a::B<u8>, x::T, [a::B<u8>; 3], Tx>"
         );
+    }
+
+    #[test]
+    fn brackets_without_end_take_little_time_and_stack() {
+        let deep = |part: &str, end: &str| format!("{}{}", part.repeat(10_000), end.repeat(10_000));
+        let text = [
+            deep("(", ""),
+            deep("<(", ""),
+            deep("{", ""),
+            deep("ValTree(", ""),
+            deep("for<Region(", ""),
+            deep("Fn<(", ""),
+            deep("<", " as a>"),
+            deep("<a as ", ">"),
+            deep("<impl ", ">"),
+            deep("(", ")"),
+        ];
+        for text in text {
+            // As in the threads that read: they have two megabytes.
+            let read = move || {
+                find_outside(&text, " upvar_tys=");
+                (
+                    skeleton(&text),
+                    without_arguments(&text),
+                    readable(&text, &|_| None),
+                    unify("T<U>", &text).is_some(),
+                )
+            };
+            assert!(std::thread::spawn(read).join().is_ok());
+        }
     }
 
     proptest! {
