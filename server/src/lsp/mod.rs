@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tower_lsp::jsonrpc::{Request, Response};
 use tower_lsp::{ExitedError, LspService};
@@ -46,14 +47,15 @@ pub fn run() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let code = runtime.block_on(serve());
+    let code = runtime.block_on(serve(tokio::io::stdin(), tokio::io::stdout()));
     // Reading standard input cannot be interrupted: do not wait for it.
     runtime.shutdown_background();
     log.finish();
-    code
+    ExitCode::from(code)
 }
 
-async fn serve() -> ExitCode {
+/// Serves one editor until it leaves; gives the process's exit code. Within a runtime of tokio's, with time.
+pub async fn serve(input: impl AsyncRead + Unpin, output: impl AsyncWrite + Unpin + Send + 'static) -> u8 {
     let (sender, receiver) = mpsc::unbounded_channel();
     let to_session = sender.clone();
     let (service, socket) = LspService::build(|client| Server::new(client, sender, receiver))
@@ -63,7 +65,7 @@ async fn serve() -> ExitCode {
         .finish();
     let (left, exit) = oneshot::channel();
     let service = Leaving { inner: service, left: Some(left), shut_down: Arc::default() };
-    let serving = transport::serve(tokio::io::stdin(), tokio::io::stdout(), socket, service);
+    let serving = transport::serve(input, output, socket, service);
     let code = tokio::select! {
         // The library goes on reading after `exit` for as long as the editor keeps the pipe open.
         code = exit => code.unwrap_or(1),
@@ -75,7 +77,7 @@ async fn serve() -> ExitCode {
     if to_session.send(Message::Shutdown(done)).is_ok() {
         let _ = tokio::time::timeout(std::time::Duration::from_secs(2), wait).await;
     }
-    ExitCode::from(code)
+    code
 }
 
 /// Notices `shutdown` and `exit` on their way to the service.
