@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sets up what the tests need and runs every check of the project: formatting, lints, tests.
-# Needs Rust by rustup. Without asking it installs a nightly toolchain where there is none, and on Debian, as
-# root, the package sccache.
+# Needs Rust by rustup. Without asking it installs a nightly toolchain where there is none, the standard libraries of
+# macOS and Windows, cargo-fuzz, and on Debian, as root, the packages sccache and strace.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,18 +15,25 @@ fi
 if command -v rustup >/dev/null 2>&1 && ! rustup toolchain list | grep -q '^nightly'; then
     rustup toolchain install nightly --profile minimal
 fi
-# A compiler cache to be tested against. Without it that one test says that it was skipped.
-if ! command -v sccache >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
-    (apt-get install -y sccache || { apt-get update && apt-get install -y sccache; }) >/dev/null 2>&1 ||
-        echo "sccache cannot be installed: its test will be skipped"
-fi
+# A compiler cache to be tested against, and a tool that sees every file that is written. Without them the tests that
+# need them say that they were skipped.
+for tool in sccache strace; do
+    if ! command -v $tool >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+        (apt-get install -y $tool || { apt-get update && apt-get install -y $tool; }) >/dev/null 2>&1 ||
+            echo "$tool cannot be installed: its tests will be skipped"
+    fi
+done
 
 say "formatting"
 cargo fmt --all --check
 say "lints"
 cargo clippy --workspace --all-targets -- -D warnings
+say "other platforms"
+sh tests/platforms.sh
 say "tests"
 cargo test --workspace "$@"
+say "fuzzing"
+sh tests/fuzz/run.sh 10
 say "editors"
 cargo build --release -p futurelens
 # Of the server just built everything is asked.
