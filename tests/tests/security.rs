@@ -273,11 +273,14 @@ fn nothing_is_built_unless_the_user_asks_if_that_is_set() {
     while editor.request("futurelens/report", json!({}))["workspaces"] == json!([]) {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    editor.save_as(&file, &library());
-    editor.did_change_watched(&project.root().join("Cargo.toml"));
-    editor.configure(json!({ "profile": "dev", "build": build }));
     // A build that is wrongly begun would have begun by then; if not, the test only sees less.
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    let pause = || std::thread::sleep(std::time::Duration::from_millis(300));
+    editor.save_as(&file, &library());
+    pause();
+    editor.did_change_watched(&project.root().join("Cargo.toml"));
+    pause();
+    editor.configure(json!({ "profile": "dev", "build": build }));
+    pause();
     assert_eq!(editor.hints(&file), []);
     assert_eq!(editor.progress(Moment::start()), Vec::<String>::new());
     assert!(!has(&project, "built"));
@@ -403,6 +406,43 @@ fn a_server_writes_nothing_but_into_its_own_folder() {
     editor.exit();
     assert_eq!(beyond(&trace, &root.join("target/futurelens")), Vec::<PathBuf>::new());
     assert_eq!(stamps(root), before);
+}
+
+#[test]
+fn secrets_in_settings_are_not_written_down() {
+    let project = project();
+    let root = project.root();
+    let secret = "correct horse battery staple";
+    // The compiler needs it each time, also where it compiles an edit or text that is not saved.
+    let text = library() + "pub const LENGTH: usize = env!(\"SECRET\").len();\n";
+    project.write("src/lib.rs", &text);
+    let file = root.join("src/lib.rs");
+    let options = json!({ "cargo": { "extraEnv": { "SECRET": secret } }, "build": { "asYouType": true } });
+    let mut editor = Editor::open(root, Setup { options, ..Setup::default() });
+    editor.did_open(&file);
+    editor.hints_when(&file, "sizes", |hints| hints.iter().any(|hint| hint.label.starts_with("4003 B ·")));
+    editor.code_actions_when(&file, place_of(&text, "large().await"), "a measured action", |actions| {
+        actions.iter().any(|action| action["title"].as_str().is_some_and(|title| title.contains("saves 3")))
+    });
+    editor.did_change_all(&file, &text.replace("4000", "5000"));
+    editor.hints_when(&file, "sizes of unsaved text", |hints| {
+        hints.iter().any(|hint| hint.label.starts_with("4.9 KiB ·") && hint.label.contains("unsaved"))
+    });
+    let saved = editor.now();
+    editor.save_as(&file, &text.replace("4000", "5000"));
+    editor.wait_for_work(saved);
+    let written = files(&root.join("target/futurelens"));
+    let has_it = |file: &PathBuf| {
+        let bytes = fs::read(file).unwrap_or_default();
+        // What cargo and the compiler write down of code that reads the variable is theirs.
+        let is_theirs =
+            ["rmeta", "d", "bin", "o"].iter().any(|end| file.extension().is_some_and(|e| e == *end))
+                || file.iter().any(|name| name == ".fingerprint");
+        !is_theirs && bytes.windows(secret.len()).any(|text| text == secret.as_bytes())
+    };
+    assert!(written.iter().any(|file| file.extension().is_some_and(|e| e == "futurelens")));
+    assert_eq!(written.iter().find(|file| has_it(file)), None);
+    editor.exit();
 }
 
 // Links
@@ -731,7 +771,9 @@ fn what_is_not_utf_8_is_said() {
         refuse(run(futurelens().args(arguments).current_dir(&root)), "invalid UTF-8");
     }
     let arguments = [OsStr::new("report"), "--target-dir".as_ref(), &bad];
-    refuse(run(futurelens().args(arguments).current_dir(plain.root())), "UTF-8");
+    let refused = run(futurelens().args(arguments).current_dir(plain.root()));
+    assert!(refused.stderr.contains("--target-dir"), "{refused:#?}");
+    refuse(refused, "not UTF-8");
 
     // Neither the environment nor a name beside the sources is of interest.
     fs::write(plain.root().join("src").join(&bad), b"\xe9").expect("any name will do");
@@ -880,6 +922,10 @@ fn names_are_text_wherever_they_are_shown() {
     assert!(page.contains("default-src 'none'; base-uri 'none'; form-action 'none'"));
     let svg = ok(root, &["explain", "f1", "--format", "svg"]);
     assert!(svg.starts_with("<svg") && !svg.contains("<img"), "{svg}");
+
+    // A baseline has a line for each.
+    ok(root, &["check", "--baseline", "names", "--update-baseline"]);
+    ok(root, &["check", "--baseline", "names"]);
 
     names_in_an_editor(root, &text);
 }

@@ -186,6 +186,8 @@ pub struct Project {
     pub ride_along: PathBuf,
     /// The user's own `rustc-wrapper`.
     pub(super) inner: Option<PathBuf>,
+    /// Additional environment of cargo and the compiler, see [`Request::env`].
+    pub(super) env: BTreeMap<String, String>,
     /// The workspace's packages: name and folder.
     members: BTreeMap<PackageId, (String, PathBuf)>,
     /// What was measured.
@@ -240,8 +242,8 @@ impl Project {
         let target_dir = request.target_dir.as_ref().map_or(own, |dir| request.dir.join(dir));
         let root = metadata.workspace_root.into();
         let inner = inner_wrapper::configured(&toolchain, &dir);
-        let inputs = Known::default();
-        Ok(Project { root, dir, target_dir, ride_along, toolchain, manifests, inner, members, inputs })
+        let (inputs, env) = (Known::default(), request.env.clone());
+        Ok(Project { root, dir, target_dir, ride_along, toolchain, manifests, inner, env, members, inputs })
     }
 
     /// `name version` of the packages in `Cargo.lock`, by crate name; only of those that are there in one
@@ -383,7 +385,7 @@ impl Project {
             inner: None,
             bootstrap: self.toolchain.bootstrap,
             scratch: scratch.to_owned(),
-            environment: Settings::own_environment(),
+            environment: Settings::environment_with(&self.env),
             awaited: Vec::new(),
         }
     }
@@ -406,7 +408,7 @@ impl Project {
     fn ahead(&self, invocation: &Invocation, scratch: &Path) -> Result<Guarded, BuildError> {
         let mut command = background::command(own_program().map_err(no_program)?);
         command.arg(&invocation.program).args(&invocation.args).current_dir(&invocation.dir);
-        invocation.set_environment(&mut command);
+        invocation.set_environment(&self.env, &mut command);
         command.env(wrapper::ENV, self.settings(Task::Ahead, scratch).to_json()?);
         Ok(Guarded::new("rustc", &command, true)?.stdout(Stdio::null()).stderr(Stdio::null()))
     }

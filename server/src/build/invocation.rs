@@ -3,6 +3,7 @@
 use super::run::Store;
 use super::wrapper;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +16,8 @@ pub struct Invocation {
     /// As cargo gave them, without those that make the compiler measure.
     pub args: Vec<String>,
     /// What cargo set: variables that are not in the environment of the futurelens that started the build,
-    /// or differ from it. The rest of that environment is the user's, and not to be written down.
+    /// or differ from it. The rest of that environment is the user's, as is what their settings add to it: both
+    /// may be secret, and are not to be written down.
     pub env: Vec<(String, String)>,
     /// The directory the compiler ran in.
     pub dir: PathBuf,
@@ -33,11 +35,11 @@ impl Invocation {
         folder.map(|(_, folder)| Path::new(folder))
     }
 
-    /// Gives a program the environment that the run had.
-    pub(super) fn set_environment(&self, command: &mut Command) {
+    /// Gives a program the environment that the run had; `more` is what the user's settings add.
+    pub(super) fn set_environment(&self, more: &BTreeMap<String, String>, command: &mut Command) {
         wrapper::OF_THE_BUILD.iter().for_each(|name| _ = command.env_remove(name));
         super::without_own_heap(command);
-        command.env_remove("RUSTC").envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.env_remove("RUSTC").envs(more).envs(self.env.iter().map(|(name, value)| (name, value)));
     }
 
     /// Were its concrete futures measured ahead? Then doing it again takes as long as checking.

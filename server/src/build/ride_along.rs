@@ -177,7 +177,7 @@ impl Ride {
             inner: project.inner.clone(),
             bootstrap: project.toolchain.bootstrap,
             scratch: project.ride_along.clone(),
-            environment: Settings::own_environment(),
+            environment: Settings::environment_with(&project.env),
             task: Task::RideAlong,
             awaited: Vec::new(),
         };

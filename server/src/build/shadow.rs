@@ -25,6 +25,7 @@ use tempfile::TempDir;
 pub struct Shadow {
     folder: TempDir,
     bootstrap: bool,
+    env: BTreeMap<String, String>,
     own_group: bool,
     origins: HashMap<String, Origin>,
     /// How many folders were made for origins.
@@ -76,6 +77,7 @@ impl Shadow {
         Ok(Shadow {
             folder,
             bootstrap: project.toolchain.bootstrap,
+            env: project.env.clone(),
             own_group,
             origins: HashMap::new(),
             made: 0,
@@ -103,7 +105,7 @@ impl Shadow {
         let io = |source| BuildError::Io { context: "cannot prepare to compile changed text".into(), source };
         // Being written to also tells others that this folder is in use.
         let scratch = tempfile::tempdir_in(self.folder.path()).map_err(io)?;
-        let (bootstrap, own_group) = (self.bootstrap, self.own_group);
+        let (bootstrap, own_group, env) = (self.bootstrap, self.own_group, self.env.clone());
         let origin = self.origin(origin, invocation).map_err(io)?;
         let (folder, work) = (origin.mirror(), origin.work());
         mirror::make(&folder, &invocation.dir, &files).map_err(io)?;
@@ -119,7 +121,7 @@ impl Shadow {
                 None => std::fs::create_dir(&work).map_err(io)?,
             }
             let run = Run::new(out, std::iter::empty(), &without).map_err(io)?;
-            let mut command = command(invocation, own_group, bootstrap);
+            let mut command = command(invocation, &env, own_group, bootstrap);
             command
                 .args(run.arguments(&invocation.args, Form::Complete, Some(out), &work))
                 .current_dir(&folder);
@@ -207,10 +209,15 @@ impl Shadow {
 }
 
 /// The compiler without its arguments.
-fn command(invocation: &Invocation, in_background: bool, bootstrap: bool) -> Command {
+fn command(
+    invocation: &Invocation,
+    env: &BTreeMap<String, String>,
+    in_background: bool,
+    bootstrap: bool,
+) -> Command {
     let program = &invocation.program;
     let mut command = if in_background { background::command(program) } else { Command::new(program) };
-    invocation.set_environment(&mut command);
+    invocation.set_environment(env, &mut command);
     // A compiler that crashes would leave a file in the user's folder.
     command.env("RUSTC_ICE", "0");
     if bootstrap {

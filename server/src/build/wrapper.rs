@@ -37,8 +37,8 @@ pub struct Settings {
     pub bootstrap: bool,
     /// For files that live only as long as the build.
     pub scratch: PathBuf,
-    /// The environment of the futurelens that started the build: names, and checksums of the values, so that
-    /// a run can tell what cargo has set.
+    /// The environment of the futurelens that started the build, and what the user has it add: names, and checksums
+    /// of the values, so that a run can tell what cargo has set.
     pub environment: BTreeMap<String, u32>,
     /// What it is all for.
     pub task: Task,
@@ -64,10 +64,12 @@ impl Settings {
             .map_err(|error| BuildError::Io { context: "a path is not UTF-8".into(), source: error.into() })
     }
 
-    /// This process's environment, for [`Settings::environment`].
-    pub fn own_environment() -> BTreeMap<String, u32> {
+    /// This process's environment and what the user adds to it, for [`Settings::environment`].
+    pub(super) fn environment_with(more: &BTreeMap<String, String>) -> BTreeMap<String, u32> {
+        let more = more.iter().map(|(name, value)| (name.clone(), checksum(OsStr::new(value))));
         std::env::vars_os()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), checksum(&value)))
+            .chain(more)
             .collect()
     }
 }
