@@ -7,6 +7,7 @@ use super::unit::{Unit, UnitHead, digest};
 use super::{MeasuredUnit, dep_info};
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -84,9 +85,16 @@ pub(super) struct Inputs {
 
 impl Inputs {
     /// Reads the files that are named by a run's dep-info.
-    pub fn read(dep_info: &Path, dir: &Path, before: &Before) -> Self {
+    ///
+    /// # Errors
+    /// If there is no dep-info: somebody has removed it since the run, and without texts there are no numbers.
+    pub fn read(dep_info: &Path, dir: &Path, before: &Before) -> io::Result<Self> {
+        let files = dep_info::sources(&std::fs::read_to_string(dep_info)?);
+        if files.is_empty() {
+            return Err(io::Error::other("the compiler's list of the files that it read is empty"));
+        }
         let mut inputs = Inputs::default();
-        for file in dep_info::sources(&std::fs::read_to_string(dep_info).unwrap_or_default()) {
+        for file in files {
             let (path, name) = (dir.join(&file), file.to_string_lossy().into_owned());
             if file.extension() == Some(OsStr::new("rs")) {
                 let text = std::fs::read_to_string(&path).ok().filter(|_| before.holds_for(&path));
@@ -96,7 +104,7 @@ impl Inputs {
                 inputs.included.push((name, bytes.map(|bytes| digest(&bytes))));
             }
         }
-        inputs
+        Ok(inputs)
     }
 }
 
@@ -173,5 +181,61 @@ impl Input {
         let is_as_measured = std::fs::read(&self.path).is_ok_and(|bytes| digest(&bytes) == self.digest);
         self.mark = mark.filter(|mark| is_as_measured && mark.is_settled());
         !is_as_measured
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_changed_after_the_run_began_has_no_text() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        std::fs::write(path("a.rs"), "a").unwrap();
+        std::fs::write(path("old.rs"), "old").unwrap();
+        std::fs::write(path("n.txt"), "n").unwrap();
+        std::fs::write(path("x.d"), "x: a.rs old.rs n.txt new.rs\n").unwrap();
+        let read = |before: &Before| {
+            let Inputs { sources, included } = Inputs::read(&path("x.d"), dir.path(), before).unwrap();
+            let known = sources.into_iter().map(|(name, text)| (name, text.is_some()));
+            known
+                .chain(included.into_iter().map(|(name, digest)| (name, digest.is_some())))
+                .collect::<Vec<_>>()
+        };
+        let tomorrow = SystemTime::now() + Duration::from_secs(24 * 3600);
+        let date = |name: &str, time| {
+            std::fs::File::options().append(true).open(path(name)).unwrap().set_modified(time).unwrap();
+        };
+        date("a.rs", tomorrow);
+        let before = Before::now(["a.rs", "old.rs", "n.txt"].map(path).into_iter());
+        // As if it had been so for a day.
+        std::fs::write(path("old.rs"), "OLD").unwrap();
+        date("old.rs", SystemTime::UNIX_EPOCH);
+        std::fs::write(path("new.rs"), "new").unwrap();
+        let found = read(&before);
+        let of = |name: &str| found.iter().find(|(found, _)| found == name).unwrap().1;
+        assert!(of("a.rs") && of("n.txt") && !of("old.rs"), "{found:?}");
+        assert!(Inputs::read(&path("gone.d"), dir.path(), &before).is_err());
+        std::fs::write(path("x.d"), "").unwrap();
+        assert!(Inputs::read(&path("x.d"), dir.path(), &before).is_err());
+    }
+
+    #[test]
+    fn a_unit_is_as_it_was_as_long_as_its_files_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let (source, file) = (dir.path().join("a.rs"), dir.path().join("a-1.futurelens"));
+        std::fs::write(&source, "a").unwrap();
+        let mut unit = Unit::new("1", dir.path().to_owned());
+        unit.push_source("a.rs".to_owned(), Some("a"));
+        unit.write(&file).unwrap();
+        let (known, measured) = (Known::default(), MeasuredUnit { file, ..MeasuredUnit::default() });
+        assert!(!known.has_changed(&measured, 1) && !known.have_others_changed(&BTreeSet::new()));
+        let times = std::fs::metadata(&source).unwrap().modified().unwrap();
+        std::fs::write(&source, "b").unwrap();
+        std::fs::File::options().append(true).open(&source).unwrap().set_modified(times).unwrap();
+        assert!(known.has_changed(&measured, 1) && known.have_others_changed(&BTreeSet::new()));
+        known.keep(std::iter::empty());
+        assert!(!known.have_others_changed(&BTreeSet::new()));
     }
 }

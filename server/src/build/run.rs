@@ -67,7 +67,7 @@ impl Run {
     ) -> io::Result<Printed> {
         let stdout = std::fs::read(&self.sizes)?;
         let bodies = unit::read_bodies(&self.bodies)?;
-        let inputs = Inputs::read(dep_info, dir, &self.before);
+        let inputs = Inputs::read(dep_info, dir, &self.before)?;
         Ok(Printed::read(form, &String::from_utf8_lossy(&stdout), bodies, inputs, before))
     }
 }
