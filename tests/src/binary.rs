@@ -193,9 +193,15 @@ pub fn run(command: &mut Command) -> Run {
     Run { code: status.expect("the child is ours").code(), stdout: text(stdout), stderr: text(stderr) }
 }
 
-/// Ends a process by its id. Without `unsafe` this takes a program.
+/// Ends a process by its id.
 pub fn kill(pid: u32) {
-    let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status();
+    signal(&pid.to_string(), "KILL");
+}
+
+/// Sends a signal to a process, by its id, or to a group: then there is a minus in front. Without `unsafe` this takes
+/// a program.
+pub fn signal(pid: &str, name: &str) {
+    let _ = Command::new("kill").args(["-s", name, "--", pid]).stderr(Stdio::null()).status();
 }
 
 /// Makes a command start in a process group of its own, for [`kill_group`].

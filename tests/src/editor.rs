@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 /// How long the server may take for anything, a size build of a small crate included.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
-/// The variable that marks the server and everything that it starts.
-const MARK: &str = "FUTURELENS_TEST_EDITOR";
+/// The variable that marks the server and everything that it starts, see [`marked`].
+pub const MARK: &str = "FUTURELENS_TEST_EDITOR";
 
 /// A running server, with an editor at the other end.
 #[derive(Debug)]
@@ -168,6 +168,8 @@ pub struct Setup {
     pub experimental: Value,
     /// A program that starts the server, and its first arguments.
     pub under: Vec<OsString>,
+    /// The editor's process, if that is not this one.
+    pub process_id: Option<u32>,
 }
 
 impl Editor {
@@ -205,7 +207,7 @@ impl Editor {
         let answer = editor.request(
             "initialize",
             json!({
-                "processId": std::process::id(),
+                "processId": setup.process_id.unwrap_or_else(std::process::id),
                 "clientInfo": { "name": "futurelens-tests" },
                 "rootUri": folder,
                 "workspaceFolders": folders,
@@ -809,6 +811,19 @@ impl Editor {
         assert!(ended.is_some(), "the server does not end");
     }
 
+    /// Waits for the process to end by itself; its exit code, or none if a signal ended it.
+    #[track_caller]
+    pub fn exit_code(&mut self) -> Option<i32> {
+        self.wait_for_end();
+        self.child.wait().expect("it is ours").code()
+    }
+
+    /// Ends the server's process as nothing can prevent, and waits for that.
+    pub fn kill(&mut self) {
+        kill(self.pid());
+        self.wait_for_end();
+    }
+
     /// Closes stdin, as an editor that crashed does.
     pub fn hang_up(&mut self) {
         self.stdin = None;
@@ -817,16 +832,7 @@ impl Editor {
     /// Everything alive that the server has started, directly or not, also if its parent is gone:
     /// all of them have inherited a variable. Linux only; empty elsewhere.
     pub fn children(&self) -> Vec<Process> {
-        let wanted = format!("{MARK}={}", self.mark);
-        processes()
-            .into_iter()
-            .filter(|process| process.pid != self.pid())
-            .filter(|process| {
-                fs::read(format!("/proc/{}/environ", process.pid)).is_ok_and(|environment| {
-                    environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
-                })
-            })
-            .collect()
+        marked(&self.mark).into_iter().filter(|process| process.pid != self.pid()).collect()
     }
 
     /// Waits until the server has nothing running, such as edits being tried. Is it so?
@@ -847,10 +853,10 @@ impl Editor {
     ///
     /// # Panics
     ///
-    /// If something still is after 20 seconds.
+    /// If something still is after a minute.
     #[track_caller]
     pub fn expect_no_children(&self) {
-        let gone = until(Duration::from_secs(20), || self.children().is_empty().then_some(()));
+        let gone = until(Duration::from_secs(60), || self.children().is_empty().then_some(()));
         assert!(gone.is_some(), "left behind: {:#?}", self.children());
     }
 }
@@ -868,7 +874,7 @@ impl Drop for Editor {
 }
 
 /// Asks again and again: the end of another process is no event for those who are not its parent.
-fn until<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+pub fn until<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + patience;
     loop {
         let answer = ask();
@@ -888,6 +894,15 @@ pub struct Process {
     pub parent: u32,
     /// The name of its program, cut to 15 bytes by the kernel.
     pub name: String,
+}
+
+impl Process {
+    /// What it was started with, its own name first. Nothing if it is gone.
+    pub fn arguments(&self) -> Vec<String> {
+        let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).into_owned();
+        line.split_terminator('\0').map(str::to_owned).collect()
+    }
 }
 
 /// Everything alive, as `/proc` shows it. Those that have ended and wait for their parent to ask
@@ -932,6 +947,17 @@ pub fn memory(pid: u32) -> (f64, f64) {
         number.unwrap_or(0.0) / 1024.0
     };
     (value("VmRSS:"), value("VmHWM:"))
+}
+
+/// Everything alive that was started with [`MARK`] set to this, or by something that was. Linux only; empty elsewhere.
+pub fn marked(mark: &str) -> Vec<Process> {
+    let wanted = format!("{MARK}={mark}");
+    let is_marked = |process: &Process| {
+        fs::read(format!("/proc/{}/environ", process.pid)).is_ok_and(|environment| {
+            environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+        })
+    };
+    processes().into_iter().filter(is_marked).collect()
 }
 
 /// Everything alive below a process, as `/proc` shows it. Linux only; empty elsewhere.

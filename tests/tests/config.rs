@@ -84,6 +84,19 @@ fn rustflags_of_the_environment() {
     assert_eq!(plain.size_of("wide_or_not"), 12);
 }
 
+/// One of them has a space in it, which only this form can hold; and it is what counts of the two.
+#[test]
+fn encoded_rustflags_of_the_environment() {
+    let project = wide_or_not("encoded_flags");
+    let source = project.read("src/lib.rs");
+    project.write("src/lib.rs", &source.replace("any(wide,", "any(how = \"very wide\","));
+    let mut command = futurelens();
+    command.arg("report").arg(project.root()).args(["--format", "json"]);
+    command.env("CARGO_ENCODED_RUSTFLAGS", "--cfg\u{1f}how=\"very wide\"").env("RUSTFLAGS", "--cfg wrong=");
+    let wide = parse(&run(&mut command).expect_success().stdout);
+    assert_eq!(wide.size_of("wide_or_not"), 102);
+}
+
 #[test]
 fn features() {
     let project = wide_or_not("features");

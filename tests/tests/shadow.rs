@@ -2,7 +2,7 @@
 //! touches nothing but futurelens's own target directory.
 
 use futurelens::build::{
-    Awaited, BuildError, Cancel, Compiled, Invocation, Project as Opened, Request, Shadow, Unit,
+    Awaited, BuildError, Cancel, Compiled, Invocation, Project as Opened, Request, Shadow, Unit, set_program,
 };
 use futurelens::features::Snapshot;
 use futurelens::features::snapshot::UnitText;
@@ -34,6 +34,7 @@ struct Case {
 
 impl Case {
     fn new(project: Project, root: &'static str, toolchain: &'static str) -> Case {
+        set_program(binary());
         let unit = measure(&project, root, toolchain);
         let reference = Project::copy_of(project.root());
         let mut request = Request::new(project.root().to_owned());
@@ -406,8 +407,7 @@ fn what_does_not_compile_says_why() {
     let project = Project::lib("broken", &format!("{PENDING_ONCE}pub fn f() -> u8 {{ PendingOnce(false) }}"));
     let mut request = Request::new(project.root().to_owned());
     request.target_dir = Some(project.beside("target"));
-    // In the place of this program, which is not futurelens.
-    request.env.insert("RUSTC_WRAPPER".to_owned(), binary().to_str().unwrap().to_owned());
+    set_program(binary());
     let opened = Opened::open(&request).unwrap();
     let outcome = opened
         .measure(&request, &Awaited::default(), &Cancel::default(), &mut |_, _| true, &mut |_| {})

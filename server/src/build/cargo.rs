@@ -2,6 +2,7 @@
 
 use super::inputs::Known;
 use super::process::{Cancel, Guarded, Running, own_program};
+use super::scratch::Scratch;
 use super::unit::{Unit, UnitError, UnitFile};
 use super::wrapper::{self, Settings, Task};
 use super::{BuildError, Invocation, Toolchain, background, disk, files, inner_wrapper};
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 /// Which features, targets and packages; the words are cargo's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -414,7 +415,7 @@ impl Project {
     }
 
     /// Makes futurelens's target directory and a folder in it that goes when the build is over.
-    pub(super) fn prepare_target_dir(&self) -> Result<tempfile::TempDir, BuildError> {
+    pub(super) fn prepare_target_dir(&self) -> Result<Scratch, BuildError> {
         let mut made = self.make_target_dir();
         for _ in 1..ROUNDS {
             // Somebody is removing it right now.
@@ -429,7 +430,7 @@ impl Project {
         })
     }
 
-    fn make_target_dir(&self) -> std::io::Result<tempfile::TempDir> {
+    fn make_target_dir(&self) -> std::io::Result<Scratch> {
         let path = &self.target_dir;
         if path.to_str().is_none() {
             return Err(std::io::Error::other("its path is not UTF-8, and the compiler takes no other"));
@@ -439,8 +440,7 @@ impl Project {
         let tag = "Signature: 8a477f597d28d172789f06886806bc55\n\
                    # This file is a cache directory tag created by futurelens.\n";
         files::write_once(&path.join("CACHEDIR.TAG"), tag)?;
-        remove_old_scratch(path);
-        let scratch = tempfile::Builder::new().prefix(SCRATCH).tempdir_in(path)?;
+        let scratch = Scratch::new(path)?;
         disk::check(path)?;
         Ok(scratch)
     }
@@ -566,6 +566,11 @@ impl Project {
         });
         let success = running.wait()?;
         drop(ahead);
+        if !success && errors.is_empty() {
+            // cargo keeps the compiler's answers to its questions, and that there was none if the compiler was killed
+            // over one: every later build would fail without asking again.
+            let _ = std::fs::remove_file(self.target_dir.join(".rustc_info.json"));
+        }
         let failure = (!success).then(|| Failure {
             text: match errors.is_empty() {
                 true => said.clone(),
@@ -669,7 +674,8 @@ fn locked_versions(lock: &str) -> HashMap<String, String> {
 /// The folder of the nearest `Cargo.toml` at or above `path`.
 fn project_dir(path: &Path) -> Result<PathBuf, BuildError> {
     let no_project = || BuildError::NoProject { path: path.to_owned() };
-    let path = path.canonicalize().map_err(|_| no_project())?;
+    // Not in the form that begins with `\\?\`, which Windows has too: few programs take it.
+    let path = dunce::canonicalize(path).map_err(|_| no_project())?;
     let mut folders = path.ancestors();
     let dir = folders.find(|dir| dir.join("Cargo.toml").is_file()).ok_or_else(no_project)?;
     Ok(dir.to_owned())
@@ -726,26 +732,6 @@ fn forget(file: &Path, lost: bool) {
             && error.kind() != std::io::ErrorKind::NotFound
         {
             tracing::warn!("cannot remove {}: {error}", path.display());
-        }
-    }
-}
-
-pub(super) const SCRATCH: &str = "scratch-";
-
-/// Removes what killed builds left: a build that runs now is less than a day away, in the future too, where a clock
-/// that was put right may have left something.
-pub(super) fn remove_old_scratch(target_dir: &Path) {
-    let Ok(entries) = std::fs::read_dir(target_dir) else { return };
-    for entry in entries.flatten() {
-        let age = entry.metadata().and_then(|meta| meta.modified());
-        let away = |time| {
-            let age = SystemTime::now().duration_since(time);
-            age.unwrap_or_else(|ahead| ahead.duration())
-        };
-        let age = age.ok().map(away);
-        let old = age.is_some_and(|age| age > Duration::from_secs(24 * 60 * 60));
-        if old && entry.file_name().to_string_lossy().starts_with(SCRATCH) {
-            let _ = std::fs::remove_dir_all(entry.path());
         }
     }
 }

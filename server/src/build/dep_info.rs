@@ -32,5 +32,8 @@ mod tests {
         let files: Vec<_> = sources(text).iter().map(|p| p.display().to_string()).collect();
         assert_eq!(files, ["src/lib.rs", "src/my file.rs", "C:\\x\\y.rs"]);
         assert!(sources("").is_empty());
+        let text = "C:\\t\\deps\\a-1.d: src\\lib.rs C:\\my\\ folder\\y.rs\r\n\r\nsrc\\lib.rs:\r\n";
+        let files: Vec<_> = sources(text).iter().map(|p| p.display().to_string()).collect();
+        assert_eq!(files, ["src\\lib.rs", "C:\\my folder\\y.rs"]);
     }
 }

@@ -4,9 +4,11 @@
 //! The target directory itself may be a link, that is its owner's choice. What is in it is ours, and a link there
 //! would have us write, empty or delete what it leads to.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use tempfile::NamedTempFile;
 
 /// Writes a file of ours in one step. A link in its place is replaced, not followed.
 ///
@@ -16,8 +18,7 @@ pub fn write(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
     let mut buffer = BufWriter::new(temporary(path)?);
     write(&mut buffer)?;
     let file = buffer.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    put_in_place(file, path)
 }
 
 /// Writes a file whose name the user gave, in one step where that can be: what is there keeps its permissions, a link
@@ -51,26 +52,60 @@ pub fn write_for_user(path: &Path, text: &str) -> io::Result<()> {
 /// # Errors
 /// Whatever the file system says; the file is as it was then.
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let path = path.canonicalize()?;
+    let path = dunce::canonicalize(path)?;
     let mut new = temporary(&path)?;
     new.write_all(text.as_bytes())?;
     new.as_file().set_permissions(std::fs::metadata(&path)?.permissions())?;
-    new.persist(&path).map_err(|error| error.error)?;
-    Ok(())
+    put_in_place(new, &path)
 }
 
-/// A file beside `path` that goes unless it is put there.
-fn temporary(path: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+/// A file beside `path` that goes unless it is put there. What was to take that place before and was not finished,
+/// since who wrote it was killed, is removed: of two that write the same file at the same time, one fails.
+fn temporary(path: &Path) -> io::Result<NamedTempFile> {
+    remove_unfinished(path);
+    let prefix = unfinished(path);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".futurelens-");
+    builder.prefix(&prefix);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         // As any file that a program makes. What is private by its owner's umask stays so.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    builder.tempfile_in(folder)
+    builder.tempfile_in(folder_of(path))
+}
+
+/// Puts such a file in its place, in one step. Also where somebody is reading what is there, on every system:
+/// [`NamedTempFile::persist`] does without what Windows has for that.
+fn put_in_place(new: NamedTempFile, of: &Path) -> io::Result<()> {
+    let new = new.into_temp_path().keep().map_err(|error| error.error)?;
+    let renamed = std::fs::rename(&new, of);
+    if renamed.is_err() {
+        let _ = std::fs::remove_file(new);
+    }
+    renamed
+}
+
+/// Removes what was to become this file and was not finished.
+pub(super) fn remove_unfinished(of: &Path) {
+    let prefix = unfinished(of);
+    for entry in std::fs::read_dir(folder_of(of)).into_iter().flatten().flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// How files begin that are to become this one.
+fn unfinished(of: &Path) -> OsString {
+    let mut prefix = OsString::from(".futurelens-");
+    prefix.push(of.file_name().unwrap_or_default());
+    prefix.push("-");
+    prefix
 }
 
 /// Makes a folder of ours; what stands above it may be a link.
@@ -217,5 +252,19 @@ mod tests {
         assert_eq!((place.read("there"), place.mode("there")), ("new".to_owned(), 0o755));
         assert_eq!(place.read("other name"), "theirs");
         assert_eq!(std::fs::read_dir(place.dir.path()).unwrap().count(), 4, "nothing is left beside them");
+    }
+
+    #[test]
+    fn what_was_not_finished_goes_with_the_next_of_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, other) = (dir.path().join("a.futurelens"), dir.path().join("b.futurelens"));
+        let keep = |of: &Path| temporary(of).unwrap().keep().unwrap();
+        keep(&file);
+        let (_, of_other) = keep(&other);
+        put_in_place(temporary(&file).unwrap(), &file).unwrap();
+        let entries = std::fs::read_dir(dir.path()).unwrap().flatten();
+        let mut left: Vec<_> = entries.map(|entry| entry.path()).collect();
+        left.sort();
+        assert_eq!(left, [of_other, file]);
     }
 }

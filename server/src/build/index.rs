@@ -160,6 +160,7 @@ impl Index {
         let text = format!("{MAGIC}\n{:08x}\n{json}\n", crc32fast::hash(json.as_bytes()));
         // Most builds change no unit.
         if std::fs::read(&path).is_ok_and(|old| old == text.as_bytes()) {
+            files::remove_unfinished(&path);
             return Ok(());
         }
         files::write(&path, |file| file.write_all(text.as_bytes()))

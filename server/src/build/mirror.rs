@@ -46,12 +46,8 @@ fn link(original: &Path, link: &Path) -> io::Result<()> {
 
 #[cfg(windows)]
 fn link(original: &Path, link: &Path) -> io::Result<()> {
-    // Links to files take a privilege that few have.
-    if original.is_dir() {
-        std::os::windows::fs::symlink_dir(original, link)
-    } else {
-        std::fs::copy(original, link).map(drop)
-    }
+    // Symbolic links take a privilege that few have.
+    if original.is_dir() { junction::create(original, link) } else { std::fs::copy(original, link).map(drop) }
 }
 
 #[cfg(not(any(unix, windows)))]

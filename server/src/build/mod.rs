@@ -17,6 +17,7 @@ mod printed;
 mod process;
 pub mod ride_along;
 mod run;
+mod scratch;
 mod shadow;
 mod toolchain;
 mod unit;

@@ -12,10 +12,11 @@
 //! What was recorded is kept in `futurelens/ride-along` of the project's own target directory, wherever cargo puts
 //! its artifacts: one file for each unit, as of a size build, and an [`Index`].
 
-use super::cargo::{remove_old_scratch, stamp};
+use super::cargo::stamp;
 use super::invocation::{self, Form};
 use super::process::own_program;
 use super::run::{Ended, Run, Store};
+use super::scratch::Scratch;
 use super::unit::Unit;
 use super::wrapper::{self, Settings, Task};
 use super::{Index, Indexed, MeasuredUnit, Project, Request, Selection, Toolchain};
@@ -220,7 +221,6 @@ impl Ride {
     fn keep(&self, heard: Heard) {
         let Some(success) = heard.success else { return };
         let folder = &self.project.ride_along;
-        remove_old_scratch(folder);
         let mut project = self.project.clone();
         project.target_dir.clone_from(folder);
         let host = || project.toolchain.host.clone();
@@ -282,7 +282,7 @@ fn clean(settings: &Settings, program: &OsStr) -> Command {
 
 fn record(settings: &Settings, program: &OsStr, args: &[OsString]) -> std::io::Result<()> {
     super::files::folder(&settings.scratch)?;
-    let scratch = tempfile::Builder::new().prefix(super::cargo::SCRATCH).tempdir_in(&settings.scratch)?;
+    let scratch = Scratch::new(&settings.scratch)?;
     let mut unit = Unit::new(wrapper::FLAGS, std::env::current_dir()?);
     unit.invocation = wrapper::recorded(settings, program, args, &unit.dir);
     let name = invocation::artifact_stem(args);

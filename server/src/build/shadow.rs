@@ -11,6 +11,7 @@ use super::invocation::{Form, Refused};
 use super::printed::Printed;
 use super::process::{Cancel, Guarded};
 use super::run::{Run, remove};
+use super::scratch::Scratch;
 use super::unit::Unit;
 use super::{BuildError, Invocation, Project, background, dep_info, invocation, mirror, wrapper};
 use std::collections::{BTreeMap, HashMap};
@@ -18,12 +19,11 @@ use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
-use tempfile::TempDir;
 
 /// A place to compile changed text in, unit by unit. Gone, with everything in it, when the value is dropped.
 #[derive(Debug)]
 pub struct Shadow {
-    folder: TempDir,
+    folder: Scratch,
     bootstrap: bool,
     env: BTreeMap<String, String>,
     own_group: bool,
@@ -103,7 +103,6 @@ impl Shadow {
             .map(|(file, text)| Ok((relative(file, &invocation.dir)?, *text)))
             .collect::<Result<_, BuildError>>()?;
         let io = |source| BuildError::Io { context: "cannot prepare to compile changed text".into(), source };
-        // Being written to also tells others that this folder is in use.
         let scratch = tempfile::tempdir_in(self.folder.path()).map_err(io)?;
         let (bootstrap, own_group, env) = (self.bootstrap, self.own_group, self.env.clone());
         let origin = self.origin(origin, invocation).map_err(io)?;
@@ -251,7 +250,8 @@ fn relative(file: &Path, dir: &Path) -> Result<PathBuf, BuildError> {
     let outside = || not_shadowable(format!("`{}` is outside of `{}`", file.display(), dir.display()));
     // The compiler's directory has no links in it.
     let real = || {
-        file.parent()?.canonicalize().ok()?.join(file.file_name()?).strip_prefix(dir).ok().map(Path::to_owned)
+        let folder = dunce::canonicalize(file.parent()?).ok()?;
+        folder.join(file.file_name()?).strip_prefix(dir).ok().map(Path::to_owned)
     };
     let relative = file.strip_prefix(dir).ok().map(Path::to_owned).or_else(real).ok_or_else(outside)?;
     let inside = relative.components().all(|part| matches!(part, Component::Normal(_)));

@@ -28,7 +28,7 @@ fn awaits(text: &str) -> Result<Awaits, String> {
 pub(super) fn run(args: &HintsArgs) -> Result<(), CliError> {
     let error = |source| CliError::File { what: "read", path: args.file.clone(), source };
     let text = std::fs::read_to_string(&args.file).map_err(error)?;
-    let file = args.file.canonicalize().map_err(error)?;
+    let file = dunce::canonicalize(&args.file).map_err(error)?;
     let folder = file.parent().unwrap_or(&file);
     let snapshot = args.common.build.measure(folder)?;
     let outline = Outline::new(text.as_str().into());

@@ -4,6 +4,7 @@ mod actions;
 mod ahead;
 pub mod config;
 mod convert;
+mod ending;
 mod heap;
 mod log;
 mod outbox;
@@ -14,13 +15,12 @@ mod transport;
 mod unsaved;
 mod warm;
 
+use ending::Ending;
 use server::Server;
 use session::Message;
 use std::future::Future;
 use std::pin::Pin;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
@@ -63,28 +63,27 @@ pub async fn serve(input: impl AsyncRead + Unpin, output: impl AsyncWrite + Unpi
         .custom_method(protocol::LAYOUT, Server::layout)
         .custom_method(protocol::REPORT, Server::report)
         .finish();
-    let (left, exit) = oneshot::channel();
-    let service = Leaving { inner: service, left: Some(left), shut_down: Arc::default() };
+    let (ending, mut end) = Ending::new();
+    let service = Leaving { inner: service, ending: ending.clone() };
     let serving = transport::serve(input, output, socket, service);
     let code = tokio::select! {
         // The library goes on reading after `exit` for as long as the editor keeps the pipe open.
-        code = exit => code.unwrap_or(1),
+        code = end.recv() => code.unwrap_or(1),
         // The editor closed the pipe without a word.
-        () = serving => 1,
+        () = serving => ending.code(),
     };
-    // No build outlives the server.
+    // No build outlives the server, nor what it has made for a while.
     let (done, wait) = oneshot::channel();
     if to_session.send(Message::Shutdown(done)).is_ok() {
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), wait).await;
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), wait).await;
     }
     code
 }
 
-/// Notices `shutdown` and `exit` on their way to the service.
+/// Notices on their way to the service what has to do with the end.
 struct Leaving<S> {
     inner: S,
-    left: Option<oneshot::Sender<u8>>,
-    shut_down: Arc<AtomicBool>,
+    ending: Ending,
 }
 
 type Answer = Pin<Box<dyn Future<Output = Result<Option<Response>, ExitedError>> + Send>>;
@@ -103,16 +102,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Answer {
-        match request.method() {
-            "shutdown" => self.shut_down.store(true, Ordering::Relaxed),
-            "exit" => {
-                let code = u8::from(!self.shut_down.load(Ordering::Relaxed));
-                if let Some(left) = self.left.take() {
-                    let _ = left.send(code);
-                }
-            }
-            _ => {}
-        }
+        self.ending.hear(&request);
         // "No parameters" is sent as `null` by some editors, which the library refuses; as it refuses nothing
         // at all where parameters are declared.
         let request = match request.params() {

@@ -453,7 +453,10 @@ impl Session {
             }
             Message::News(root, number, news) => self.hear(&root, number, news),
             Message::Progress(root, number) => self.tell_progress(&root, number),
-            Message::Done(root, number, result) => self.done(&root, number, *result),
+            Message::Done(root, number, result) => {
+                self.done(&root, number, *result);
+                self.leave();
+            }
             Message::Actions(root, number, news) => {
                 let is_over = matches!(news, News::Over { .. });
                 if let Some(workspace) = self.workspaces.get_mut(&root) {
@@ -508,8 +511,8 @@ impl Session {
             return;
         }
         let leave = |one: &mut Workspace| {
-            let left = [one.actions.leave(), one.ahead.leave(), one.unsaved.leave()];
-            left == [true; 3]
+            let left = [one.actions.leave(), one.ahead.leave(), one.unsaved.leave(), one.running.is_none()];
+            left == [true; 4]
         };
         let left: Vec<bool> = self.workspaces.values_mut().map(leave).collect();
         if left.into_iter().all(|left| left) {
@@ -1257,7 +1260,7 @@ impl Session {
         let uri = document.uri;
         let outline = Outline::new(document.text.into());
         let version = document.version;
-        let file = convert::path(&uri).map(|file| file.canonicalize().unwrap_or(file));
+        let file = convert::path(&uri).map(|file| dunce::canonicalize(&file).unwrap_or(file));
         let document = Document { version, file, outline, has_diagnostics: false, unchecked: true };
         self.documents.insert(uri.clone(), document);
         if let Some(file) = convert::path(&uri)

@@ -137,7 +137,7 @@ fn guess(package: &Path, request: &Request) -> Option<PathBuf> {
     if let Some(dir) = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from) {
         return Some(dir.join("futurelens")).filter(|dir| dir.is_absolute() && is_there(dir));
     }
-    let package = package.canonicalize().ok()?;
+    let package = dunce::canonicalize(package).ok()?;
     let folders = package.ancestors().filter(|folder| folder.join("Cargo.toml").is_file());
     folders.map(|folder| folder.join("target").join("futurelens")).find(is_there)
 }

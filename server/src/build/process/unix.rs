@@ -172,21 +172,46 @@ fn survive(tell: Sender<News>) {
 /// Ends whatever has come of this process, but for what has left for another session. `first` is what was
 /// started, unless it has ended.
 fn end_all(first: Option<Pid>) {
+    if is_childless() {
+        return;
+    }
     let (own, session) = (getpid(), getsid(None).ok());
+    let below = || below(own, &processes(), &|pid| getsid(Some(pid)).ok() == session);
     let begun = Instant::now();
-    // Where nobody says what runs, this is all there is.
-    let mut found: Vec<Pid> = first.into_iter().collect();
-    while begun.elapsed() < PATIENCE {
-        for pid in &found {
-            let _ = kill_process(*pid, Signal::KILL);
+    // All are stopped before the first is ended: then none starts another one meanwhile, and who was whose child can
+    // still be seen.
+    let mut found: Vec<Pid> = Vec::new();
+    loop {
+        let new: Vec<Pid> = below().into_iter().filter(|pid| !found.contains(pid)).collect();
+        if new.is_empty() || begun.elapsed() > PATIENCE {
+            break;
         }
-        while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
-        let is_ours = |pid: Pid| getsid(Some(pid)).ok() == session;
-        found = below(own, &processes(), &is_ours);
-        if found.is_empty() {
+        new.iter().for_each(|pid| _ = kill_process(*pid, Signal::STOP));
+        found.extend(new);
+    }
+    // Where nobody says what runs, this is all there is.
+    found.extend(first);
+    let mut in_vain = 0;
+    // What is listed changes meanwhile: a process whose parent ends between the two is found the next time.
+    while in_vain < 3 && begun.elapsed() < PATIENCE {
+        found.iter().for_each(|pid| _ = kill_process(*pid, Signal::KILL));
+        if is_childless() {
             return;
         }
         std::thread::sleep(Duration::from_millis(2));
+        found = below();
+        in_vain = if found.is_empty() { in_vain + 1 } else { 0 };
+    }
+}
+
+/// Is there no child any more, but such as have ended?
+fn is_childless() -> bool {
+    loop {
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some(_)) => {}
+            Ok(None) => return false,
+            Err(_) => return true,
+        }
     }
 }
 
