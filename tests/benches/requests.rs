@@ -69,6 +69,7 @@ fn requests(criterion: &mut Criterion) {
         dir: &unit.dir,
         texts: std::sync::Arc::new(unit.clone()),
         bodies: unit.digests().collect(),
+        without: &[],
         sources: unit.sources().collect(),
     };
     let snapshot = Snapshot::default().updated(&[text], &Default::default(), Default::default());

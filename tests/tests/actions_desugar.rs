@@ -218,6 +218,7 @@ fn measure(project: &Project, edition: &str) -> Snapshot {
         dir: &unit.dir,
         texts: std::sync::Arc::new(unit.clone()),
         bodies: unit.digests().collect(),
+        without: &[],
         sources: unit.sources().collect(),
     };
     Snapshot::default().updated(&[text], &BTreeSet::from(["sends-1".into()]), BTreeSet::new())

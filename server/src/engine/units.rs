@@ -116,10 +116,10 @@ impl Units {
     }
 
     /// The snapshot with one unit as it came out of a compile.
-    pub(super) fn updated(&self, base: &Snapshot, origin: &Arc<str>, content: Unit) -> Snapshot {
+    pub(super) fn updated(&self, base: &Snapshot, origin: &Arc<str>, content: Box<Unit>) -> Snapshot {
         let Some(known) = self.0.get(origin) else { return base.clone() };
         let all = base.origins().chain([origin.clone()]).collect();
-        let content = Arc::new(content);
+        let content: Arc<Unit> = content.into();
         base.updated(&[unit_text(origin, &known.measured, &content)], &all, BTreeSet::new())
     }
 }

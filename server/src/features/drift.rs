@@ -306,10 +306,11 @@ mod tests {
         for (id, facts) in &shown {
             let wrong = |whole: &BTreeSet<String>| facts.difference(whole).next().cloned();
             match whole.get(id) {
-                Some(whole) => match wrong(whole) {
-                    Some(fact) => return Err(format!("{id}: {fact}")),
-                    None => {}
-                },
+                Some(whole) => {
+                    if let Some(fact) = wrong(whole) {
+                        return Err(format!("{id}: {fact}"));
+                    }
+                }
                 // Its name is shown as it was printed.
                 None if whole.values().any(|whole| {
                     facts.iter().filter(|fact| !fact.contains("id =")).all(|fact| whole.contains(fact))
@@ -336,8 +337,7 @@ mod tests {
             let (before, line, after) = (&lines[..at], lines[at], &lines[at + 1..]);
             let with = |new: &[&str]| joined(&[before, new, after].concat());
             let indent = &line[..line.len() - line.trim_start().len()];
-            let prefix = if line.starts_with("print-type-size ") {
-                let rest = &line["print-type-size ".len()..];
+            let prefix = if let Some(rest) = line.strip_prefix("print-type-size ") {
                 format!("print-type-size {}", &rest[..rest.len() - rest.trim_start().len()])
             } else {
                 indent.to_owned()

@@ -72,6 +72,7 @@ pub fn read(folder: &Path) -> Snapshot {
             dir: &unit.dir,
             texts: std::sync::Arc::new(unit.clone()),
             bodies: unit.digests().collect(),
+            without: &[],
             sources: unit.sources().collect(),
         })
         .collect();
