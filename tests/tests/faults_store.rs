@@ -348,7 +348,7 @@ fn what_is_removed_during_a_build() {
                 if hints.iter().any(|hint| is_size(hint, bytes)) {
                     break;
                 }
-                let said = editor.shown(since);
+                let said = (editor.shown(since), editor.notifications(since, "window/logMessage"));
                 assert!(
                     Instant::now() < deadline,
                     "{part} after {moment} ms: {hints:?} {said:?}\n{}",

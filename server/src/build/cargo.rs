@@ -336,7 +336,8 @@ impl Project {
                 }
                 // Somebody has cleaned up meanwhile.
                 let is_gone = !scratch.path().is_dir();
-                if !is_last && is_gone || round == 1 && failure.is_trouble(&self.target_dir) {
+                let is_ours = is_gone || failure.is_ours();
+                if !is_last && is_ours || round == 1 && failure.is_trouble(&self.target_dir) {
                     continue;
                 }
             }
@@ -514,6 +515,7 @@ impl Project {
         let (stdout, stderr) = (running.stdout.take(), running.stderr.take());
 
         let (mut units, mut errors, mut nowhere) = (Vec::new(), String::new(), String::new());
+        let mut is_crate_missing = false;
         let (tell, told) = mpsc::channel();
         let is_over = AtomicBool::new(settings.awaited.is_empty() && ahead.is_empty());
         let is_over = &is_over;
@@ -545,6 +547,7 @@ impl Project {
                                 DiagnosticLevel::Error | DiagnosticLevel::Ice
                             ) =>
                         {
+                            is_crate_missing |= misses_crate(&message.message);
                             let text = message.message.rendered.unwrap_or_default();
                             if message.message.spans.is_empty() {
                                 nowhere.push_str(&text);
@@ -577,6 +580,7 @@ impl Project {
                 false => format!("{}\n\n{said}", errors.trim_end()),
             },
             of_no_code: nowhere + &said,
+            misses_crate: is_crate_missing,
         });
         units.sort();
         units.dedup();
@@ -621,6 +625,8 @@ struct Failure {
     text: String,
     /// What is about no place in the code.
     of_no_code: String,
+    /// See [`misses_crate`].
+    misses_crate: bool,
 }
 
 impl Failure {
@@ -629,11 +635,22 @@ impl Failure {
         disk::said(&self.of_no_code)
     }
 
-    /// Is it not the code's fault, but that of what happened to the files of the build?
+    /// Could a unit not be measured that compiles?
+    fn is_ours(&self) -> bool {
+        self.of_no_code.contains(wrapper::TROUBLE)
+    }
+
+    /// Is it perhaps not the code's fault, but that of what happened to the files of the build?
     fn is_trouble(&self, target_dir: &Path) -> bool {
         let has = |words: &str| self.of_no_code.contains(words);
-        has(wrapper::TROUBLE) || has("(os error") && has(&target_dir.to_string_lossy())
+        self.misses_crate || has("(os error") && has(&target_dir.to_string_lossy())
     }
+}
+
+/// Does the compiler say that what was made of another crate is not there, or not whole?
+fn misses_crate(message: &cargo_metadata::diagnostic::Diagnostic) -> bool {
+    let code = message.code.as_ref().map_or("", |code| &code.code);
+    ["E0460", "E0463", "E0786"].contains(&code) || message.message.starts_with("extern location for")
 }
 
 fn no_program(source: std::io::Error) -> BuildError {
