@@ -298,8 +298,11 @@ fn files_of_the_store_that_are_cut_off() {
 
 // What goes during a build
 
+/// Are these the names of what is meant?
+type Names<'a> = &'a dyn Fn(&str) -> bool;
+
 /// Removes what has such a name, in a folder or in one below it, while it may be written to.
-fn remove(folder: &Path, is_it: &dyn Fn(&str) -> bool) {
+fn remove(folder: &Path, is_it: Names) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
         if is_it(&name) {
@@ -321,7 +324,7 @@ fn what_is_removed_during_a_build() {
     editor.did_open(&file);
     expect_size(&mut editor, &file, 100);
     let target = project.root().join("target");
-    let parts: [(&str, &dyn Fn(&str) -> bool); 8] = [
+    let parts: [(&str, Names); 8] = [
         ("everything", &|name| name == "futurelens"),
         ("scratch", &|name| name.starts_with("scratch-")),
         ("index", &|name| name == "index"),
@@ -448,15 +451,13 @@ fn a_save_is_measured_whatever_the_time_of_the_file() {
     let mut editor = open(&project, json!({}));
     editor.did_open(&file);
     expect_size(&mut editor, &file, 100);
-    let mut bytes = 101;
     for index in 0..5 {
-        let time = times(age(&file))[index];
+        let (time, bytes) = (times(age(&file))[index], 101 + index);
         editor.did_change_all(&file, &text_of(bytes));
         fs::write(&file, text_of(bytes)).expect("it is writable");
         date(&file, time);
         editor.did_save(&file);
         expect_size(&mut editor, &file, bytes);
-        bytes += 1;
     }
     leave(&mut editor);
 }

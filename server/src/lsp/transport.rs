@@ -120,6 +120,12 @@ fn lock(asked: &Mutex<VecDeque<Id>>) -> std::sync::MutexGuard<'_, VecDeque<Id>> 
     asked.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The oldest request to the editor, if there are too many that it has not answered.
+fn given_up(asked: &Mutex<VecDeque<Id>>) -> Option<Id> {
+    let mut asked = lock(asked);
+    if asked.len() > UNANSWERED { asked.pop_front() } else { None }
+}
+
 /// Sends an answer; false if nobody reads it any more.
 async fn respond(sender: &mpsc::Sender<Vec<u8>>, answer: Result<Option<Response>, ExitedError>) -> bool {
     match answer {
