@@ -372,7 +372,8 @@ impl Project {
         if request.selection.offline {
             cargo.arg("--offline");
         }
-        // If it fails, the build says why.
+        // If it fails, the build says why; nothing is downloaded for it but what the lock file is made of.
+        cargo.env("RUSTUP_AUTO_INSTALL", "0");
         Guarded::new("cargo", &cargo, request.own_group)?
             .stderr(Stdio::null())
             .start(cancel)?

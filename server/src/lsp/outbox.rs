@@ -191,6 +191,16 @@ async fn progress(client: &Client, token: lsp::NumberOrString, value: lsp::WorkD
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_message_is_a_link_or_moves_the_cursor(text in "\\PC{0,12}|.{0,12}|[\\]($)\\[x\n\x1b]{0,24}") {
+            let shown = unlinked(&text);
+            prop_assert!(!shown.contains("](") && !shown.contains("$("), "{shown:?}");
+            prop_assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
+        }
+    }
 
     #[test]
     fn an_editor_that_does_not_read_is_told_only_what_still_matters() {

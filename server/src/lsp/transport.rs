@@ -110,12 +110,6 @@ pub async fn serve<S>(
     writing.abort();
 }
 
-/// The oldest request to the editor, if more are unanswered than may be.
-fn given_up(asked: &Mutex<VecDeque<Id>>) -> Option<Id> {
-    let mut unanswered = lock(asked);
-    if unanswered.len() > UNANSWERED { unanswered.pop_front() } else { None }
-}
-
 fn lock(asked: &Mutex<VecDeque<Id>>) -> std::sync::MutexGuard<'_, VecDeque<Id>> {
     asked.lock().unwrap_or_else(PoisonError::into_inner)
 }

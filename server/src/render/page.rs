@@ -93,6 +93,32 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever a name is, it is one code span, or has nothing in it that markdown knows.
+        #[test]
+        fn any_text_is_only_text(text in "\\PC{0,12}|.{0,12}|[\\[\\]()!<>`*_~|$&;:/a w.\n\x1b\u{202e}-]{0,24}") {
+            let page = Page::markdown();
+            for (shown, plain) in [
+                (page.code(&text), Page::plain().code(&text)),
+                (page.place(&text), Page::plain().place(&text)),
+            ] {
+                prop_assert!(plain.chars().all(|c| printable(c) == c), "{plain:?}");
+                match shown.strip_prefix('`') {
+                    Some(span) => {
+                        let span = span.strip_suffix('`');
+                        prop_assert!(span.is_some_and(|span| span.chars().all(|c| printable(c) == c)), "{shown:?}");
+                    }
+                    None => {
+                        let harmless = |c: char| c.is_ascii_alphanumeric() || "_-./: ".contains(c);
+                        let is_harmless = shown.chars().all(harmless) && !shown.contains("__") && !shown.contains("www.");
+                        prop_assert!(is_harmless, "{shown:?}");
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn source_text_is_never_markup() {
