@@ -126,3 +126,35 @@ fn with_params(request: &Request, params: Option<serde_json::Value>) -> Request 
     }
     changed.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// The exit code of a server that gets all of this at once, and then the end of the pipe.
+    fn code(messages: &[serde_json::Value]) -> u8 {
+        let frame = |message: &serde_json::Value| {
+            let text = message.to_string();
+            format!("Content-Length: {}\r\n\r\n{text}", text.len())
+        };
+        let input: String = messages.iter().map(frame).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(serve(std::io::Cursor::new(input.into_bytes()), Vec::new()))
+    }
+
+    #[test]
+    fn who_says_goodbye_and_closes_the_pipe_at_once_has_said_goodbye() {
+        let begin =
+            json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": {}}});
+        let (shutdown, exit) = (
+            json!({"jsonrpc": "2.0", "id": 2, "method": "shutdown"}),
+            json!({"jsonrpc": "2.0", "method": "exit"}),
+        );
+        for _ in 0..20 {
+            assert_eq!(code(&[begin.clone(), shutdown.clone(), exit.clone()]), 0);
+            assert_eq!(code(&[begin.clone(), exit.clone()]), 1, "without `shutdown`");
+            assert_eq!(code(&[begin.clone(), shutdown.clone()]), 1, "without `exit`");
+        }
+    }
+}
