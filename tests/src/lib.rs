@@ -13,6 +13,7 @@
 //! | [`report`] | `report --format json`, as far as tests look at it |
 //! | [`scale`] | synthetic workspaces of any size |
 //! | [`project`] | small cargo projects in temporary directories |
+//! | [`kept`] | what futurelens keeps of a measured fixture |
 //! | [`actions`] | what `fix` offers, each tried alone |
 //! | [`edits`] | random edits of a library, and a check that what is measured after each is what a clean build gives |
 //! | [`editor`] | an editor: an LSP client over stdio |
@@ -22,6 +23,7 @@ pub mod actions;
 pub mod binary;
 pub mod editor;
 pub mod edits;
+pub mod kept;
 pub mod layouts;
 pub mod oracle;
 pub mod project;

@@ -141,11 +141,19 @@ impl Index {
     pub fn read(target_dir: &Path, request: &Request, part: Option<&Path>) -> Option<Self> {
         let key = Key::new(request, part);
         let text = std::fs::read_to_string(key.file(target_dir)).ok()?;
-        let index = parse(&text).filter(|index| index.flags == wrapper::FLAGS && index.request == key);
+        let index = Index::parse(&text).filter(|index| index.flags == wrapper::FLAGS && index.request == key);
         if index.is_none() {
             tracing::info!("the index {} is damaged or another's", key.file(target_dir).display());
         }
         index
+    }
+
+    /// Reads the text of an index, whoever's it is. None if it is damaged.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (crc, json) = text.strip_prefix(MAGIC)?.strip_prefix('\n')?.split_once('\n')?;
+        let json = json.strip_suffix('\n')?;
+        let whole = u32::from_str_radix(crc, 16).ok()? == crc32fast::hash(json.as_bytes());
+        whole.then(|| serde_json::from_str(json).ok()).flatten()
     }
 
     /// Writes it in one step.
@@ -177,13 +185,6 @@ impl Index {
         };
         self.units.iter().filter_map(here).collect()
     }
-}
-
-fn parse(text: &str) -> Option<Index> {
-    let (crc, json) = text.strip_prefix(MAGIC)?.strip_prefix('\n')?.split_once('\n')?;
-    let json = json.strip_suffix('\n')?;
-    let whole = u32::from_str_radix(crc, 16).ok()? == crc32fast::hash(json.as_bytes());
-    whole.then(|| serde_json::from_str(json).ok()).flatten()
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ impl Before {
 /// What a run read: the texts of its sources, and digests of other files; none of what was changed after the run had
 /// started.
 #[derive(Debug, Default)]
-pub(super) struct Inputs {
+pub struct Inputs {
     /// By path as the compiler prints it.
     pub sources: Vec<(String, Option<String>)>,
     /// By path as the compiler prints it.
@@ -88,7 +88,7 @@ impl Inputs {
     ///
     /// # Errors
     /// If there is no dep-info: somebody has removed it since the run, and without texts there are no numbers.
-    pub fn read(dep_info: &Path, dir: &Path, before: &Before) -> io::Result<Self> {
+    pub(super) fn read(dep_info: &Path, dir: &Path, before: &Before) -> io::Result<Self> {
         let files = dep_info::sources(&std::fs::read_to_string(dep_info)?);
         if files.is_empty() {
             return Err(io::Error::other("the compiler's list of the files that it read is empty"));

@@ -77,7 +77,7 @@ impl Invocation {
 
 /// How much a run measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub enum Form {
     /// Every future, all instances of generic ones included. `-Zno-codegen` with an object file asked for: the
     /// compiler finds every instance without generating any code, and needs no more of the dependencies than
     /// `cargo check` makes with their MIR in it.

@@ -5,7 +5,7 @@
 
 mod background;
 mod cargo;
-mod dep_info;
+pub mod dep_info;
 mod disk;
 pub mod files;
 mod index;
@@ -13,7 +13,7 @@ mod inner_wrapper;
 mod inputs;
 mod invocation;
 mod mirror;
-mod printed;
+pub mod printed;
 mod process;
 pub mod ride_along;
 mod run;
@@ -25,7 +25,8 @@ pub mod wrapper;
 
 pub use cargo::{Awaited, Event, KeptUnit, Manifest, MeasuredUnit, Outcome, Project, Request, Selection};
 pub use index::{Index, Indexed};
-pub use invocation::Invocation;
+pub use inputs::Inputs;
+pub use invocation::{Form, Invocation};
 use process::Guarded;
 pub(crate) use process::is_program;
 pub use process::{Cancel, Output, guard, output, set_program};

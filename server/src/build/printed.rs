@@ -38,7 +38,7 @@ const INSTANCE: &str = "MONO_ITEM ";
 
 /// What one run printed, or several of them together.
 #[derive(Debug)]
-pub(super) struct Printed {
+pub struct Printed {
     form: Form,
     /// The records of `-Zprint-type-sizes` by type; one name may be that of several types.
     records: HashMap<String, Vec<Record>>,
@@ -230,7 +230,7 @@ impl Printed {
     }
 
     /// All records as one run would have printed them: largest first.
-    fn sizes(&self) -> String {
+    pub fn sizes(&self) -> String {
         let named = self.records.iter().flat_map(|(name, records)| records.iter().map(move |r| (name, r)));
         let mut records: Vec<(&String, &Record)> = named.collect();
         records.sort_by_key(|(name, record)| (Reverse(record.size), *name));

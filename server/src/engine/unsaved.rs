@@ -40,7 +40,7 @@ impl Unsaved {
                 continue;
             }
             let unit = match self.shadow.compile(&origin, units.invocation(&origin)?, &changed, cancel)? {
-                Compiled::Done(unit) => *unit,
+                Compiled::Done(unit) => unit,
                 Compiled::Broken(_) => return Ok(None),
             };
             let mut updated = units.updated(snapshot.as_ref().unwrap_or(measured), &origin, unit);

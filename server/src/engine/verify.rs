@@ -251,7 +251,7 @@ impl Verifier {
             match self.shadow.compile(&unit, self.units.invocation(&unit)?, &changed, cancel)? {
                 Compiled::Broken(messages) => return Ok(Built::Broken(messages)),
                 Compiled::Done(content) if unit == *origin => {
-                    snapshot = Some(self.units.updated(&self.snapshot, origin, *content));
+                    snapshot = Some(self.units.updated(&self.snapshot, origin, content));
                 }
                 Compiled::Done(_) => {}
             }

@@ -1,0 +1,48 @@
+//! What the compiler says in JSON, and what one run printed put over another's.
+
+use crate::measured::{Run, runs};
+use futurelens::build::printed::Printed;
+use futurelens::build::{Form, Inputs, Unit};
+use futurelens::dump::diagnostics::errors;
+
+/// Both; which, the text tells.
+pub fn any(text: &str) {
+    if text.starts_with("%%%") { printed(text) } else { json(text) }
+}
+
+/// The compiler's JSON messages.
+pub fn json(text: &str) {
+    let found = errors(text);
+    assert!(found.len() <= text.lines().count());
+}
+
+fn read(form: Form, run: &Run, before: Option<&Printed>) -> Printed {
+    let inputs = Inputs { sources: run.sources.clone(), included: Vec::new() };
+    Printed::read(form, &run.sizes, run.bodies.clone(), inputs, before)
+}
+
+/// Runs put over each other, one by one, as after saves.
+pub fn printed(text: &str) {
+    let runs = runs(text);
+    for form in [Form::Complete, Form::Concrete] {
+        let mut before: Option<Printed> = None;
+        for run in &runs {
+            let now = read(form, run, before.as_ref());
+            let whole = match &before {
+                Some(before) => now.over(before),
+                None => Some(now),
+            };
+            // To be measured whole.
+            let whole = whole.unwrap_or_else(|| read(form, run, None));
+            let mut unit = Unit::new("", "/".into());
+            whole.push_to(&mut unit);
+            assert_eq!(unit.sizes(), whole.sizes());
+            let kept = Printed::of(&unit, form);
+            assert_eq!(kept.sizes(), whole.sizes(), "kept, it is another");
+            // The same printed again.
+            let again = read(form, run, Some(&kept));
+            assert!(again.over(&kept).is_some() || !run.sources.iter().all(|(_, text)| text.is_some()));
+            before = Some(kept);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: futurelens_fuzz::expect_panics(), |data: &[u8]| {
+    futurelens_fuzz::edits::any(data)
+});
