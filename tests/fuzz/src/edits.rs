@@ -272,16 +272,16 @@ fn made_up(text: &str, choices: &[u8]) -> Run {
             "// MIR for `{path}` 0 coroutine_post-transform\n/* coroutine_layout = CoroutineLayout {{\n    field_tys: {{\n"
         );
         for (index, (_, range, _)) in saved.iter().enumerate() {
-            let _ = write!(
+            let _ = writeln!(
                 dump,
-                "        _s{index}: CoroutineSavedTy {{\n            source_info: SourceInfo {{\n                span: {} (#0),\n            }},\n        }},\n",
+                "        _s{index}: CoroutineSavedTy {{\n            source_info: SourceInfo {{\n                span: {} (#0),\n            }},\n        }},",
                 span(*range)
             );
         }
         let all: Vec<String> = (0..saved.len()).map(|index| format!("_s{index}")).collect();
-        let _ = write!(
+        let _ = writeln!(
             dump,
-            "    }},\n    variant_fields: {{\n        Unresumed(0): [],\n        Returned (1): [],\n        Panicked (2): [],\n        Suspend0 (3): [{}],\n    }},\n    storage_conflicts: BitMatrix({n}x{n}) {{\n",
+            "    }},\n    variant_fields: {{\n        Unresumed(0): [],\n        Returned (1): [],\n        Panicked (2): [],\n        Suspend0 (3): [{}],\n    }},\n    storage_conflicts: BitMatrix({n}x{n}) {{",
             all.join(", "),
             n = saved.len()
         );
@@ -290,9 +290,9 @@ fn made_up(text: &str, choices: &[u8]) -> Run {
                 let _ = writeln!(dump, "        (_s{row}, _s{column}),");
             }
         }
-        let _ = write!(
+        let _ = writeln!(
             dump,
-            "    }},\n}} */\n\nfn {path}(_1: {ty}, _2: &'{{erased}} mut std::task::Context<'{{erased}}>) -> std::task::Poll<()> {{\n"
+            "    }},\n}} */\n\nfn {path}(_1: {ty}, _2: &'{{erased}} mut std::task::Context<'{{erased}}>) -> std::task::Poll<()> {{"
         );
         for (index, range) in &arguments {
             let _ = writeln!(
@@ -319,8 +319,8 @@ fn made_up(text: &str, choices: &[u8]) -> Run {
                 span(*range)
             );
         }
-        let _ = write!(dump, "\n    bb0: {{\n");
-        for (index, (name, range, size)) in saved.iter().enumerate().skip(1) {
+        let _ = writeln!(dump, "\n    bb0: {{");
+        for (index, (_, range, size)) in saved.iter().enumerate().skip(1) {
             let _ = match (choice(index), arguments.first()) {
                 (0..100, Some((argument, _))) => writeln!(
                     dump,
@@ -333,11 +333,10 @@ fn made_up(text: &str, choices: &[u8]) -> Run {
                     span(*range)
                 ),
             };
-            let _ = name;
         }
-        let _ = write!(
+        let _ = writeln!(
             dump,
-            "        StorageDead(_26); // bb0[1]: scope 0 at {s}\n        discriminant(_1) = 3; // bb0[2]: scope 0 at {s}\n        return; // bb0[3]: scope 0 at {s}\n    }}\n\n    bb1: {{\n        StorageDead(_27); // bb1[0]: scope 0 at {s}\n        _2 = move _26; // bb1[1]: scope 0 at {s}\n",
+            "        StorageDead(_26); // bb0[1]: scope 0 at {s}\n        discriminant(_1) = 3; // bb0[2]: scope 0 at {s}\n        return; // bb0[3]: scope 0 at {s}\n    }}\n\n    bb1: {{\n        StorageDead(_27); // bb1[0]: scope 0 at {s}\n        _2 = move _26; // bb1[1]: scope 0 at {s}",
             s = span(awaited)
         );
         for (index, (_, _, size)) in saved.iter().enumerate().skip(1) {
@@ -357,18 +356,18 @@ fn made_up(text: &str, choices: &[u8]) -> Run {
                 _ => Ok(()),
             };
         }
-        let _ = write!(
+        let _ = writeln!(
             dump,
-            "        goto -> bb2; // bb1[3]: scope 0 at {s}\n    }}\n\n    bb2: {{\n        return; // bb2[0]: scope 0 at {s}\n    }}\n}}\n",
+            "        goto -> bb2; // bb1[3]: scope 0 at {s}\n    }}\n\n    bb2: {{\n        return; // bb2[0]: scope 0 at {s}\n    }}\n}}",
             s = span(awaited)
         );
         run.bodies.push((format!("a.f{number}-{{closure#0}}.-------.coroutine_post-transform.0.mir"), dump));
         let held: u64 = saved.iter().map(|(_, _, size)| size).sum();
         let captured = 512 * arguments.len() as u64;
         let size = (held + captured + 1).next_multiple_of(8);
-        let _ = write!(
+        let _ = writeln!(
             run.sizes,
-            "print-type-size type: `{ty}`: {size} bytes, alignment: 8 bytes\nprint-type-size     discriminant: 1 bytes\n"
+            "print-type-size type: `{ty}`: {size} bytes, alignment: 8 bytes\nprint-type-size     discriminant: 1 bytes"
         );
         for state in ["Unresumed", "Suspend0", "Returned", "Panicked"] {
             let is_held = state == "Suspend0";
