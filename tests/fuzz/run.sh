@@ -18,6 +18,8 @@ targets=${TARGETS:-sizes bodies dep_info kept messages lsp edits layouts}
 # None of our code is unsafe, so the address sanitizer has nothing to find, and takes half of the speed.
 # More units of code are compiled in less time.
 options="--fuzz-dir $here --sanitizer none --codegen-units 16"
+# Of a short run the build would take most of the time.
+[ "$seconds" -gt 60 ] || options="$options --dev"
 
 if ! cargo fuzz --version >/dev/null 2>&1; then
     cargo install cargo-fuzz --locked
