@@ -120,6 +120,15 @@ impl Victim {
         self.expect_clean();
     }
 
+    /// The next save is measured, and is all that is left of what happened.
+    #[track_caller]
+    fn goes_on(&self, mut editor: Editor) {
+        editor.save_as(&self.file, &text(200));
+        expect_size(&mut editor, &self.file, 200);
+        editor.exit();
+        self.expect_clean();
+    }
+
     /// What is kept is what a build from nothing measures, and there is no litter.
     #[track_caller]
     fn expect_clean(&self) {
@@ -379,10 +388,7 @@ fn the_guard_is_killed() {
     }
     editor.expect_no_children();
     victim.let_go();
-    editor.save_as(&victim.file, &text(200));
-    expect_size(&mut editor, &victim.file, 200);
-    editor.exit();
-    victim.expect_clean();
+    victim.goes_on(editor);
 }
 
 /// cargo takes note of what the compiler answers to its questions, also if that was nothing.
@@ -395,10 +401,7 @@ fn the_compiler_is_killed_over_a_question() {
     kill(wait_for_child(&mut editor, "a question to the compiler", is_at_gate).pid);
     editor.wait_for_work(Moment::start());
     victim.let_go();
-    editor.save_as(&victim.file, &text(200));
-    expect_size(&mut editor, &victim.file, 200);
-    editor.exit();
-    victim.expect_clean();
+    victim.goes_on(editor);
 }
 
 #[test]

@@ -11,7 +11,6 @@
 //!   update futurelens, or choose another toolchain: `--toolchain` (`futurelens.toolchain` in an editor)
 //! ```
 
-use super::snapshot::Placed;
 use crate::layout::Future;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -185,11 +184,6 @@ fn headline(drift: &[Drift], compiler: &str) -> String {
 pub fn message(drift: &[Drift], compiler: &str) -> String {
     let words: Vec<&str> = drift.iter().map(|drift| drift.missing.words()).collect();
     format!("{}. Of some futures: {}. {WHAT_TO_DO}", headline(drift, compiler), words.join("; "))
-}
-
-/// Futures of the workspace, those whose body is unknown included.
-pub(super) fn is_own(placed: &Placed) -> bool {
-    placed.future.body.is_some() || placed.is_own
 }
 
 #[cfg(test)]

@@ -132,6 +132,13 @@ pub struct Placed {
     pub is_own: bool,
 }
 
+impl Placed {
+    /// Is it a future of the workspace? Those whose body is unknown are, too.
+    fn is_of_workspace(&self) -> bool {
+        self.future.body.is_some() || self.is_own
+    }
+}
+
 /// A place in the source as it was measured.
 #[derive(Debug, Clone)]
 pub struct Location {
@@ -264,7 +271,7 @@ impl Snapshot {
 
     /// Every future once, largest first. `all`: those of crates that are not in the workspace too.
     pub fn futures(&self, all: bool) -> impl Iterator<Item = &Placed> {
-        self.futures.iter().filter(move |placed| all || drift::is_own(placed))
+        self.futures.iter().filter(move |placed| all || placed.is_of_workspace())
     }
 
     /// The futures of the workspace, for [`layout::whatif`].
