@@ -17,9 +17,7 @@ impl Ending {
     /// The other half gets the exit status when the server is to end.
     pub fn new() -> (Self, mpsc::UnboundedReceiver<u8>) {
         let (tell, told) = mpsc::unbounded_channel();
-        let ending = Ending { tell, shut_down: Arc::default() };
-        ending.listen_to_system();
-        (ending, told)
+        (Ending { tell, shut_down: Arc::default() }, told)
     }
 
     /// Takes note of what the editor says.
@@ -59,19 +57,39 @@ impl Ending {
         });
     }
 
-    /// Ends the server, and what it has made for a while, when the system asks for it.
+    /// Ends the server, and what it has made for a while, when the system asks for it; for as long as the value lives.
     #[cfg(unix)]
-    fn listen_to_system(&self) {
+    pub fn listen_to_system(&self) -> Listening {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]) else { return };
-        let tell = self.tell.clone();
+        let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]) else {
+            return Listening(None);
+        };
+        let (tell, handle) = (self.tell.clone(), signals.handle());
         std::thread::spawn(move || {
             // As a shell puts it.
             signals.forever().for_each(|signal| _ = tell.send(128 + signal as u8));
         });
+        Listening(Some(handle))
     }
 
     /// Other systems say nothing; the guards of what runs see to it.
     #[cfg(not(unix))]
-    fn listen_to_system(&self) {}
+    pub fn listen_to_system(&self) -> Listening {
+        Listening
+    }
+}
+
+/// Somebody listens to the system.
+#[cfg(unix)]
+pub struct Listening(Option<signal_hook::iterator::Handle>);
+
+/// Nobody listens to the system.
+#[cfg(not(unix))]
+pub struct Listening;
+
+#[cfg(unix)]
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.iter().for_each(signal_hook::iterator::Handle::close);
+    }
 }

@@ -64,6 +64,7 @@ pub async fn serve(input: impl AsyncRead + Unpin, output: impl AsyncWrite + Unpi
         .custom_method(protocol::REPORT, Server::report)
         .finish();
     let (ending, mut end) = Ending::new();
+    let _listening = ending.listen_to_system();
     let service = Leaving { inner: service, ending: ending.clone() };
     let serving = transport::serve(input, output, socket, service);
     let code = tokio::select! {

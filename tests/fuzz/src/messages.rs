@@ -39,9 +39,10 @@ pub fn printed(text: &str) {
             assert_eq!(unit.sizes(), whole.sizes());
             let kept = Printed::of(&unit, form);
             assert_eq!(kept.sizes(), whole.sizes(), "kept, it is another");
-            // The same printed again.
+            // The same printed again. Nothing is built on what is not understood.
             let again = read(form, run, Some(&kept));
-            assert!(again.over(&kept).is_some() || !run.sources.iter().all(|(_, text)| text.is_some()));
+            let is_known = again.is_understood() && run.sources.iter().all(|(_, text)| text.is_some());
+            assert!(again.over(&kept).is_some() || !is_known);
             before = Some(kept);
         }
     }
