@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
-use tower_lsp::jsonrpc::{Request, Response};
+use tower_lsp::jsonrpc::{Error, Request, Response};
 use tower_lsp::{ExitedError, LspService};
 
 /// Serves one editor on standard input and output until it leaves.
@@ -81,7 +81,7 @@ pub async fn serve(input: impl AsyncRead + Unpin, output: impl AsyncWrite + Unpi
     code
 }
 
-/// Notices on their way to the service what has to do with the end.
+/// Notices on their way to the service what has to do with the end, and mends what the library makes of some requests.
 struct Leaving<S> {
     inner: S,
     ending: Ending,
@@ -113,7 +113,13 @@ where
             Some(serde_json::Value::Null) => with_params(&request, None),
             _ => request,
         };
-        Box::pin(self.inner.call(request))
+        // What begins with `$/` and is not known the library passes over; a request wants an answer.
+        let id = request.id().cloned();
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let answer = answer.await?;
+            Ok(answer.or_else(|| Some(Response::from_error(id?, Error::method_not_found()))))
+        })
     }
 }
 
@@ -133,15 +139,54 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[derive(Clone, Default)]
+    struct Said(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl AsyncWrite for Said {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<std::io::Result<usize>> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
     /// The exit code of a server that gets all of this at once, and then the end of the pipe.
     fn code(messages: &[serde_json::Value]) -> u8 {
+        serve_all(messages).0
+    }
+
+    /// The same, and what it says.
+    fn serve_all(messages: &[serde_json::Value]) -> (u8, String) {
         let frame = |message: &serde_json::Value| {
             let text = message.to_string();
             format!("Content-Length: {}\r\n\r\n{text}", text.len())
         };
         let input: String = messages.iter().map(frame).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(serve(std::io::Cursor::new(input.into_bytes()), Vec::new()))
+        let said = Said::default();
+        let code = runtime.block_on(serve(std::io::Cursor::new(input.into_bytes()), said.clone()));
+        let said = said.0.lock().unwrap().clone();
+        (code, String::from_utf8(said).unwrap())
+    }
+
+    #[test]
+    fn requests_that_nobody_knows_are_answered() {
+        let begin =
+            json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": {}}});
+        let unknown = json!({"jsonrpc": "2.0", "id": "x", "method": "$/unknown"});
+        let (_, said) = serve_all(&[begin, unknown]);
+        assert!(said.contains("-32601") && said.contains("\"id\":\"x\""), "{said}");
     }
 
     #[test]
