@@ -19,7 +19,8 @@ const SUGGESTIONS: usize = 5;
 /// Looks for a future by its name, any end of it (`apply`, `Set::apply`), its type, its identity, or the
 /// place it is at (`src/cmd/set.rs:128`).
 pub fn find<'a>(snapshot: &'a Snapshot, wanted: &str) -> Found<'a> {
-    let wanted = wanted.trim().trim_end_matches("()");
+    let whole = wanted.trim();
+    let wanted = whole.trim_end_matches("()");
     let ends_in = |placed: &Placed| {
         placed.future.name.strip_suffix(wanted).is_some_and(|rest| rest.ends_with("::") && !wanted.is_empty())
     };
@@ -31,7 +32,7 @@ pub fn find<'a>(snapshot: &'a Snapshot, wanted: &str) -> Found<'a> {
         })
     };
     let ways: [&dyn Fn(&Placed) -> bool; 4] = [
-        &|placed| *placed.future.id == *wanted || *placed.future.ty == *wanted,
+        &|placed| *placed.future.id == *whole || *placed.future.ty == *whole,
         &|placed| *placed.future.name == *wanted,
         &ends_in,
         &is_at,
