@@ -2,13 +2,13 @@
 //! comes next has the right numbers. Processes, that is; what can be wrong with disks and files is tried elsewhere.
 #![cfg(target_os = "linux")]
 
-use futurelens_tests::binary::{futurelens, kill, own_group, run, say, signal};
+use futurelens_tests::binary::{binary, clean_command, futurelens, kill, own_group, run, say, signal};
 use futurelens_tests::editor::{Editor, Hint, MARK, Moment, Process, Setup, marked, until};
 use futurelens_tests::project::{PENDING_ONCE, Project, files, future_of};
 use futurelens_tests::report::parse;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long anything may take that is waited for, on a busy machine.
@@ -549,12 +549,19 @@ struct Started {
 
 impl Started {
     fn report(victim: &Victim) -> Self {
-        let mut command = futurelens();
+        // Who starts the tests in the background has them ignore what a terminal sends, and what they start, too.
+        let mut command = clean_command("env");
+        command.arg("--default-signal=HUP,INT,QUIT,TERM").arg(binary());
         let mark = format!("{}-{:?}", std::process::id(), Instant::now());
         command.arg("report").arg(victim.project.root()).env(MARK, &mark);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         own_group(&mut command);
         Started { child: command.spawn().expect("it starts"), mark }
+    }
+
+    #[track_caller]
+    fn wait(&mut self) -> ExitStatus {
+        until(PATIENCE, || self.child.try_wait().expect("it is ours")).expect("it ends")
     }
 
     fn running(&self) -> Vec<Process> {
@@ -587,7 +594,7 @@ fn a_command_is_killed() {
         });
         let group = if to_group { "-" } else { "" };
         signal(&format!("{group}{}", started.child.id()), name);
-        let status = started.child.wait().expect("it is ours");
+        let status = started.wait();
         assert_eq!(status.signal(), Some(number), "{status}");
         let gone = until(PATIENCE, || started.running().is_empty().then_some(()));
         assert!(gone.is_some(), "{name} leaves {:#?}", started.running());
@@ -618,7 +625,7 @@ fn main() {
 "#;
     victim.project.write("build.rs", script);
     let mut started = Started::report(&victim);
-    assert!(started.child.wait().expect("it is ours").success());
+    assert!(started.wait().success());
     let running = started.running();
     assert!(running.iter().any(is_sleep("3004")), "{running:#?}");
     assert!(!running.iter().any(is_sleep("3005")), "{running:#?}");

@@ -203,9 +203,9 @@ mod tests {
     const SOURCE: &str = include_str!("drift/source.rs");
     const SIZES: &str = include_str!("drift/sizes.txt");
     const BODIES: [(&str, &str); 3] = [
-        ("d.held-{closure#0}.-------.coroutine_post-transform.0.mir", include_str!("drift/held.mir")),
-        ("d.leaf-{closure#0}.-------.coroutine_post-transform.0.mir", include_str!("drift/leaf.mir")),
-        ("d.outer-{closure#0}.-------.coroutine_post-transform.0.mir", include_str!("drift/outer.mir")),
+        ("d.held-{closure#0}.-------.coroutine_post-transform.0.mir", include_str!("drift/held.txt")),
+        ("d.leaf-{closure#0}.-------.coroutine_post-transform.0.mir", include_str!("drift/leaf.txt")),
+        ("d.outer-{closure#0}.-------.coroutine_post-transform.0.mir", include_str!("drift/outer.txt")),
     ];
 
     #[derive(Debug)]
