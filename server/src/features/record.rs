@@ -251,8 +251,13 @@ impl Record {
         );
         let Measured { compiler, profile, target } = &self.measured;
         let _ = writeln!(out, "profile\t{profile}\ntarget\t{target}\ncompiler\t{compiler}");
-        for (key, future) in &self.futures {
-            let _ = write!(out, "{}\t{}\t{}", one_line(&key.unit), one_line(&key.id), future.size);
+        let futures =
+            self.futures.iter().map(|(key, future)| (one_line(&key.unit), one_line(&key.id), future));
+        let mut futures: Vec<(String, String, &Recorded)> = futures.collect();
+        // By what is written, which is what is read again.
+        futures.sort_by(|(unit, id, _), (other, another, _)| (unit, id).cmp(&(other, another)));
+        for (unit, id, future) in futures {
+            let _ = write!(out, "{unit}\t{id}\t{}", future.size);
             for (name, size) in future.held.iter().filter(|&(_, &size)| size >= least(future.size)) {
                 let _ = write!(out, "\t{}={size}", one_line(name));
             }

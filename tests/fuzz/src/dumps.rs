@@ -81,6 +81,7 @@ pub fn body(text: &str) {
                 && goes_on(whole.code, unread.code);
             assert!(all, "trimmed, {unread:?} of {whole:?} are not read");
         }
+        (Some(CoroutineBody { example: Some(_), .. }), None) => {}
         _ => assert_eq!(kept, body, "trimmed, it reads in another way"),
     }
     assert_eq!(trimmed(&short), short, "trimmed twice");
