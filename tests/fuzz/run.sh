@@ -18,8 +18,13 @@ targets=${TARGETS:-sizes bodies dep_info kept messages lsp edits layouts}
 # None of our code is unsafe, so the address sanitizer has nothing to find, and takes half of the speed.
 # More units of code are compiled in less time.
 options="--fuzz-dir $here --sanitizer none --codegen-units 16"
-# Of a short run the build would take most of the time.
-[ "$seconds" -gt 60 ] || options="$options --dev"
+# An input takes milliseconds; on a busy machine seconds. What hangs is a finding, as is a gigabyte.
+limits="-max_total_time=$seconds -timeout=60 -rss_limit_mb=1500 -max_len=32768"
+if [ "$seconds" -le 60 ]; then
+    # The build would take most of the time; and what a short run finds, the next one finds again.
+    options="$options --dev"
+    limits="$limits -seed=1"
+fi
 
 if ! cargo fuzz --version >/dev/null 2>&1; then
     cargo install cargo-fuzz --locked
@@ -32,10 +37,9 @@ mkdir -p "$logs"
 # fuzz TARGET: its line.
 fuzz() {
     mkdir -p "$here/corpus/$1" "$here/seeds/$1"
-    # An input takes milliseconds; on a busy machine seconds. What hangs is a finding, as is a gigabyte.
     # shellcheck disable=SC2086
-    if cargo +nightly fuzz run $options "$1" "$here/corpus/$1" "$here/seeds/$1" -- -max_total_time="$seconds" \
-        -timeout=60 -rss_limit_mb=1500 -max_len=32768 -print_final_stats=1 >"$logs/$1" 2>&1; then
+    if cargo +nightly fuzz run $options "$1" "$here/corpus/$1" "$here/seeds/$1" -- $limits -print_final_stats=1 \
+        >"$logs/$1" 2>&1; then
         found=none
     else
         found="in $logs/$1"
