@@ -11,8 +11,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// A library, and a gate: while that is shut, no run begins that finds all instances; but not for longer than ten
-/// seconds.
+/// A library, and a gate: while that is shut, no run begins that finds all instances; but not for longer than two
+/// minutes.
 struct Gated {
     project: Project,
     editor: Editor,
@@ -23,7 +23,7 @@ impl Gated {
     /// Opens it, and waits until the first build and what follows it are over.
     fn open(project: Project) -> Self {
         let script = format!(
-            "#!/bin/sh\ncase \"$*\" in *-Zno-codegen*) n=0; while [ -e '{}' ] && [ $n -lt 500 ]; do sleep 0.02; n=$((n+1)); \
+            "#!/bin/sh\ncase \"$*\" in *-Zno-codegen*) n=0; while [ -e '{}' ] && [ $n -lt 6000 ]; do sleep 0.02; n=$((n+1)); \
              done;; esac\nexec \"$@\"\n",
             project.beside("shut").display()
         );

@@ -133,7 +133,11 @@ impl Record {
     }
 
     /// Of futures with the same identity the largest counts, here as everywhere.
-    fn add(&mut self, key: Key, future: Recorded) {
+    /// Takes note of a future, under names as a baseline can hold them: what is sorted is what is written.
+    fn add(&mut self, key: Key, mut future: Recorded) {
+        let key = Key { unit: one_line(&key.unit), id: one_line(&key.id) };
+        let held = std::mem::take(&mut future.held).into_iter();
+        future.held = largest(held.map(|(name, size)| (Some(one_line(&name)), size)));
         match self.futures.get(&key) {
             Some(known) if known.size >= future.size => {}
             _ => drop(self.futures.insert(key, future)),
@@ -251,15 +255,10 @@ impl Record {
         );
         let Measured { compiler, profile, target } = &self.measured;
         let _ = writeln!(out, "profile\t{profile}\ntarget\t{target}\ncompiler\t{compiler}");
-        let futures =
-            self.futures.iter().map(|(key, future)| (one_line(&key.unit), one_line(&key.id), future));
-        let mut futures: Vec<(String, String, &Recorded)> = futures.collect();
-        // By what is written, which is what is read again.
-        futures.sort_by(|(unit, id, _), (other, another, _)| (unit, id).cmp(&(other, another)));
-        for (unit, id, future) in futures {
-            let _ = write!(out, "{unit}\t{id}\t{}", future.size);
+        for (key, future) in &self.futures {
+            let _ = write!(out, "{}\t{}\t{}", key.unit, key.id, future.size);
             for (name, size) in future.held.iter().filter(|&(_, &size)| size >= least(future.size)) {
-                let _ = write!(out, "\t{}={size}", one_line(name));
+                let _ = write!(out, "\t{name}={size}");
             }
             out.push('\n');
         }
@@ -411,6 +410,19 @@ mod tests {
         assert_eq!(again.baseline(), text);
         let first = again.futures.values().next().expect("there are two");
         assert_eq!((first.size, first.least, first.held.len()), (1040, 65, 1));
+    }
+
+    #[test]
+    fn any_name_is_written_as_it_is_sorted() {
+        let (one, other) = ("a::\u{b}f", "a::!f");
+        let mut record = Record::default();
+        for name in [one, other] {
+            let held = [(name.to_owned(), 9), (other.to_owned(), 9)].into();
+            let key = Key { unit: "lib".to_owned(), id: name.to_owned() };
+            record.add(key, Recorded { size: 9, held, ..Recorded::default() });
+        }
+        let text = record.baseline();
+        assert_eq!(Record::parse(&text).expect("it was just written").baseline(), text);
     }
 
     #[test]

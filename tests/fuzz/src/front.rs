@@ -53,10 +53,12 @@ pub fn messages(data: &[u8]) {
         if matches!(message["method"].as_str(), Some("exit" | "shutdown")) {
             continue;
         }
-        if is_request {
+        let text = message.to_string();
+        // What nests too deep to be read has no number to answer to.
+        if is_request && serde_json::from_str::<Value>(&text).is_ok() {
             asked.push(message["id"].clone());
         }
-        editor.send(&framed(&message.to_string()));
+        editor.send(&framed(&text));
     }
     if number <= before {
         editor.begin();
