@@ -85,7 +85,8 @@ impl Tally {
         };
         grown("megabytes", |sample| sample.memory.0, 12.0)
             .or_else(|| grown("open files", |sample| sample.files as f64, 0.0))
-            .or_else(|| grown("threads", |sample| sample.threads as f64, 2.0))
+            // Those of a pool stay for a while.
+            .or_else(|| grown("threads", |sample| sample.threads as f64, 8.0))
             .map(|grown| format!("{grown}\n{}", self.table()))
     }
 }
