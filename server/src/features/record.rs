@@ -132,12 +132,12 @@ impl Record {
         Self::from_json(json)
     }
 
-    /// Of futures with the same identity the largest counts, here as everywhere.
-    /// Takes note of a future, under names as a baseline can hold them: what is sorted is what is written.
+    /// Takes note of a future, under names as a baseline can hold them: what is sorted is what is written. Of
+    /// futures with the same identity the largest counts, here as everywhere.
     fn add(&mut self, key: Key, mut future: Recorded) {
-        let key = Key { unit: one_line(&key.unit), id: one_line(&key.id) };
+        let key = Key { unit: field(&key.unit), id: field(&key.id) };
         let held = std::mem::take(&mut future.held).into_iter();
-        future.held = largest(held.map(|(name, size)| (Some(one_line(&name)), size)));
+        future.held = largest(held.map(|(name, size)| (Some(field(&name)), size)));
         match self.futures.get(&key) {
             Some(known) if known.size >= future.size => {}
             _ => drop(self.futures.insert(key, future)),
@@ -273,8 +273,8 @@ impl Key {
     }
 }
 
-/// A name may come from a macro or another compiler; a field ends at a tab.
-fn one_line(text: &str) -> String {
+/// A name as a field of a baseline's line, which ends at a tab. It may come from a macro or another compiler.
+fn field(text: &str) -> String {
     text.replace(char::is_control, " ")
 }
 
@@ -415,7 +415,7 @@ mod tests {
     #[test]
     fn any_name_is_written_as_it_is_sorted() {
         let (one, other) = ("a::\u{b}f", "a::!f");
-        let mut record = Record::default();
+        let mut record = Record { futures: BTreeMap::new(), ..record() };
         for name in [one, other] {
             let held = [(name.to_owned(), 9), (other.to_owned(), 9)].into();
             let key = Key { unit: "lib".to_owned(), id: name.to_owned() };

@@ -180,107 +180,8 @@ impl<'a> TypeFacts<'a> {
 
     /// How a type of this name and size contains the coroutine in place, as far as records tell.
     fn layers(&self, ty: &str, size: u64, coroutine: &TypeRecord<'_>) -> Option<Vec<Layer>> {
-        let mut layers = Vec::new();
-        self.add_named(ty, size, coroutine, &mut layers, &mut FxHashSet::default()).then_some(layers)
-    }
-
-    /// `tried`: types, with their sizes, that need not be looked at again. Pointers to one coroutine are all of one
-    /// size and name it, so that there is a way from each to all others.
-    fn add_named<'t>(
-        &self,
-        ty: &'t str,
-        size: u64,
-        coroutine: &TypeRecord<'_>,
-        layers: &mut Vec<Layer>,
-        tried: &mut FxHashSet<(&'t str, u64)>,
-    ) -> bool
-    where
-        'a: 't,
-    {
-        if ty == coroutine.name || layers.len() >= DEEPEST || !tried.insert((ty, size)) {
-            return ty == coroutine.name;
-        }
-        // The records of closures tell nothing about what is in them, and tuples have none: what is beside the
-        // coroutine has to be known by its type.
-        let Some(list) = tuple(ty).or_else(|| captures(ty)) else {
-            let record = self.record(ty).filter(|record| record.size == size);
-            return record.is_some_and(|record| self.add_layers(record, coroutine, layers, tried));
-        };
-        let names_it = memchr::memmem::Finder::new(coroutine.name.as_bytes());
-        let is_around = |part: &&str| names_it.find(part.as_bytes()).is_some();
-        let mut around = arguments(list).filter(is_around);
-        let (Some(part), None) = (around.next(), around.next()) else { return false };
-        let mut others = arguments(list).filter(|part| !is_around(part));
-        let rest = others.try_fold(0u64, |sum, part| sum.checked_add(self.size_by_text(part)?));
-        let align = self.align_by_text(ty, Some(size), 0);
-        let part_align = self.align_by_text(part, None, 0);
-        let (Some(inner), Some(rest), Some(align), Some(part_align)) =
-            (self.size_by_text(part), rest, align, part_align)
-        else {
-            return false;
-        };
-        let layer = Layer { size, align, inner, rest, tag: 0, floor: 0 };
-        let is_right = layer.resized(inner, part_align, part_align).is_some_and(|now| now.0 == size);
-        layers.push(layer);
-        is_right && self.add_named(part, inner, coroutine, layers, tried)
-    }
-
-    fn add_layers<'t>(
-        &self,
-        ty: &TypeRecord<'_>,
-        coroutine: &TypeRecord<'_>,
-        layers: &mut Vec<Layer>,
-        tried: &mut FxHashSet<(&'t str, u64)>,
-    ) -> bool
-    where
-        'a: 't,
-    {
-        if layers.len() >= DEEPEST {
-            return false;
-        }
-        let variants = self.sizes.variants(ty);
-        let fits = |field: &FieldRecord<'_>| {
-            field.size == coroutine.size || self.parts_of(ty, field.size, coroutine).next().is_some()
-        };
-        let mut found = None;
-        for (index, variant) in variants.iter().enumerate() {
-            for (at, field) in self.sizes.fields(variant).iter().enumerate() {
-                if field.size >= coroutine.size && fits(field) && found.replace((index, at)).is_some() {
-                    return false;
-                }
-            }
-        }
-        let Some((index, at)) = found else { return false };
-        let end = |field: &FieldRecord<'_>| field.offset.saturating_add(field.size);
-        let fields = self.sizes.fields(&variants[index]);
-        let others = variants.iter().enumerate().filter(|(other, _)| *other != index);
-        let layer = Layer {
-            size: ty.size,
-            align: ty.align,
-            inner: fields[at].size,
-            rest: fields
-                .iter()
-                .enumerate()
-                .filter(|(other, _)| *other != at)
-                .fold(0, |sum: u64, (_, field)| sum.saturating_add(field.size)),
-            tag: ty.discriminant.unwrap_or(0),
-            floor: others.flat_map(|(_, v)| self.sizes.fields(v)).map(end).max().unwrap_or(0),
-        };
-        let layer_align =
-            |align| layer.resized(fields[at].size, align, align).is_some_and(|r| r.0 == ty.size);
-        if !layer_align(coroutine.align) {
-            return false;
-        }
-        let inner = fields[at].size;
-        layers.push(layer);
-        if inner == coroutine.size {
-            return true;
-        }
-        let depth = layers.len();
-        self.parts_of(ty, inner, coroutine).any(|part| {
-            layers.truncate(depth);
-            self.add_named(part.name, part.size, coroutine, layers, tried)
-        })
+        let mut search = Search { facts: self, coroutine, layers: Vec::new(), tried: FxHashSet::default() };
+        search.add_named(ty, size).then_some(search.layers)
     }
 
     /// Types of this size that name the coroutine and are no wrappers of `ty`.
@@ -319,6 +220,100 @@ impl<'a> TypeFacts<'a> {
             });
         });
         found
+    }
+}
+
+/// How a type contains a coroutine in place: what is around it is found from the outside in.
+struct Search<'a, 't> {
+    facts: &'t TypeFacts<'a>,
+    coroutine: &'t TypeRecord<'t>,
+    layers: Vec<Layer>,
+    /// Types, with their sizes, that need not be looked at again. Pointers to one coroutine are all of one size and
+    /// name it, so that there is a way from each to all others.
+    tried: FxHashSet<(&'t str, u64)>,
+}
+
+impl<'a: 't, 't> Search<'a, 't> {
+    /// Adds what is between the type of this name and the coroutine; false if that is not certain.
+    fn add_named(&mut self, ty: &'t str, size: u64) -> bool {
+        let coroutine = self.coroutine;
+        if ty == coroutine.name || self.layers.len() >= DEEPEST || !self.tried.insert((ty, size)) {
+            return ty == coroutine.name;
+        }
+        // The records of closures tell nothing about what is in them, and tuples have none: what is beside the
+        // coroutine has to be known by its type.
+        let Some(list) = tuple(ty).or_else(|| captures(ty)) else {
+            let record = self.facts.record(ty).filter(|record| record.size == size);
+            return record.is_some_and(|record| self.add_layers(record));
+        };
+        let names_it = memchr::memmem::Finder::new(coroutine.name.as_bytes());
+        let is_around = |part: &&str| names_it.find(part.as_bytes()).is_some();
+        let mut around = arguments(list).filter(is_around);
+        let (Some(part), None) = (around.next(), around.next()) else { return false };
+        let mut others = arguments(list).filter(|part| !is_around(part));
+        let rest = others.try_fold(0u64, |sum, part| sum.checked_add(self.facts.size_by_text(part)?));
+        let align = self.facts.align_by_text(ty, Some(size), 0);
+        let part_align = self.facts.align_by_text(part, None, 0);
+        let (Some(inner), Some(rest), Some(align), Some(part_align)) =
+            (self.facts.size_by_text(part), rest, align, part_align)
+        else {
+            return false;
+        };
+        let layer = Layer { size, align, inner, rest, tag: 0, floor: 0 };
+        let is_right = layer.resized(inner, part_align, part_align).is_some_and(|now| now.0 == size);
+        self.layers.push(layer);
+        is_right && self.add_named(part, inner)
+    }
+
+    /// The same for a type that the compiler has printed.
+    fn add_layers(&mut self, ty: &TypeRecord<'_>) -> bool {
+        let coroutine = self.coroutine;
+        if self.layers.len() >= DEEPEST {
+            return false;
+        }
+        let variants = self.facts.sizes.variants(ty);
+        let fits = |field: &FieldRecord<'_>| {
+            field.size == coroutine.size || self.facts.parts_of(ty, field.size, coroutine).next().is_some()
+        };
+        let mut found = None;
+        for (index, variant) in variants.iter().enumerate() {
+            for (at, field) in self.facts.sizes.fields(variant).iter().enumerate() {
+                if field.size >= coroutine.size && fits(field) && found.replace((index, at)).is_some() {
+                    return false;
+                }
+            }
+        }
+        let Some((index, at)) = found else { return false };
+        let end = |field: &FieldRecord<'_>| field.offset.saturating_add(field.size);
+        let fields = self.facts.sizes.fields(&variants[index]);
+        let others = variants.iter().enumerate().filter(|(other, _)| *other != index);
+        let layer = Layer {
+            size: ty.size,
+            align: ty.align,
+            inner: fields[at].size,
+            rest: fields
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != at)
+                .fold(0, |sum: u64, (_, field)| sum.saturating_add(field.size)),
+            tag: ty.discriminant.unwrap_or(0),
+            floor: others.flat_map(|(_, v)| self.facts.sizes.fields(v)).map(end).max().unwrap_or(0),
+        };
+        let layer_align =
+            |align| layer.resized(fields[at].size, align, align).is_some_and(|r| r.0 == ty.size);
+        if !layer_align(coroutine.align) {
+            return false;
+        }
+        let inner = fields[at].size;
+        self.layers.push(layer);
+        if inner == coroutine.size {
+            return true;
+        }
+        let depth = self.layers.len();
+        self.facts.parts_of(ty, inner, coroutine).any(|part| {
+            self.layers.truncate(depth);
+            self.add_named(part.name, part.size)
+        })
     }
 }
 

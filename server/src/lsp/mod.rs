@@ -138,28 +138,7 @@ fn with_params(request: &Request, params: Option<serde_json::Value>) -> Request 
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[derive(Clone, Default)]
-    struct Said(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
-
-    impl AsyncWrite for Said {
-        fn poll_write(
-            self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            bytes: &[u8],
-        ) -> Poll<std::io::Result<usize>> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Poll::Ready(Ok(bytes.len()))
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-    }
+    use tokio::io::AsyncReadExt as _;
 
     /// The exit code of a server that gets all of this at once, and then the end of the pipe.
     fn code(messages: &[serde_json::Value]) -> u8 {
@@ -174,10 +153,14 @@ mod tests {
         };
         let input: String = messages.iter().map(frame).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let said = Said::default();
-        let code = runtime.block_on(serve(std::io::Cursor::new(input.into_bytes()), said.clone()));
-        let said = said.0.lock().unwrap().clone();
-        (code, String::from_utf8(said).unwrap())
+        runtime.block_on(async {
+            // Wide enough for all that it says.
+            let (output, mut heard) = tokio::io::duplex(1 << 20);
+            let code = serve(std::io::Cursor::new(input.into_bytes()), output).await;
+            let mut said = String::new();
+            heard.read_to_string(&mut said).await.unwrap();
+            (code, said)
+        })
     }
 
     #[test]

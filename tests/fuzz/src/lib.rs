@@ -23,3 +23,26 @@ pub fn expect_panics() {
         }
     }));
 }
+
+/// A fuzz target for a function of bytes.
+#[macro_export]
+macro_rules! fuzz_bytes {
+    ($run:path) => {
+        libfuzzer_sys::fuzz_target!(init: $crate::expect_panics(), |data: &[u8]| $run(data));
+    };
+}
+
+/// A fuzz target for a function of text, which every other time is changed as text.
+#[macro_export]
+macro_rules! fuzz_text {
+    ($run:path) => {
+        libfuzzer_sys::fuzz_target!(init: $crate::expect_panics(), |data: &[u8]| {
+            $run(&String::from_utf8_lossy(data))
+        });
+
+        libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, most: usize, seed: u32| {
+            let changed = (seed % 2 == 0).then(|| $crate::mutate::in_place(data, size, most, seed)).flatten();
+            changed.unwrap_or_else(|| libfuzzer_sys::fuzzer_mutate(data, size, most))
+        });
+    };
+}

@@ -1,5 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(init: futurelens_fuzz::expect_panics(), |data: &[u8]| {
-    futurelens_fuzz::kept::any(data)
-});
+futurelens_fuzz::fuzz_bytes!(futurelens_fuzz::kept::any);
