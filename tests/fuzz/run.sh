@@ -18,12 +18,16 @@ targets=${TARGETS:-sizes bodies dep_info kept messages lsp edits layouts}
 # None of our code is unsafe, so the address sanitizer has nothing to find, and takes half of the speed.
 # More units of code are compiled in less time.
 options="--fuzz-dir $here --sanitizer none --codegen-units 16"
+corpus=$here/corpus
 # An input takes milliseconds; on a busy machine seconds. What hangs is a finding, as is a gigabyte.
 limits="-max_total_time=$seconds -timeout=60 -rss_limit_mb=1500 -max_len=32768"
 if [ "$seconds" -le 60 ]; then
-    # The build would take most of the time; and what a short run finds, the next one finds again.
+    # The build would take most of the time; and what a short run finds, the next one finds again: it does not begin
+    # with what others have found, which it would have to read first, however long that takes.
     options="$options --dev"
     limits="$limits -seed=1"
+    corpus=$here/target/corpus
+    rm -rf "$corpus"
 fi
 
 if ! cargo fuzz --version >/dev/null 2>&1; then
@@ -36,9 +40,9 @@ mkdir -p "$logs"
 
 # fuzz TARGET: its line.
 fuzz() {
-    mkdir -p "$here/corpus/$1" "$here/seeds/$1"
+    mkdir -p "$corpus/$1" "$here/seeds/$1"
     # shellcheck disable=SC2086
-    if cargo +nightly fuzz run $options "$1" "$here/corpus/$1" "$here/seeds/$1" -- $limits -print_final_stats=1 \
+    if cargo +nightly fuzz run $options "$1" "$corpus/$1" "$here/seeds/$1" -- $limits -print_final_stats=1 \
         >"$logs/$1" 2>&1; then
         found=none
     else

@@ -194,6 +194,15 @@ exit $status
         let picture = command(&project, &["explain", "buffers_overlapping", "--format", "svg"]);
         assert_eq!((picture.code, picture.stdout.as_str()), (Some(2), ""));
         assert!(picture.stderr.contains("States are not shown"), "{}", picture.stderr);
+
+        let page = command(&project, &["report", "--format", "html"]).expect_success().stdout;
+        let data = page.split_once(r#"id="data">"#).and_then(|(_, page)| page.split_once("</script>"));
+        let data: Value = serde_json::from_str(data.expect("it has data").0).expect("it is JSON");
+        for word in [compiler(whole), "only the size", "--toolchain"] {
+            assert!(data["drift"].as_str().is_some_and(|said| said.contains(word)), "{}", data["drift"]);
+        }
+        let unknown = data["futures"].as_array().into_iter().flatten().filter(|future| future[10].is_null());
+        assert_eq!(unknown.map(|future| &future[8]).collect::<Vec<_>>(), [515], "bytes never used are not 0");
     }
 
     #[test]

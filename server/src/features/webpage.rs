@@ -1,5 +1,6 @@
 //! The report as a page: the same entries, as small as they can be, since ten thousand futures are to fit in it.
 
+use super::drift;
 use super::report::{FutureEntry, HeldEntry, Report, StateEntry, WhyEntry};
 use crate::render::html;
 use serde::Serialize;
@@ -13,6 +14,8 @@ struct Data<'a> {
     profile: &'a str,
     target: &'a str,
     cache_line: u64,
+    /// What is not shown, and what to do.
+    drift: Option<String>,
     texts: Vec<String>,
     futures: Vec<Future>,
 }
@@ -20,7 +23,8 @@ struct Data<'a> {
 type Text = usize;
 
 /// Name, kind, crate, unit, identity, type, file, line, bytes, alignment, bytes never used, bytes stored twice, states.
-type Future = (Text, Text, Text, Text, Text, Text, Option<Text>, u32, u64, u64, u64, u64, Vec<State>);
+type Future =
+    (Text, Text, Text, Text, Text, Text, Option<Text>, u32, u64, u64, Option<u64>, Option<u64>, Vec<State>);
 
 /// Name, bytes, where it waits, what it holds.
 type State = (Text, u64, Option<Text>, Vec<Held>);
@@ -41,6 +45,7 @@ pub fn page(report: &Report<'_>, title: &str, cache_line: u64) -> Result<String,
         profile: report.profile,
         target: report.target,
         cache_line,
+        drift: (!report.drift.is_empty()).then(|| drift::text(&report.drift, report.compiler)),
         futures,
         texts: texts.all,
     };
@@ -75,8 +80,8 @@ impl Texts {
             future.line.unwrap_or(0),
             future.size,
             future.align,
-            future.padding.unwrap_or(0),
-            future.duplicated.unwrap_or(0),
+            future.padding,
+            future.duplicated,
             future.states.iter().map(|state| self.state(state, future.file.as_deref())).collect(),
         )
     }

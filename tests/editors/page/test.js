@@ -11,11 +11,20 @@ const file = path.join(dest, 'pages/report.html');
 const report = JSON.parse(fs.readFileSync(path.join(dest, 'pages/report.json'), 'utf8'));
 const grouped = (bytes) => bytes.toString().replace(/\B(?=(\d{3})+$)/g, ',');
 
-/** The same page with every future many times, each a future of its own. */
-function enlarged(times) {
+/** The same page with other data. */
+function changed(name, change) {
   const html = fs.readFileSync(file, 'utf8');
   const element = /(<script type="application\/json" id="data">)(.*?)(<\/script>)/s;
   const data = JSON.parse(element.exec(html)[2]);
+  change(data);
+  const written = path.join(dest, 'pages', name);
+  const text = JSON.stringify(data).replaceAll('<', '\\u003c');
+  fs.writeFileSync(written, html.replace(element, (_, before, __, after) => before + text + after));
+  return written;
+}
+
+/** Every future many times, each a future of its own. */
+function enlarge(data, times) {
   const { futures } = data;
   data.futures = Array.from({ length: times }, (_, time) => futures.map((future) => {
     const copy = [...future];
@@ -23,10 +32,6 @@ function enlarged(times) {
     copy[4] = data.texts.push(`${data.texts[future[4]]}${time}`) - 1;
     return copy;
   })).flat();
-  const large = path.join(dest, 'pages/large.html');
-  const text = JSON.stringify(data).replaceAll('<', '\\u003c');
-  fs.writeFileSync(large, html.replace(element, (_, before, __, after) => before + text + after));
-  return { large, count: data.futures.length };
 }
 
 async function main() {
@@ -152,7 +157,11 @@ async function main() {
     await shot(narrow, 'narrow');
     step('it fits a narrow window');
 
-    const { large, count: many } = enlarged(Math.ceil(10000 / sizes.length));
+    let many;
+    const large = changed('large.html', (data) => {
+      enlarge(data, Math.ceil(10000 / sizes.length));
+      many = data.futures.length;
+    });
     const before = performance.now();
     const huge = await open(large, {});
     assert.equal(await huge.textContent('#count'), `${grouped(many)} of ${grouped(many)}`);
@@ -170,8 +179,29 @@ async function main() {
     assert.equal(await huge.isHidden('#detail'), false);
     step(`it works with ${grouped(many)} futures: open after ${Math.round(opened)} ms, sorted after ${Math.round(pressed)} ms`);
 
+    // What the compiler printed was not understood.
+    const warning = 'rustc 1.99.0 prints <b>some things</b>\n  1 of 2 futures: only the size is shown';
+    let unread;
+    const drifted = changed('drifted.html', (data) => {
+      data.drift = warning;
+      unread = data.futures.reduce((best, future) => (future[8] > best[8] ? future : best));
+      unread.splice(10, 3, null, null, []);
+    });
+    const less = await open(drifted, {});
+    assert.equal(await less.textContent('#drift'), warning);
+    assert.ok(await less.isVisible('#drift') && await page.isHidden('#drift'));
+    assert.deepEqual([(await column(less, 'size'))[0], (await column(less, 'padding'))[0]], [grouped(unread[8]), '?']);
+    await press(less, 'padding');
+    assert.notEqual((await column(less, 'padding'))[0], '?');
+    await press(less, 'padding');
+    assert.equal((await column(less, 'padding'))[0], '?');
+    await less.locator('#rows [role=row]').first().click();
+    assert.ok((await less.textContent('#detail p')).includes('? bytes never used'));
+    step('what is not known is said, and no number stands for it');
+    await shot(less, 'drifted');
+
     assert.deepEqual(trouble, []);
-    const outside = requests.filter((url) => ![file, large].some((own) => url.split('#')[0] === pathToFileURL(own).href));
+    const outside = requests.filter((url) => ![file, large, drifted].some((own) => url.split('#')[0] === pathToFileURL(own).href));
     assert.deepEqual(outside, []);
     step('nothing on the console, and no request but for the page itself');
     console.log(`page: ${steps} steps passed`);

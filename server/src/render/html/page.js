@@ -3,7 +3,8 @@
 (() => {
   const data = JSON.parse(document.getElementById('data').textContent);
   const text = (index) => (index === null ? '' : data.texts[index]);
-  const grouped = (bytes) => bytes.toString().replace(/\B(?=(\d{3})+$)/g, ',');
+  /** What was not understood is not known. */
+  const grouped = (bytes) => (bytes === null ? '?' : bytes.toString().replace(/\B(?=(\d{3})+$)/g, ','));
   const by = (id) => document.getElementById(id);
   const make = (tag, attributes = {}, ...children) => {
     const element = document.createElement(tag);
@@ -45,6 +46,8 @@
   };
   for (const future of futures) future.search = `${future.name} ${future.where} ${future.krate} ${future.id}`.toLowerCase();
   by('measured').textContent = `${grouped(futures.length)} futures, measured by ${data.compiler} for ${data.target}, profile ${data.profile}`;
+  by('drift').textContent = data.drift ?? '';
+  by('drift').hidden = data.drift === null;
 
   // The table
 
@@ -73,7 +76,8 @@
     const words = by('filter').value.toLowerCase().split(/\s+/).filter(Boolean);
     shown = futures.filter((future) => words.every((word) => future.search.includes(word)));
     const { key, down } = sort;
-    const compare = typeof futures[0]?.[key] === 'number' ? (a, b) => a[key] - b[key] : (a, b) => natural.compare(a[key], b[key]);
+    const isNumber = columns.some((column) => column.key === key && column.number);
+    const compare = isNumber ? (a, b) => (a[key] ?? -1) - (b[key] ?? -1) : (a, b) => natural.compare(a[key], b[key]);
     // Stable: what is equal stays sorted by size.
     shown = [...shown].sort(down ? (a, b) => compare(b, a) : compare);
     by('count').textContent = `${grouped(shown.length)} of ${grouped(futures.length)}`;
@@ -113,7 +117,7 @@
     const held = (largestState(future)?.held ?? []).filter((thing) => thing.size > 0);
     const found = held.map((thing) => ({ size: thing.size, kind: thing.kind, title: called(thing), thing, future: byId.get(thing.future) }));
     const rest = future.size - found.reduce((sum, part) => sum + part.size, 0);
-    if (rest > 0) found.push({ size: rest, kind: 'rest', title: 'tag and padding' });
+    if (rest > 0) found.push({ size: rest, kind: 'rest', title: future.states.length ? 'tag and padding' : 'not known' });
     return found.sort((a, b) => b.size - a.size);
   }
 
