@@ -101,6 +101,36 @@ fn open_edit_save() {
     editor.exit();
 }
 
+#[cfg(unix)]
+#[test]
+fn files_behind_links_are_files_of_their_package() {
+    use futurelens_tests::binary::{futurelens, run};
+    use std::os::unix::fs::symlink;
+
+    let lib = format!("mod outside;\n#[path = \"linked/mod.rs\"]\nmod folder;\n{PENDING_ONCE}");
+    let project = Project::lib("demo_crate", &lib);
+    let root = project.root();
+    let module = |name: &str| format!("use crate::PendingOnce;\n{}", future_of(name, 258));
+    fs::create_dir(project.beside("theirs")).expect("it is ours");
+    fs::write(project.beside("theirs/file.rs"), module("outside")).expect("it is ours");
+    project.write("shared/mod.rs", &module("inside"));
+    symlink(project.beside("theirs/file.rs"), root.join("src/outside.rs")).expect("it is ours");
+    symlink("../shared", root.join("src/linked")).expect("it is ours");
+
+    let mut editor = Editor::open(root, Setup::default());
+    let files = ["src/outside.rs", "src/linked/mod.rs", "shared/mod.rs"].map(|file| root.join(file));
+    for file in &files {
+        editor.did_open(file);
+        editor.hints_when(file, "hints", |hints| fresh(hints, 1, "260 B"));
+    }
+    editor.save_as(&files[0], &module("outside").replace("258", "500"));
+    editor.hints_when(&files[0], "the new size", |hints| fresh(hints, 1, "502 B"));
+    for file in ["src/outside.rs", "src/linked/mod.rs"] {
+        let shown = run(futurelens().arg("hints").arg(file).current_dir(root)).expect_success();
+        assert!(shown.stdout.contains(" «"), "{file}: {shown:?}");
+    }
+}
+
 #[test]
 fn code_that_does_not_compile_keeps_the_old_sizes() {
     let (project, file) = project();

@@ -4,7 +4,7 @@ use super::{CliError, CommonArgs};
 use crate::features::hints::{Awaits, HintSettings, hints};
 use crate::source::Outline;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(super) struct HintsArgs {
@@ -28,13 +28,18 @@ fn awaits(text: &str) -> Result<Awaits, String> {
 pub(super) fn run(args: &HintsArgs) -> Result<(), CliError> {
     let error = |source| CliError::File { what: "read", path: args.file.clone(), source };
     let text = std::fs::read_to_string(&args.file).map_err(error)?;
-    let file = dunce::canonicalize(&args.file).map_err(error)?;
-    let folder = file.parent().unwrap_or(&file);
-    let snapshot = args.common.build.measure(folder)?;
+    let real = dunce::canonicalize(&args.file).map_err(error)?;
+    let given = std::path::absolute(&args.file).map_err(error)?;
+    // A link in a package is a file of that package, wherever it leads.
+    let is_in_package = |file: &&PathBuf| file.ancestors().any(|folder| folder.join("Cargo.toml").is_file());
+    let placed = [&given, &real].into_iter().find(is_in_package).unwrap_or(&real);
+    let snapshot = args.common.build.measure(placed.parent().unwrap_or(placed))?;
+    let is_same = |path: &&Path| dunce::canonicalize(path).is_ok_and(|other| other == real);
+    let file = snapshot.paths().into_iter().find(is_same).unwrap_or(&real);
     let outline = Outline::new(text.as_str().into());
     let settings =
         HintSettings { min_bytes: args.min_bytes, cache_line: args.common.cache_line, awaits: args.awaits };
-    let hints = hints(snapshot.file(&file), &outline, &settings);
+    let hints = hints(snapshot.file(file), &outline, &settings);
     if hints.is_empty() {
         eprintln!(
             "no future was measured in `{}`: is it part of a crate that is built?",

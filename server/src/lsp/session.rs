@@ -7,6 +7,7 @@ use super::actions::{Actions, Found, Ground, News};
 use super::ahead::{Ahead, Prepared};
 use super::config::Config;
 use super::convert;
+use super::links::Links;
 use super::outbox::{Out, Outbox};
 use super::protocol::{self, State, Status, Wanted};
 use super::unsaved::{self, Unsaved};
@@ -136,7 +137,7 @@ const STALE: &str = "some crates do not compile; their numbers are stale";
 
 struct Document {
     version: i32,
-    /// Without symbolic links, as cargo and the compiler see it.
+    /// As the compiler calls it: without symbolic links, but for those within a package, see [`Links`].
     file: Option<PathBuf>,
     outline: Outline,
     /// The editor shows diagnostics of ours for it.
@@ -224,6 +225,7 @@ pub struct Session {
     trusted_by_command: bool,
     folders: Vec<PathBuf>,
     documents: HashMap<lsp::Url, Document>,
+    links: Links,
     /// By the workspace's root.
     workspaces: BTreeMap<PathBuf, Workspace>,
     /// By folder with a `Cargo.toml`.
@@ -305,6 +307,7 @@ impl Session {
             trusted_by_command: false,
             folders,
             documents: HashMap::new(),
+            links: Links::default(),
             workspaces: BTreeMap::new(),
             packages: HashMap::new(),
             changes: 0,
@@ -1210,6 +1213,7 @@ impl Session {
     }
 
     fn refresh(&mut self) {
+        self.follow_links();
         for document in self.documents.values_mut() {
             document.unchecked = true;
         }
@@ -1263,12 +1267,30 @@ impl Session {
         let file = convert::path(&uri).map(|file| dunce::canonicalize(&file).unwrap_or(file));
         let document = Document { version, file, outline, has_diagnostics: false, unchecked: true };
         self.documents.insert(uri.clone(), document);
+        self.follow_links();
         if let Some(file) = convert::path(&uri)
             && file.extension().is_some_and(|extension| extension == "rs")
         {
             self.look_for_project_of(&file, false);
             for root in self.roots() {
                 self.look_for_actions(&root);
+            }
+        }
+    }
+
+    /// Finds what was measured of open files that the compiler knows by another name.
+    fn follow_links(&mut self) {
+        let shown: Vec<&Snapshot> = self.workspaces.values().map(Workspace::shown).collect();
+        let is_known = |file: &Path| shown.iter().any(|snapshot| !snapshot.file(file).is_empty());
+        let files = self.documents.values_mut().filter_map(|document| document.file.as_mut());
+        let mut unknown = files.filter(|file| !is_known(file)).peekable();
+        if unknown.peek().is_none() {
+            return;
+        }
+        shown.iter().flat_map(|snapshot| snapshot.paths()).for_each(|path| self.links.follow(path));
+        for file in unknown {
+            if let Some(compiled) = self.links.compiled(file) {
+                *file = compiled.to_owned();
             }
         }
     }

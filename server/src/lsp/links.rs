@@ -1,0 +1,34 @@
+//! Files that the compiler knows by another name than the one without symbolic links: a link within a package, to a
+//! file or a folder, leads to them.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+/// What is known about such files.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    /// Each path is looked at once.
+    seen: HashSet<PathBuf>,
+    /// As the compiler calls them, by their paths without links.
+    compiled: HashMap<PathBuf, PathBuf>,
+}
+
+impl Links {
+    /// Takes note of what a file of the compiler's is without links.
+    pub fn follow(&mut self, compiled: &Path) {
+        if self.seen.contains(compiled) {
+            return;
+        }
+        self.seen.insert(compiled.to_owned());
+        if let Ok(real) = dunce::canonicalize(compiled)
+            && real != compiled
+        {
+            self.compiled.insert(real, compiled.to_owned());
+        }
+    }
+
+    /// What the compiler calls a file that is given without links, if that is another name.
+    pub fn compiled(&self, real: &Path) -> Option<&Path> {
+        self.compiled.get(real).map(PathBuf::as_path)
+    }
+}
