@@ -454,8 +454,10 @@ pub fn trimmed(text: &str) -> String {
     let mut in_blocks = false;
     let mut declared = HashSet::new();
     let mut order = mir::Order::default();
-    for line in code.lines() {
-        if line.starts_with("    bb") {
+    // As they are: a carriage return belongs to its line.
+    for line in code.split('\n') {
+        let is_block = line.starts_with("    bb");
+        if is_block {
             in_blocks = true;
             order.block(line.trim_start());
         }
@@ -483,7 +485,7 @@ pub fn trimmed(text: &str) -> String {
         out.push('\n');
         // `CODE;    // bb3[1]: scope 2 at …`: who reads this knows in which block it is.
         match mir::split_comment(line) {
-            Some(parts) if in_blocks => {
+            Some(parts) if in_blocks && !is_block => {
                 // That it is all there tells only who sees the numbers.
                 if !order.statement(&parts) {
                     return text.to_owned();
@@ -495,7 +497,9 @@ pub fn trimmed(text: &str) -> String {
             _ => out.push_str(line),
         }
     }
-    out.push('\n');
+    if code.ends_with('\n') {
+        out.push('\n');
+    }
     out
 }
 
@@ -695,6 +699,19 @@ fn m::<impl at src/m.rs:8:1: 8:12>::get::{closure#0}(_1: {static m::M::get::{clo
         assert_eq!(statement_spans(&late).len(), 5);
         assert_eq!(statement_spans(&short), statement_spans(&late));
         assert_eq!(trimmed(&short), short);
+    }
+
+    #[test]
+    fn lines_end_as_they_did() {
+        let cut = BODY.trim_end().trim_end_matches('}').trim_end();
+        for text in [BODY.replace('\n', "\r\n"), format!("{BODY}x\r\r\n"), format!("{cut}\r"), cut.to_owned()]
+        {
+            let short = trimmed(&text);
+            assert_eq!(CoroutineBody::parse(&short), CoroutineBody::parse(&text), "{text:?}");
+            assert_eq!(statement_spans(&short), statement_spans(&text), "{text:?}");
+            assert_eq!(trimmed(&short), short);
+        }
+        assert!(trimmed(&format!("{BODY}\n    bb7\r\r\n")).ends_with("\n    bb7\r\r\n"));
     }
 
     #[test]
