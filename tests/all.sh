@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sets up what the tests need and runs every check of the project: formatting, lints, tests.
 # Needs Rust by rustup. Without asking it installs a nightly toolchain where there is none, the standard libraries of
-# macOS and Windows, cargo-fuzz, and on Debian, as root, the packages sccache and strace.
+# macOS and Windows, cargo-fuzz, and on Debian, as root, the packages sccache, strace and faketime.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,9 +15,9 @@ fi
 if command -v rustup >/dev/null 2>&1 && ! rustup toolchain list | grep -q '^nightly'; then
     rustup toolchain install nightly --profile minimal
 fi
-# A compiler cache to be tested against, and a tool that sees every file that is written. Without them the tests that
-# need them say that they were skipped.
-for tool in sccache strace; do
+# A compiler cache to be tested against, a tool that sees every file that is written, and a clock that can be wrong.
+# Without them the tests that need them say that they were skipped.
+for tool in sccache strace faketime; do
     if ! command -v $tool >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
         (apt-get install -y $tool || { apt-get update && apt-get install -y $tool; }) >/dev/null 2>&1 ||
             echo "$tool cannot be installed: its tests will be skipped"

@@ -1,12 +1,13 @@
 //! Faults of the disk, the clock and the files: nothing hangs, nothing is lost, the right numbers come in the end, and
 //! never a wrong one meanwhile.
 
-use futurelens_tests::binary::{cargo, nightly, run, say};
+use futurelens_tests::binary::{cargo, futurelens, nightly, run, say};
 use futurelens_tests::editor::{Editor, Hint, Moment, Setup};
 use futurelens_tests::project::{PENDING_ONCE, Project, files, future_of, manifest};
 use futurelens_tests::report::{parse, report, run_report};
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -515,6 +516,101 @@ fn a_command_and_a_new_session_measure_what_is_there_whatever_its_time() {
     expect_size(&mut editor, &file, 310);
     leave(&mut editor);
     assert_eq!(sizes("after it").0, 310);
+}
+
+/// A clock apart from that of the file system, for the server and all that it starts but the compiler, whose
+/// allocator does not come to terms with it. It can be put forward and back while they run.
+struct Clock {
+    file: PathBuf,
+    env: Vec<(String, String)>,
+}
+
+impl Clock {
+    const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
+    /// Right, at first. None where such clocks cannot be had.
+    fn new(project: &Project) -> Option<Clock> {
+        let is_there = Path::new(Self::LIBRARY).exists();
+        assert!(is_there || std::env::var("CI").as_deref() != Ok("true"), "libfaketime is not installed");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+        let compiler = folders.iter().map(|folder| folder.join("rustc")).find(|rustc| rustc.is_file());
+        let folder = project.beside("bin");
+        let shim = folder.join("rustc");
+        fs::create_dir(&folder).expect("it is ours");
+        let script =
+            format!("#!/bin/sh\nunset LD_PRELOAD\nexec {:?} \"$@\"\n", compiler.expect("there is one"));
+        fs::write(&shim, script).expect("it is ours");
+        fs::set_permissions(&shim, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        project.write(".cargo/config.toml", &format!("[build]\nrustc = {shim:?}\n"));
+        folders.insert(0, folder);
+        let path = std::env::join_paths(folders).expect("they were joined");
+        let file = project.beside("clock");
+        let env = [
+            ("PATH", path),
+            ("LD_PRELOAD", Self::LIBRARY.into()),
+            ("FAKETIME_TIMESTAMP_FILE", file.clone().into()),
+            ("FAKETIME_NO_CACHE", "1".into()),
+            // Only what time it is jumps: not the times of files, nor what is waited for.
+            ("NO_FAKE_STAT", "1".into()),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+        ];
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_string_lossy().into_owned()));
+        let clock = Clock { file, env: env.into() };
+        clock.jump("+0");
+        is_there.then_some(clock)
+    }
+
+    /// Ahead by so much (`+3d`), or behind.
+    fn jump(&self, offset: &str) {
+        let new = self.file.with_extension("new");
+        fs::write(&new, offset).expect("it is ours");
+        fs::rename(new, &self.file).expect("it is ours");
+    }
+
+    /// Seconds since 1970.
+    fn now(&self) -> u64 {
+        let date = run(Command::new("date").arg("+%s").envs(self.env.iter().cloned())).expect_success();
+        date.stdout.trim().parse().expect("a number")
+    }
+}
+
+#[test]
+fn the_clock_jumps() {
+    let (project, file) = library(100);
+    let Some(clock) = Clock::new(&project) else {
+        say("skipped: the_clock_jumps, as libfaketime is not installed");
+        return;
+    };
+    let right = clock.now();
+    clock.jump("+3d");
+    assert!(clock.now() >= right + 3 * 24 * 3600, "nothing jumps");
+    let mut bytes = 100;
+    for start in ["+0", "-30d", "+400d"] {
+        clock.jump(start);
+        let _ = fs::remove_dir_all(project.root().join("target"));
+        let mut editor = Editor::open(project.root(), Setup { env: clock.env.clone(), ..Setup::default() });
+        editor.did_open(&file);
+        expect_size(&mut editor, &file, bytes);
+        for offset in ["+3d", "-30d", "-1h", "+0", "+1h"] {
+            bytes += 1;
+            clock.jump(offset);
+            editor.save_as(&file, &text_of(bytes));
+            expect_size(&mut editor, &file, bytes);
+            // And while a build is at work.
+            bytes += 1;
+            editor.save_as(&file, &text_of(bytes));
+            thread::sleep(Duration::from_millis(100));
+            clock.jump("-5d");
+            expect_size(&mut editor, &file, bytes);
+        }
+        leave(&mut editor);
+        let report = run(futurelens()
+            .args(["report", "--format", "json"])
+            .current_dir(project.root())
+            .envs(clock.env.iter().cloned()));
+        assert_eq!(parse(&report.expect_success().stdout).size_of("held"), bytes as u64);
+    }
 }
 
 /// The futures of a package that was saved are measured ahead of cargo: but not with a package under it that has changed

@@ -56,14 +56,20 @@ pub(super) struct Before {
 }
 
 impl Before {
-    /// Now. `files` are those that the run will read, as far as known.
-    pub fn now(files: impl Iterator<Item = PathBuf>) -> Self {
+    /// Now. `files` are those that the run will read, as far as known. What time it is tells a new file, `clock`: the
+    /// file system's may be another one than ours, and is the one that files have theirs from.
+    ///
+    /// # Errors
+    /// If that file cannot be made.
+    pub fn now(files: impl Iterator<Item = PathBuf>, clock: &Path) -> io::Result<Self> {
         let known = files.filter_map(|file| Some((Mark::of(&file)?, file)));
         let known = known.map(|(mark, file)| (file, mark)).collect();
-        Before { started: SystemTime::now(), known }
+        std::fs::File::create(clock)?;
+        let started = Mark::of(clock).map_or_else(SystemTime::now, |mark| mark.changed);
+        Ok(Before { started, known })
     }
 
-    /// Is the file as it was, as far as can be told? The clock matters only for files that were not known.
+    /// Is the file as it was, as far as can be told? Time matters only for files that were not known.
     fn holds_for(&self, file: &Path) -> bool {
         let Some(now) = Mark::of(file) else { return false };
         match self.known.get(file) {
@@ -208,7 +214,7 @@ mod tests {
             std::fs::File::options().append(true).open(path(name)).unwrap().set_modified(time).unwrap();
         };
         date("a.rs", tomorrow);
-        let before = Before::now(["a.rs", "old.rs", "n.txt"].map(path).into_iter());
+        let before = Before::now(["a.rs", "old.rs", "n.txt"].map(path).into_iter(), &path("clock")).unwrap();
         // As if it had been so for a day.
         std::fs::write(path("old.rs"), "OLD").unwrap();
         date("old.rs", SystemTime::UNIX_EPOCH);

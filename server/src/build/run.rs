@@ -34,7 +34,8 @@ impl Run {
         let bodies = scratch.join("mir");
         remove(&bodies)?;
         let (sizes, messages) = (scratch.join("sizes"), scratch.join("messages"));
-        Ok(Run { sizes, messages, bodies, before: Before::now(inputs), without: without.to_owned() })
+        let before = Before::now(inputs, &messages)?;
+        Ok(Run { sizes, messages, bodies, before, without: without.to_owned() })
     }
 
     /// The compiler's arguments, made of cargo's. See [`Into`].

@@ -715,6 +715,12 @@ fn m::<impl at src/m.rs:8:1: 8:12>::get::{closure#0}(_1: {static m::M::get::{clo
     }
 
     #[test]
+    fn a_block_s_line_with_a_statement_stays_as_it_is() {
+        let text = BODY.replace("bb0: {\n", "bb0: ");
+        assert_eq!(CoroutineBody::parse(&trimmed(&text)), CoroutineBody::parse(&text));
+    }
+
+    #[test]
     fn a_body_that_is_no_coroutine_is_nothing() {
         assert_eq!(CoroutineBody::parse("// MIR for `f` 0 built\n\nfn f() -> () {\n}\n"), None);
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(unix)]
+use std::thread::JoinHandle;
 use tokio::sync::mpsc;
 use tower_lsp::jsonrpc::Request;
 use waitpid_any::WaitHandle;
@@ -65,11 +67,12 @@ impl Ending {
             return Listening(None);
         };
         let (tell, handle) = (self.tell.clone(), signals.handle());
-        std::thread::spawn(move || {
+        let listener = std::thread::spawn(move || {
             // As a shell puts it.
             signals.forever().for_each(|signal| _ = tell.send(128 + signal as u8));
+            signals
         });
-        Listening(Some(handle))
+        Listening(Some((handle, listener)))
     }
 
     /// Other systems say nothing; the guards of what runs see to it.
@@ -79,9 +82,10 @@ impl Ending {
     }
 }
 
-/// Somebody listens to the system.
+/// Somebody listens to the system. Who listens is woken up through a pipe, whose other end has to be open until then:
+/// it is with what the thread returns.
 #[cfg(unix)]
-pub struct Listening(Option<signal_hook::iterator::Handle>);
+pub struct Listening(Option<(signal_hook::iterator::Handle, JoinHandle<signal_hook::iterator::Signals>)>);
 
 /// Nobody listens to the system.
 #[cfg(not(unix))]
@@ -90,6 +94,6 @@ pub struct Listening;
 #[cfg(unix)]
 impl Drop for Listening {
     fn drop(&mut self) {
-        self.0.iter().for_each(signal_hook::iterator::Handle::close);
+        self.0.iter().for_each(|(handle, _)| handle.close());
     }
 }
