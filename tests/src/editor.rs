@@ -28,7 +28,7 @@ pub struct Editor {
     child: Child,
     stdin: Option<ChildStdin>,
     arriving: Receiver<(Instant, Value)>,
-    /// Everything the server has sent.
+    /// Everything the server has sent, but for answers that were taken out ([`Editor::timed_request`]).
     log: Vec<Value>,
     /// When each of it came.
     arrived: Vec<Instant>,
@@ -356,10 +356,11 @@ impl Editor {
         let mut is_answer =
             |message: &Value| (message["id"] == id && message["method"].is_null()).then_some(());
         let (Moment(next), at, ()) = self.wait_for(since, method, &mut is_answer);
-        let answer = &self.log[next - 1];
-        let result = match answer.get("error") {
-            Some(error) => Err(error.clone()),
-            None => Ok(answer["result"].clone()),
+        // A long session asks much, and nobody else wants to know.
+        let mut answer = std::mem::take(&mut self.log[next - 1]);
+        let result = match answer.get_mut("error") {
+            Some(error) => Err(error.take()),
+            None => Ok(answer["result"].take()),
         };
         (at, result)
     }

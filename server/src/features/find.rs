@@ -19,7 +19,7 @@ const SUGGESTIONS: usize = 5;
 /// Looks for a future by its name, any end of it (`apply`, `Set::apply`), its type, its identity, or the
 /// place it is at (`src/cmd/set.rs:128`).
 pub fn find<'a>(snapshot: &'a Snapshot, wanted: &str) -> Found<'a> {
-    let whole = wanted.trim();
+    let (given, whole) = (wanted, wanted.trim());
     let wanted = whole.trim_end_matches("()");
     let ends_in = |placed: &Placed| {
         placed.future.name.strip_suffix(wanted).is_some_and(|rest| rest.ends_with("::") && !wanted.is_empty())
@@ -32,7 +32,8 @@ pub fn find<'a>(snapshot: &'a Snapshot, wanted: &str) -> Found<'a> {
         })
     };
     let ways: [&dyn Fn(&Placed) -> bool; 4] = [
-        &|placed| *placed.future.id == *whole || *placed.future.ty == *whole,
+        // An identity may end in anything that a macro has made a name of.
+        &|placed| [given, whole].iter().any(|all| *placed.future.id == **all || *placed.future.ty == **all),
         &|placed| *placed.future.name == *wanted,
         &ends_in,
         &is_at,
