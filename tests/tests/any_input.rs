@@ -61,6 +61,17 @@ fn what_the_compiler_printed_is_read_whole() {
     disk::index(&real().index);
 }
 
+/// What a fuzzer found. Names may begin and end in what is trimmed elsewhere.
+#[test]
+fn names_with_white_space_around_them() {
+    let text = piece(0).text();
+    assert!(text.contains("type: `{static "));
+    for odd in ["\u{c}", "\u{85}", "()"] {
+        layouts::any(&text.replace("type: `{static ", &format!("type: `{odd}static ")));
+        layouts::any(&text.replace("}`: ", &format!("}}{odd}`: ")));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
