@@ -456,10 +456,12 @@ pub fn trimmed(text: &str) -> String {
     let mut order = mir::Order::default();
     // As they are: a carriage return belongs to its line.
     for line in code.split('\n') {
-        let is_block = line.starts_with("    bb");
-        if is_block {
+        if line.starts_with("    bb") {
             in_blocks = true;
-            order.block(line.trim_start());
+            // That it is all there tells only who sees the numbers.
+            if !mir::block_line(line).is_some_and(|(number, _)| order.block(number)) {
+                return text.to_owned();
+            }
         }
         let is_read = match line.as_bytes() {
             [] => false,
@@ -485,8 +487,7 @@ pub fn trimmed(text: &str) -> String {
         out.push('\n');
         // `CODE;    // bb3[1]: scope 2 at …`: who reads this knows in which block it is.
         match mir::split_comment(line) {
-            Some(parts) if in_blocks && !is_block => {
-                // That it is all there tells only who sees the numbers.
+            Some(parts) if in_blocks => {
                 if !order.statement(&parts) {
                     return text.to_owned();
                 }

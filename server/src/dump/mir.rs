@@ -208,11 +208,11 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// `bb3: {`
-    pub fn block(&mut self, line: &str) {
-        let number = line.strip_prefix("bb").and_then(|rest| digits(rest).0);
-        self.is_broken |= number != Some(self.blocks) || (self.blocks > 0 && !self.is_closed);
+    /// Is this block the one that comes next?
+    pub fn block(&mut self, number: u32) -> bool {
+        self.is_broken |= number != self.blocks || (self.blocks > 0 && !self.is_closed);
         (self.blocks, self.statements, self.is_closed) = (self.blocks.saturating_add(1), 0, false);
+        !self.is_broken
     }
 
     /// Is this the one that comes next? Where numbers were left out ([`super::coroutine::trimmed`]) it is.
@@ -224,6 +224,17 @@ impl Order {
         self.statements = self.statements.saturating_add(1);
         self.is_closed = is_end(parts.code);
         !self.is_broken
+    }
+}
+
+/// `    bb3: {` or `    bb3 (cleanup): {`: the number, and whether it cleans up.
+pub(super) fn block_line(line: &str) -> Option<(u32, bool)> {
+    let (number, rest) = digits(line.strip_prefix("    bb")?);
+    let number = number.filter(|number| *number < ABSURD)?;
+    match rest {
+        ": {" => Some((number, false)),
+        " (cleanup): {" => Some((number, true)),
+        _ => None,
     }
 }
 
@@ -316,27 +327,18 @@ impl<'a> Reader<'a> {
         true
     }
 
-    /// `    bb3: {` or `    bb3 (cleanup): {`. False if it is neither.
+    /// Takes the line that begins a block, see [`block_line`]. False if it is none.
     pub fn block(&mut self, line: &str) -> bool {
-        let Some(rest) = line.strip_prefix("    bb") else { return false };
-        let (number, rest) = digits(rest);
-        let Some(number) = number.filter(|number| *number < ABSURD) else { return false };
-        if rest != ": {" && rest != " (cleanup): {" {
-            return false;
-        }
+        let Some((number, cleanup)) = block_line(line) else { return false };
         self.close();
-        self.order.block(line.trim_start());
+        self.order.block(number);
         self.current = number;
         let blocks = &mut self.flow.blocks;
         if blocks.len() <= number as usize {
             blocks.resize(number as usize + 1, Block::default());
         }
         let (events, edges) = (self.flow.events.len() as u32, self.flow.edges.len() as u32);
-        blocks[number as usize] = Block {
-            events: (events, events),
-            edges: (edges, edges),
-            cleanup: rest.starts_with(" (cleanup)"),
-        };
+        blocks[number as usize] = Block { events: (events, events), edges: (edges, edges), cleanup };
         true
     }
 

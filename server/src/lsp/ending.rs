@@ -27,7 +27,7 @@ impl Ending {
         match request.method() {
             "initialize" => {
                 let id = request.params().and_then(|params| params["processId"].as_i64());
-                if let Some(id) = id.and_then(|id| i32::try_from(id).ok()) {
+                if let Some(id) = id.and_then(|id| i32::try_from(id).ok()).filter(|id| *id > 0) {
                     self.watch(id);
                 }
             }

@@ -174,6 +174,17 @@ mod tests {
     }
 
     #[test]
+    fn an_editor_without_a_process_is_not_watched() {
+        for id in [json!(null), json!(0), json!(-1), json!(i64::MIN), json!(u64::MAX), json!("x")] {
+            let params = json!({"processId": id, "capabilities": {}});
+            let begin = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params});
+            let goodbye = json!({"jsonrpc": "2.0", "id": 2, "method": "shutdown"});
+            let (_, said) = serve_all(&[begin, goodbye]);
+            assert!(said.contains("\"id\":2"), "{id}: {said}");
+        }
+    }
+
+    #[test]
     fn who_says_goodbye_and_closes_the_pipe_at_once_has_said_goodbye() {
         let begin =
             json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": {}}});
