@@ -526,12 +526,17 @@ struct Clock {
 }
 
 impl Clock {
-    const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
-
     /// Right, at first. None where such clocks cannot be had.
     fn new(project: &Project) -> Option<Clock> {
-        let is_there = Path::new(Self::LIBRARY).exists();
-        assert!(is_there || std::env::var("CI").as_deref() != Ok("true"), "libfaketime is not installed");
+        // Where Debian puts it, on any processor.
+        let libraries = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+        let mut libraries = libraries.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
+        let library = libraries.find(|library| library.exists());
+        assert!(
+            library.is_some() || std::env::var("CI").as_deref() != Ok("true"),
+            "faketime is not installed"
+        );
+        let library = library?;
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
         let compiler = folders.iter().map(|folder| folder.join("rustc")).find(|rustc| rustc.is_file());
@@ -548,7 +553,7 @@ impl Clock {
         let file = project.beside("clock");
         let env = [
             ("PATH", path),
-            ("LD_PRELOAD", Self::LIBRARY.into()),
+            ("LD_PRELOAD", library.into()),
             ("FAKETIME_TIMESTAMP_FILE", file.clone().into()),
             ("FAKETIME_NO_CACHE", "1".into()),
             // Only what time it is jumps: not the times of files, nor what is waited for.
@@ -558,7 +563,7 @@ impl Clock {
         let env = env.map(|(name, value)| (name.to_owned(), value.to_string_lossy().into_owned()));
         let clock = Clock { file, env: env.into() };
         clock.jump("+0");
-        is_there.then_some(clock)
+        Some(clock)
     }
 
     /// Ahead by so much (`+3d`), or behind.
@@ -579,7 +584,7 @@ impl Clock {
 fn the_clock_jumps() {
     let (project, file) = library(100);
     let Some(clock) = Clock::new(&project) else {
-        say("skipped: the_clock_jumps, as libfaketime is not installed");
+        say("skipped: the_clock_jumps, as faketime is not installed");
         return;
     };
     let right = clock.now();
