@@ -42,9 +42,13 @@ pub fn carry(
     let inside = range - from.start();
     let first = old.iter().position(|(token, _)| token.end() > inside.start())?;
     let last = old.iter().rposition(|(token, _)| token.start() < inside.end()).unwrap_or(first).max(first);
-    // What begins or ends within a token keeps its distance from the token's start.
-    let start = place(first)?.0.start() + (inside.start().max(old[first].0.start()) - old[first].0.start());
-    let end = place(last)?.0.start() + (inside.end().max(old[last].0.start()) - old[last].0.start());
+    // What begins or ends within a token keeps its distance from the token's start. What is between tokens may be
+    // gone.
+    let within = |index: usize, at: TextSize| {
+        let token = old[index].0;
+        Some(place(index)?.0.start() + (at.clamp(token.start(), token.end()) - token.start()))
+    };
+    let (start, end) = (within(first, inside.start())?, within(last, inside.end())?);
     (start <= end).then(|| TextRange::new(start, end) + to.start())
 }
 
@@ -102,6 +106,12 @@ mod tests {
         assert_eq!(carried(before, after).as_deref(), Some("1:c().await"));
         let before = "async fn f() { a().await; let «x» = 1; c().await; }";
         assert_eq!(carried(before, after), None);
+    }
+
+    #[test]
+    fn white_space_at_an_end_is_not_carried() {
+        let after = "async fn f() { g().await }";
+        assert_eq!(carried("async fn f() { g()«.await   » }", after).as_deref(), Some("1:.await"));
     }
 
     proptest! {
