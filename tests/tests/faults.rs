@@ -603,11 +603,9 @@ fn a_command_is_killed() {
     victim.expect_clean();
 }
 
-/// What a build leaves running is ended with it; but for what has left for a session of its own, such as the server
-/// of a compiler cache.
-#[test]
-fn daemons_are_spared() {
-    let victim = Victim::new("daemons", &text(100));
+/// Has a build script that leaves two programs behind: 3004 in a session of its own, as daemons do, and 3005.
+fn leaving_two(name: &str) -> Victim {
+    let victim = Victim::new(name, &text(100));
     let script = r#"
 use std::process::{Command, Stdio};
 
@@ -624,9 +622,46 @@ fn main() {
 }
 "#;
     victim.project.write("build.rs", script);
+    victim
+}
+
+/// What a build leaves running is ended with it; but for what has left for a session of its own, such as the server
+/// of a compiler cache.
+#[test]
+fn daemons_are_spared() {
+    let victim = leaving_two("daemons");
     let mut started = Started::report(&victim);
     assert!(started.wait().success());
     let running = started.running();
     assert!(running.iter().any(is_sleep("3004")), "{running:#?}");
     assert!(!running.iter().any(is_sleep("3005")), "{running:#?}");
+}
+
+/// The same where our own session has no number, since the process that began it is elsewhere: so it is in
+/// containers that are entered from outside.
+#[test]
+fn daemons_are_spared_in_containers() {
+    let can = |arguments: &[&str]| {
+        let mut unshare = Command::new("unshare");
+        unshare.args(arguments).arg("true").stderr(Stdio::null());
+        unshare.status().is_ok_and(|status| status.success())
+    };
+    let inside = ["--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    let Some(inside) = [&inside[2..], &inside[..]].into_iter().find(|arguments| can(arguments)) else {
+        say("skipped: no process namespaces can be made here");
+        return;
+    };
+    let victim = leaving_two("contained");
+    let mut command = clean_command("unshare");
+    command.args(inside).args(["sh", "-c"]);
+    // All that runs there, once the command is done.
+    let script = r#"cut -d" " -f6 /proc/$$/stat
+"$1" report "$2" >&2 || exit 1
+for process in /proc/[0-9]*; do tr "\0" " " <$process/cmdline; echo; done"#;
+    command.arg(script).arg("sh").arg(binary()).arg(victim.project.root());
+    let seen = run(&mut command).expect_success().stdout;
+    let mut lines = seen.lines();
+    assert_eq!(lines.next(), Some("0"), "the session has a number: {seen}");
+    let left: Vec<_> = lines.filter(|line| line.starts_with("sleep")).collect();
+    assert_eq!(left, ["sleep 3004 "], "{seen}");
 }

@@ -61,12 +61,14 @@ struct Trace {
 
 impl Trace {
     fn new(log: PathBuf) -> Option<Self> {
-        let works =
-            Command::new("strace").args(["-f", "-e", "trace=execve", "-o", "/dev/null", "true"]).output();
-        if works.is_ok_and(|output| output.status.success()) {
+        let mut try_it = Command::new("strace");
+        let output = try_it.args(["-f", "-e", "trace=execve", "-o", "/dev/null", "true"]).output();
+        let is_there = output.is_ok();
+        if output.is_ok_and(|output| output.status.success()) {
             return Some(Trace { log });
         }
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "strace is missing, or may not trace");
+        // A tool can be installed; what a machine does not allow it does not allow.
+        assert!(is_there || std::env::var("CI").as_deref() != Ok("true"), "strace is missing");
         say("skipped: strace is missing, or may not trace");
         None
     }

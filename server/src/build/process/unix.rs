@@ -7,7 +7,7 @@
 
 use super::End;
 use rustix::process::{
-    Pid, Signal, WaitOptions, getpid, getsid, kill_current_process_group, kill_process, kill_process_group,
+    Pid, RawPid, Signal, WaitOptions, getpid, kill_current_process_group, kill_process, kill_process_group,
     wait,
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -175,8 +175,8 @@ fn end_all(first: Option<Pid>) {
     if is_childless() {
         return;
     }
-    let (own, session) = (getpid(), getsid(None).ok());
-    let below = || below(own, &processes(), &|pid| getsid(Some(pid)).ok() == session);
+    let own = getpid();
+    let below = || below(own, &processes());
     let begun = Instant::now();
     // All are stopped before the first is ended: then none starts another one meanwhile, and who was whose child can
     // still be seen.
@@ -215,46 +215,60 @@ fn is_childless() -> bool {
     }
 }
 
-/// What has come of a process: its children that are `ours`, theirs, and so on.
-fn below(pid: Pid, processes: &[(Pid, Pid)], is_ours: &dyn Fn(Pid) -> bool) -> Vec<Pid> {
+/// A process. What is 0 is somewhere that cannot be seen from here, as in a container that somebody has entered from
+/// outside: `Pid` has no 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Process {
+    pid: Pid,
+    parent: RawPid,
+    /// Its session, named after the process that began it.
+    session: RawPid,
+}
+
+/// What has come of a process: its children in the same session, theirs, and so on.
+fn below(pid: Pid, processes: &[Process]) -> Vec<Pid> {
+    let Some(own) = processes.iter().find(|process| process.pid == pid) else { return Vec::new() };
     let (mut found, mut open) = (Vec::new(), vec![pid]);
     while let Some(parent) = open.pop() {
-        let children = processes.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid);
-        for child in children.filter(|child| is_ours(*child)) {
+        let children = processes.iter().filter(|process| process.parent == parent.as_raw_pid());
+        for child in children.filter(|child| child.session == own.session) {
             // Numbers are used again while they are listed: it could go in circles.
-            if !found.contains(&child) {
-                found.push(child);
-                open.push(child);
+            if !found.contains(&child.pid) {
+                found.push(child.pid);
+                open.push(child.pid);
             }
         }
     }
     found
 }
 
-/// Everything that runs: its number and its parent's.
+/// Everything that runs.
 #[cfg(target_os = "linux")]
-fn processes() -> Vec<(Pid, Pid)> {
+fn processes() -> Vec<Process> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let stat = |entry: std::fs::DirEntry| {
         entry.file_name().to_str()?.parse::<u32>().ok()?;
-        parent_in_stat(&std::fs::read_to_string(entry.path().join("stat")).ok()?)
+        process_in_stat(&std::fs::read_to_string(entry.path().join("stat")).ok()?)
     };
     entries.filter_map(stat).collect()
 }
 
-/// `4711 (the name) S 4242 …`; nothing of one that has ended and waits to be asked about.
+/// `4711 (the name) S 4242 4711 4200 …`: its number, its state, its parent, its group and its session; nothing of one
+/// that has ended and waits to be asked about.
 #[cfg(any(target_os = "linux", test))]
-fn parent_in_stat(stat: &str) -> Option<(Pid, Pid)> {
+fn process_in_stat(stat: &str) -> Option<Process> {
     let (number, rest) = stat.split_once(" (")?;
     // The name may hold anything.
     let (_, rest) = rest.rsplit_once(") ")?;
     let mut fields = rest.split(' ');
-    let (state, parent) = (fields.next()?, fields.next()?);
-    if matches!(state, "Z" | "X") { None } else { pair(number, parent) }
+    let (state, parent, _, session) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    let pid = Pid::from_raw(number.parse().ok()?)?;
+    let process = Process { pid, parent: parent.parse().ok()?, session: session.parse().ok()? };
+    (!matches!(state, "Z" | "X")).then_some(process)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn processes() -> Vec<(Pid, Pid)> {
+fn processes() -> Vec<Process> {
     let ps = Command::new("ps")
         .args(["-A", "-o", "pid=", "-o", "ppid=", "-o", "state="])
         .stdin(std::process::Stdio::null())
@@ -265,44 +279,54 @@ fn processes() -> Vec<(Pid, Pid)> {
     let own = Pid::from_child(&ps);
     let Ok(listed) = ps.wait_with_output() else { return Vec::new() };
     let listed = String::from_utf8_lossy(&listed.stdout);
-    listed.lines().filter_map(parent_in_list).filter(|(pid, _)| *pid != own).collect()
+    let listed = listed.lines().filter_map(parent_in_list).filter(|(pid, _)| *pid != own);
+    let with_session = |(pid, parent)| {
+        let session = rustix::process::getsid(Some(pid)).ok()?.as_raw_pid();
+        Some(Process { pid, parent, session })
+    };
+    listed.filter_map(with_session).collect()
 }
 
 /// `4711 4242 S`, as `ps` writes it.
 #[cfg(any(not(target_os = "linux"), test))]
-fn parent_in_list(line: &str) -> Option<(Pid, Pid)> {
+fn parent_in_list(line: &str) -> Option<(Pid, RawPid)> {
     let mut fields = line.split_whitespace();
     let (number, parent, state) = (fields.next()?, fields.next()?, fields.next()?);
-    if state.starts_with('Z') { None } else { pair(number, parent) }
-}
-
-fn pair(number: &str, parent: &str) -> Option<(Pid, Pid)> {
-    Some((Pid::from_raw(number.parse().ok()?)?, Pid::from_raw(parent.parse().ok()?)?))
+    let is_alive = !state.starts_with('Z');
+    is_alive.then_some((Pid::from_raw(number.parse().ok()?)?, parent.parse().ok()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pid(number: i32) -> Pid {
-        Pid::from_raw(number).unwrap()
+    fn process(pid: RawPid, parent: RawPid, session: RawPid) -> Process {
+        Process { pid: Pid::from_raw(pid).unwrap(), parent, session }
     }
 
     #[test]
     fn what_runs_is_read_in_both_forms() {
-        let ours = Some((pid(12), pid(7)));
-        assert_eq!(parent_in_stat("12 (a) (b) S 7 12 12 0 -1"), ours);
-        assert_eq!(parent_in_stat("12 (a) Z 7 12"), None);
-        assert_eq!(parent_in_stat("1 (init) S 0 1"), None);
-        assert_eq!(parent_in_list("   12     7 Ss+"), ours);
+        assert_eq!(process_in_stat("12 (a) (b) S 7 12 5 0 -1"), Some(process(12, 7, 5)));
+        assert_eq!(process_in_stat("12 (a) S 7 0 0 0 -1"), Some(process(12, 7, 0)));
+        assert_eq!(process_in_stat("12 (a) Z 7 12 12 0"), None);
+        assert_eq!(process_in_stat("12 (a) S 7 12"), None);
+        assert_eq!(process_in_stat("1 (init) S 0 0 0 0"), Some(process(1, 0, 0)));
+        assert_eq!(process_in_stat("0 (idle) S 0 0 0 0"), None);
+        let ours = process(12, 7, 0);
+        assert_eq!(parent_in_list("   12     7 Ss+"), Some((ours.pid, ours.parent)));
         assert_eq!(parent_in_list("   12     7 Z"), None);
         assert_eq!(parent_in_list(""), None);
     }
 
     #[test]
     fn what_has_come_of_a_process_is_found_but_for_daemons() {
-        let running = [(2, 1), (3, 2), (4, 3), (5, 1), (6, 2), (7, 6), (8, 8)].map(|(a, b)| (pid(a), pid(b)));
-        let found = below(pid(2), &running, &|one| one != pid(6));
-        assert_eq!(found, [pid(3), pid(4)]);
+        for session in [0, 2] {
+            let ours = [(2, 1), (3, 2), (4, 3), (5, 1), (7, 6), (8, 8)];
+            let mut running = ours.map(|(pid, parent)| process(pid, parent, session)).to_vec();
+            running.push(process(6, 2, 6));
+            let two = running[0].pid;
+            assert_eq!(below(two, &running), [running[1].pid, running[2].pid]);
+            assert_eq!(below(two, &running[1..]), [], "who cannot see itself sees nothing");
+        }
     }
 }
