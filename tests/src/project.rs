@@ -48,6 +48,24 @@ impl Project {
         self
     }
 
+    /// Writes a shell script that can be started; as with [`Project::write`], the path begins at the root. Returns
+    /// where it is.
+    pub fn script(&self, path: &str, text: &str) -> PathBuf {
+        self.write(path, text);
+        let script = self.root.join(path).canonicalize().expect("it was just written");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        }
+        script
+    }
+
+    /// Has cargo use a program as its `rustc` or its `rustc-wrapper`.
+    pub fn compile_with(&self, setting: &str, program: &Path) -> &Self {
+        self.write(".cargo/config.toml", &format!("[build]\n{setting} = {program:?}\n"))
+    }
+
     /// The text of a file below the root.
     pub fn read(&self, path: &str) -> String {
         let path = self.root.join(path);

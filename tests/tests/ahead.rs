@@ -8,7 +8,7 @@ use futurelens_tests::project::{PENDING_ONCE, Project, files, future_of};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// A library, and a gate: while that is shut, no run begins that finds all instances; but not for longer than ten
@@ -27,11 +27,7 @@ impl Gated {
              done;; esac\nexec \"$@\"\n",
             project.beside("shut").display()
         );
-        let wrapper = project.beside("gate.sh");
-        fs::write(&wrapper, script).expect("the temporary directory is writable");
-        make_executable(&wrapper);
-        let config = format!("[build]\nrustc-wrapper = {:?}\n", wrapper.display().to_string());
-        project.write(".cargo/config.toml", &config);
+        project.compile_with("rustc-wrapper", &project.script("../gate.sh", &script));
         let mut editor = Editor::open(project.root(), Setup::default());
         let file = project.root().join("src/lib.rs");
         editor.did_open(&file);
@@ -86,14 +82,6 @@ struct Known {
     size: u64,
     line: Option<u64>,
     is_stale: bool,
-}
-
-fn make_executable(file: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).expect("it is ours");
-    }
 }
 
 fn label(hints: &[Hint], line: usize) -> &str {

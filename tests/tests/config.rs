@@ -204,15 +204,9 @@ fn modified(path: &Path) -> SystemTime {
 /// that of the list.
 #[cfg(unix)]
 fn logging_wrapper(project: &Project) -> (PathBuf, PathBuf) {
-    use std::os::unix::fs::PermissionsExt;
-
     let log = project.beside("wrapper.log");
-    let script = project.beside("wrapper.sh");
     let text = format!("#!/bin/sh\necho \"$@\" >> '{}'\nexec \"$@\"\n", log.display());
-    fs::write(&script, text)
-        .and_then(|()| fs::set_permissions(&script, fs::Permissions::from_mode(0o755)))
-        .expect("the directory is writable");
-    (script, log)
+    (project.script("../wrapper.sh", &text), log)
 }
 
 /// The crates in the list of a wrapper, in the order compiled.
@@ -234,7 +228,7 @@ fn compiled(log: &Path) -> Vec<String> {
 fn a_wrapper_in_the_config_file() {
     let project = with_dependency("wrapped");
     let (script, log) = logging_wrapper(&project);
-    project.write(".cargo/config.toml", &format!("[build]\nrustc-wrapper = \"{}\"\n", script.display()));
+    project.compile_with("rustc-wrapper", &script);
     assert_eq!(default_report(&project).size_of("with_dependency"), 32);
     assert_eq!(compiled(&log), ["outside", "wrapped"]);
 }

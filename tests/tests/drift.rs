@@ -64,7 +64,6 @@ fn compiler(report: &Value) -> &str {
 #[cfg(unix)]
 mod doctored {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
     /// What is done to the compiler's output.
     #[derive(Default)]
@@ -128,10 +127,7 @@ exit $status
             refused = doctor.refuses,
             rustc = rustc(),
         );
-        let shim = project.beside("rustc-shim");
-        std::fs::write(&shim, script).expect("the folder is writable");
-        std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
-        project.write(".cargo/config.toml", &format!("[build]\nrustc = {:?}\n", shim.to_string_lossy()));
+        project.compile_with("rustc", &project.script("../rustc-shim", &script));
     }
 
     fn article(how: &Doctor<'_>) -> Project {

@@ -7,7 +7,6 @@ use futurelens_tests::project::{PENDING_ONCE, Project, files, future_of, manifes
 use futurelens_tests::report::{parse, report, run_report};
 use serde_json::{Value, json};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -539,15 +538,10 @@ impl Clock {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
         let compiler = folders.iter().map(|folder| folder.join("rustc")).find(|rustc| rustc.is_file());
-        let folder = project.beside("bin");
-        let shim = folder.join("rustc");
-        fs::create_dir(&folder).expect("it is ours");
         let script =
             format!("#!/bin/sh\nunset LD_PRELOAD\nexec {:?} \"$@\"\n", compiler.expect("there is one"));
-        fs::write(&shim, script).expect("it is ours");
-        fs::set_permissions(&shim, fs::Permissions::from_mode(0o755)).expect("it is ours");
-        project.write(".cargo/config.toml", &format!("[build]\nrustc = {shim:?}\n"));
-        folders.insert(0, folder);
+        project.compile_with("rustc", &project.script("../bin/rustc", &script));
+        folders.insert(0, project.beside("bin"));
         let path = std::env::join_paths(folders).expect("they were joined");
         let file = project.beside("clock");
         let env = [

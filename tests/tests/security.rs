@@ -191,10 +191,8 @@ fn now() -> f64 {
 fn trap() -> Project {
     let project = project();
     let script = "#!/bin/sh\ntouch \"$(dirname \"$0\")/wrapped\"\nexec \"$@\"\n";
-    project.write("wrap.sh", script);
-    fs::set_permissions(project.root().join("wrap.sh"), fs::Permissions::from_mode(0o755))
-        .expect("it is ours");
-    project.write(".cargo/config.toml", "[build]\nrustc-wrapper = \"./wrap.sh\"\n");
+    project.script("wrap.sh", script);
+    project.compile_with("rustc-wrapper", Path::new("./wrap.sh"));
     project.write("build.rs", "fn main() {\n    std::fs::write(\"built\", \"\").unwrap();\n}\n");
     project
 }

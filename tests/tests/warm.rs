@@ -223,15 +223,8 @@ fn updated_compiler(project: &Project) -> String {
     let path = std::env::var("PATH").expect("there is one");
     let script =
         format!("#!/bin/sh\nPATH='{path}' rustc \"$@\" | sed 's/(.* ....-..-..)/(1234567 1999-12-31)/'\n");
-    project.write("../updated/rustc", &script);
-    let folder = project.root().join("../updated");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let rights = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(folder.join("rustc"), rights).expect("it is ours");
-    }
-    format!("{}:{path}", folder.display())
+    project.script("../updated/rustc", &script);
+    format!("{}:{path}", project.beside("updated").display())
 }
 
 #[test]

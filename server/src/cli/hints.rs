@@ -1,10 +1,11 @@
 //! `futurelens hints`: a file as an editor would show it.
 
 use super::{CliError, CommonArgs};
+use crate::engine::Links;
 use crate::features::hints::{Awaits, HintSettings, hints};
 use crate::source::Outline;
 use clap::Args;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct HintsArgs {
@@ -34,8 +35,9 @@ pub(super) fn run(args: &HintsArgs) -> Result<(), CliError> {
     let is_in_package = |file: &&PathBuf| file.ancestors().any(|folder| folder.join("Cargo.toml").is_file());
     let placed = [&given, &real].into_iter().find(is_in_package).unwrap_or(&real);
     let snapshot = args.common.build.measure(placed.parent().unwrap_or(placed))?;
-    let is_same = |path: &&Path| dunce::canonicalize(path).is_ok_and(|other| other == real);
-    let file = snapshot.paths().into_iter().find(is_same).unwrap_or(&real);
+    let mut links = Links::default();
+    links.follow(&snapshot);
+    let file = links.compiled(&real).unwrap_or(&real);
     let outline = Outline::new(text.as_str().into());
     let settings =
         HintSettings { min_bytes: args.min_bytes, cache_line: args.common.cache_line, awaits: args.awaits };

@@ -3,6 +3,7 @@
 
 mod ahead;
 mod apply;
+mod links;
 mod units;
 mod unsaved;
 mod verify;
@@ -10,6 +11,7 @@ mod warm;
 
 pub use ahead::{Early, prepare};
 pub use apply::{Applied, ApplyError, Changes, apply};
+pub use links::Links;
 pub use units::Units;
 pub use unsaved::Unsaved;
 pub use verify::{Refusal, Verdict, Verifier};

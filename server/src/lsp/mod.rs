@@ -6,7 +6,6 @@ pub mod config;
 mod convert;
 mod ending;
 mod heap;
-mod links;
 mod log;
 mod outbox;
 mod protocol;

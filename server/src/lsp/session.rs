@@ -7,13 +7,12 @@ use super::actions::{Actions, Found, Ground, News};
 use super::ahead::{Ahead, Prepared};
 use super::config::Config;
 use super::convert;
-use super::links::Links;
 use super::outbox::{Out, Outbox};
 use super::protocol::{self, State, Status, Wanted};
 use super::unsaved::{self, Unsaved};
 use super::warm::{self, Taken, WarmStart, Watch};
 use crate::build::{BuildError, Cancel, Project};
-use crate::engine::{self, Early, Measurement, Units, Warm};
+use crate::engine::{self, Early, Links, Measurement, Units, Warm};
 use crate::features::diagnostics;
 use crate::features::drift;
 use crate::features::hints::{self, Hint};
@@ -1287,7 +1286,7 @@ impl Session {
         if unknown.peek().is_none() {
             return;
         }
-        shown.iter().flat_map(|snapshot| snapshot.paths()).for_each(|path| self.links.follow(path));
+        shown.iter().for_each(|snapshot| self.links.follow(snapshot));
         for file in unknown {
             if let Some(compiled) = self.links.compiled(file) {
                 *file = compiled.to_owned();
