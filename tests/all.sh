@@ -33,7 +33,7 @@ sh tests/platforms.sh
 say "tests"
 cargo test --workspace "$@"
 say "fuzzing"
-sh tests/fuzz/run.sh 10
+sh tests/fuzz/run.sh 5
 say "editors"
 cargo build --release -p futurelens
 # Of the server just built everything is asked.

@@ -31,7 +31,7 @@ if [ "$seconds" -le 60 ]; then
 fi
 
 if ! cargo fuzz --version >/dev/null 2>&1; then
-    cargo install cargo-fuzz --locked
+    cargo install cargo-fuzz --locked --debug
 fi
 cargo run --quiet --package futurelens-tests --example seeds -- "$here/seeds"
 # shellcheck disable=SC2086

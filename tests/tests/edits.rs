@@ -57,7 +57,7 @@ fn a_crate_of_the_planted_module_alone() {
 
 #[test]
 fn mini_redis() {
-    holds("mini-redis", copied_mini_redis().root(), &[(4, 25), (1795421018, 15)], None);
+    holds("mini-redis", copied_mini_redis().root(), &[(4, 16), (1795421018, 10)], None);
 }
 
 /// After each of these edits of the library, from one text to another, a save measures what a clean build does.
