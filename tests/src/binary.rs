@@ -218,6 +218,17 @@ pub fn kill_group(pid: u32) {
     let _ = Command::new("kill").args(["-KILL", "--", &pid]).stderr(Stdio::null()).status();
 }
 
+/// Says that something is not tested, as what it needs is not to be had here.
+///
+/// # Panics
+///
+/// If `CI` is `true`: there everything is tested.
+#[track_caller]
+pub fn skip(why: &str) {
+    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{why}");
+    say(&format!("skipped: {why}"));
+}
+
 /// Prints to the terminal even if the test passes: for tables of counts and for what was skipped.
 pub fn say(text: &str) {
     // The test harness captures `println!`, not the stream itself.

@@ -2,7 +2,7 @@
 //! comes next has the right numbers. Processes, that is; what can be wrong with disks and files is tried elsewhere.
 #![cfg(target_os = "linux")]
 
-use futurelens_tests::binary::{binary, clean_command, futurelens, kill, own_group, run, say, signal};
+use futurelens_tests::binary::{binary, clean_command, futurelens, kill, own_group, run, say, signal, skip};
 use futurelens_tests::editor::{Editor, Hint, MARK, Moment, Process, Setup, marked, until};
 use futurelens_tests::project::{PENDING_ONCE, Project, files, future_of};
 use futurelens_tests::report::parse;
@@ -643,7 +643,7 @@ fn daemons_are_spared_in_containers() {
     };
     let inside = ["--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"];
     let Some(inside) = [&inside[2..], &inside[..]].into_iter().find(|arguments| can(arguments)) else {
-        say("skipped: no process namespaces can be made here");
+        skip("no process namespaces can be made here");
         return;
     };
     let victim = leaving_two("contained");
