@@ -26,15 +26,14 @@
 use super::inputs::Inputs;
 use super::invocation::Form;
 use super::unit::Unit;
+use crate::dump::mono_items::{self, as_in_types, makers};
 use crate::dump::names::{self, CoroutineName};
-use crate::dump::{CoroutineBody, LineCol, Span, type_sizes};
-use std::borrow::Cow;
+use crate::dump::records::{Record, records};
+use crate::dump::types::{every_type, has_body, is_boxed_future, is_named, mentions};
+use crate::dump::{self, CoroutineBody, LineCol, Span, type_sizes};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-
-/// What the lines of the list of instances begin with.
-const INSTANCE: &str = "MONO_ITEM ";
 
 /// What one run printed, or several of them together.
 #[derive(Debug)]
@@ -102,12 +101,6 @@ impl Body {
     }
 }
 
-#[derive(Debug, Clone)]
-struct Record {
-    size: u64,
-    lines: Arc<str>,
-}
-
 /// What became of a body that was not dumped again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -125,7 +118,7 @@ impl Printed {
         inputs: Inputs,
         before: Option<&Printed>,
     ) -> Printed {
-        let stdout = &*without_indices(stdout);
+        let stdout = &*dump::normal(stdout);
         let records = records(stdout);
         let (mut mentioned, mut made) = (HashSet::new(), HashSet::new());
         let mut has_list = false;
@@ -133,10 +126,10 @@ impl Printed {
         let mut is_understood = sizes.example.is_none();
         let known = records.keys().chain(before.into_iter().flat_map(|before| before.records.keys()));
         let makers = makers(known.map(String::as_str));
-        for line in stdout.lines().filter_map(|line| line.strip_prefix(INSTANCE)) {
+        for instance in mono_items::instances(stdout) {
             has_list = true;
-            is_understood &= line.contains(" @@");
-            mentions(line, &mut |ty| {
+            is_understood &= instance.is_understood;
+            mentions(instance.line, &mut |ty| {
                 let is_known = || {
                     records.contains_key(ty) || before.is_some_and(|before| before.records.contains_key(ty))
                 };
@@ -144,13 +137,12 @@ impl Printed {
                     mentioned.insert(ty.to_owned());
                 }
             });
-            let maker = line.strip_prefix("fn ").and_then(|line| line.split_once(" @@"));
-            let of_it = maker.and_then(|(maker, _)| makers.get(&as_in_types(maker)));
+            let of_it = instance.function.and_then(|maker| makers.get(&as_in_types(maker)));
             made.extend(of_it.into_iter().flatten().map(|ty| (*ty).to_owned()));
         }
         made.retain(|ty| !mentioned.contains(ty));
         mentioned.extend(made.iter().cloned());
-        let bodies = bodies.into_iter().map(|(name, text)| (name, Body::new(without_indices(&text).into())));
+        let bodies = bodies.into_iter().map(|(name, text)| (name, Body::new(dump::normal(&text).into())));
         let bodies: BTreeMap<String, Body> = bodies.collect();
         is_understood &= bodies.values().all(|body| body.is_understood);
         let Inputs { sources, included } = inputs;
@@ -235,22 +227,6 @@ impl Printed {
         let mut records: Vec<(&String, &Record)> = named.collect();
         records.sort_by_key(|(name, record)| (Reverse(record.size), *name));
         records.into_iter().map(|(_, record)| &*record.lines).collect()
-    }
-}
-
-impl Record {
-    /// Does it hold something of at least this size that the compiler prints no type of?
-    fn has_unknown(&self, size: u64) -> bool {
-        self.lines.lines().any(|line| {
-            let local = line.split_once("local `").filter(|_| !line.contains(", type: "));
-            let of = local.and_then(|(_, local)| local.split_once("`: ")?.1.split_once(" bytes"));
-            of.and_then(|(bytes, _)| bytes.parse::<u64>().ok()).is_some_and(|bytes| bytes >= size)
-        })
-    }
-
-    /// The types of what it holds, as far as the compiler prints them.
-    fn held_types(&self) -> impl Iterator<Item = &str> {
-        self.lines.lines().filter_map(|line| line.split_once(", type: ").map(|(_, ty)| ty.trim_end()))
     }
 }
 
@@ -768,154 +744,10 @@ fn is_in_macro(span: &Span, text: &str) -> bool {
     false
 }
 
-fn records(stdout: &str) -> HashMap<String, Vec<Record>> {
-    let mut records: HashMap<String, Vec<Record>> = HashMap::new();
-    let mut current: Option<(&str, u64, String)> = None;
-    let mut finish = |record: Option<(&str, u64, String)>| {
-        if let Some((name, size, lines)) = record {
-            let record = Record { size, lines: lines.into() };
-            match records.get_mut(name) {
-                Some(others) => others.push(record),
-                None => _ = records.insert(name.to_owned(), vec![record]),
-            }
-        }
-    };
-    for line in stdout.lines() {
-        let Some(rest) = line.strip_prefix(type_sizes::PREFIX) else { continue };
-        if let Some((name, size)) = rest.strip_prefix("type: `").and_then(|rest| rest.rsplit_once("`: ")) {
-            let digits = size.bytes().take_while(u8::is_ascii_digit).count();
-            let size = size[..digits].parse().unwrap_or(0);
-            finish(current.replace((name, size, String::new())));
-        }
-        // What comes before any record, its reader will find to be of an unknown form.
-        let (_, _, lines) = current.get_or_insert_with(|| ("", u64::MAX, String::new()));
-        lines.push_str(line);
-        lines.push('\n');
-    }
-    finish(current);
-    records
-}
-
-/// The text without the compiler's numbers of definitions, which shift when anything before them comes or goes:
-/// the compiler takes what differs in nothing else for unchanged, and does not print it again.
-fn without_indices(text: &str) -> Cow<'_, str> {
-    const DEFINITION: &str = "DefId(";
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = memchr::memmem::find(rest.as_bytes(), DEFINITION.as_bytes()) {
-        let (before, after) = rest.split_at(at + DEFINITION.len());
-        if out.is_empty() {
-            out.reserve(text.len());
-        }
-        out.push_str(before);
-        rest = after.trim_start_matches(|char: char| char.is_ascii_digit() || char == ':');
-    }
-    if out.is_empty() {
-        return text.into();
-    }
-    out.push_str(rest);
-    out.into()
-}
-
-/// The futures that a fn makes, and what `Box::pin` does, by the fn's path. The list of instances has the fn, but no
-/// types that are only made by it.
-fn makers<'a>(types: impl Iterator<Item = &'a str>) -> HashMap<String, Vec<&'a str>> {
-    let mut makers: HashMap<String, Vec<&str>> = HashMap::new();
-    for ty in types {
-        let path = CoroutineName::parse(ty).and_then(|name| name.path.rsplit_once("::{closure#"));
-        let pinned = ty.strip_prefix("std::pin::Pin<").filter(|_| is_boxed_future(ty));
-        let boxed = pinned.and_then(|boxed| boxed.strip_suffix('>')).map(|boxed| format!("{boxed}::pin"));
-        if let Some(maker) = boxed.or_else(|| path.map(|(maker, _)| as_in_types(maker))) {
-            makers.entry(maker).or_default().push(ty);
-        }
-    }
-    makers
-}
-
-/// A fn's path as it stands in the names of types: without the `::` before its arguments.
-fn as_in_types(path: &str) -> String {
-    path.replace("::<", "<")
-}
-
-/// Does a type's name name a body: a future's, or a closure's?
-fn has_body(ty: &str) -> bool {
-    // `'{erased}`
-    let mut braces = memchr::memchr_iter(b'{', ty.as_bytes());
-    braces.any(|at| at == 0 || ty.as_bytes()[at - 1] != b'\'')
-}
-
-/// Is it a future in a box, or the task of one? That large ones are boxed is told to people, too.
-fn is_boxed_future(ty: &str) -> bool {
-    let boxed = ty.strip_prefix("tokio::runtime::task::core::Cell<").unwrap_or(ty);
-    boxed.starts_with("std::pin::Pin<std::boxed::Box<{")
-}
-
-/// Does a text name a type?
-fn is_named(text: &str, ty: &str) -> bool {
-    memchr::memmem::find(text.as_bytes(), ty.as_bytes()).is_some()
-}
-
 /// What a type says about what is in it: its name, and the types of what it holds.
 fn parts<'a>(name: &'a str, records: &'a [Record]) -> impl Iterator<Item = &'a str> {
     let named = Some(name).filter(|name| has_body(name));
     named.into_iter().chain(records.iter().flat_map(Record::held_types))
-}
-
-/// Hands out a type, and what may be types in it.
-fn every_type<'a>(ty: &'a str, is_type: &mut impl FnMut(&'a str)) {
-    types(ty, is_type);
-    mentions(ty, is_type);
-}
-
-/// Hands out what may be types in a line: what is between brackets and commas, at every depth.
-fn mentions<'a>(line: &'a str, is_type: &mut impl FnMut(&'a str)) {
-    // Where the bracket is, and where what is in it begins.
-    let mut open: Vec<(usize, usize)> = Vec::new();
-    let bytes = line.as_bytes();
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            b'<' | b'(' | b'[' | b'{' => open.push((at, at + 1)),
-            b',' | b';' => {
-                if let Some((_, start)) = open.last_mut() {
-                    types(&line[*start..at], is_type);
-                    *start = at + 1;
-                }
-            }
-            b'>' if at > 0 && matches!(bytes[at - 1], b'-' | b'=') => {}
-            b'>' | b')' | b']' | b'}' => {
-                let Some((bracket, start)) = open.pop() else { continue };
-                types(&line[start..at], is_type);
-                if matches!(byte, b'}' | b')' | b']') {
-                    is_type(&line[bracket..=at]);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-/// A type, the one it refers to, and the one in `TYPE as TRAIT`.
-fn types<'a>(text: &'a str, is_type: &mut impl FnMut(&'a str)) {
-    let text = text.trim();
-    is_type(text);
-    let mut inner = text;
-    while let Some(referred) = referred(inner) {
-        is_type(referred);
-        inner = referred;
-    }
-    if let Some((ty, _)) = text.rsplit_once(" as ") {
-        is_type(ty);
-    }
-}
-
-fn referred(ty: &str) -> Option<&str> {
-    let ty = ty.strip_prefix('&')?;
-    // `'{erased} `
-    let ty = match ty.strip_prefix('\'') {
-        Some(lifetime) => lifetime.split_once(' ')?.1,
-        None => ty,
-    };
-    Some(ty.strip_prefix("mut ").unwrap_or(ty))
 }
 
 #[cfg(test)]
@@ -935,7 +767,10 @@ mod tests {
 
     /// A list of instances.
     fn listed(functions: &[&str]) -> String {
-        functions.iter().map(|function| format!("{INSTANCE}fn {function} @@ a[Internal]\n")).collect()
+        functions
+            .iter()
+            .map(|function| format!("{}fn {function} @@ a[Internal]\n", mono_items::PREFIX))
+            .collect()
     }
 
     fn coroutine(path: &str) -> String {
@@ -1186,18 +1021,6 @@ mod tests {
         let before = run(&record(&ty(7), 9), None);
         let sizes = run(&record(&ty(18), 9), Some(&before)).over(&before).unwrap().sizes();
         assert_eq!(sizes.matches("type: ").count(), 1, "{sizes}");
-        assert_eq!(without_indices("DefId(1:2 ~ a) DefId(3:45 ~ b)"), "DefId( ~ a) DefId( ~ b)");
-        assert!(matches!(without_indices("Def(1:2)"), Cow::Borrowed("Def(1:2)")));
-    }
-
-    #[test]
-    fn types_are_found_at_every_depth() {
-        let mut found = Vec::new();
-        let line = "fn <a::B<(u8, c::D)> as e::F<fn() -> u16>>::g::<&'{erased} mut {static h<i::J>}> @@";
-        mentions(line, &mut |ty| found.push(ty));
-        for ty in ["a::B<(u8, c::D)>", "(u8, c::D)", "c::D", "u8", "{static h<i::J>}", "i::J"] {
-            assert!(found.contains(&ty), "{ty} in {found:?}");
-        }
     }
 
     #[test]

@@ -174,6 +174,9 @@ impl<'a> Flow<'a> {
 /// Reads a body line by line into a [`Flow`].
 pub(super) struct Reader<'a> {
     pub flow: Flow<'a>,
+    /// The local that holds what the coroutine was last resumed with, if it has a name: the task context. Else it is
+    /// [`Reader::ARGUMENT`] or what that is moved into first thing.
+    pub resume: Option<u32>,
     /// Saved locals by variant's index and field.
     fields: Vec<Vec<u32>>,
     /// Where the text of a stored local begins: `(_1 as variant#`.
@@ -291,6 +294,9 @@ const OPERANDS: [&str; 4] = ["move", "copy", "const", "no_retag"];
 const ABSURD: u32 = 1 << 20;
 
 impl<'a> Reader<'a> {
+    /// What the coroutine is resumed with comes in this local.
+    const ARGUMENT: u32 = 2;
+
     /// `variants`: the discriminant's value and the stored locals of each state.
     pub fn new<'b>(variants: impl Iterator<Item = (u32, &'b [u32])>) -> Self {
         let mut fields: Vec<Vec<u32>> = Vec::new();
@@ -302,6 +308,7 @@ impl<'a> Reader<'a> {
         }
         Reader {
             flow: Flow::default(),
+            resume: None,
             fields,
             saved: memmem::Finder::new(SAVED),
             current: 0,
@@ -491,10 +498,14 @@ impl<'a> Reader<'a> {
         if let Some(to) = to {
             if let Some((from, how)) = self.source(right, reference) {
                 self.flow.copies.push(Copied { to, from, how });
-                if to == Place::Local(2)
-                    && let Place::Local(argument) = from
-                {
-                    self.takes.push((self.current, argument));
+                if let (Place::Local(to), Place::Local(argument)) = (to, from) {
+                    let is_first = self.current == 0 && argument == Self::ARGUMENT;
+                    if is_first && self.resume.is_none() {
+                        self.resume = Some(to);
+                    }
+                    if to == self.resume.unwrap_or(Self::ARGUMENT) {
+                        self.takes.push((self.current, argument));
+                    }
                 }
             }
             if is_aggregate(right) {

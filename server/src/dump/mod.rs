@@ -6,10 +6,15 @@
 pub mod coroutine;
 pub mod diagnostics;
 pub mod mir;
+pub mod mono_items;
 pub mod names;
+mod normal;
+pub mod records;
 pub mod span;
 pub mod type_sizes;
+pub mod types;
 
 pub use coroutine::{CoroutineBody, Unread};
+pub use normal::normal;
 pub use span::{LineCol, Span};
 pub use type_sizes::TypeSizes;

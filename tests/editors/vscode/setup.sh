@@ -23,7 +23,7 @@ case $(uname -sm) in
     ;;
 esac
 # Both parts are only right where they were made.
-stamp="$dest $arch code-server $code_server node $node playwright-core $playwright 1"
+stamp="$dest $arch code-server $code_server node $node playwright-core $playwright 2"
 
 workbench() {
     [ "$(cat "$dest/workbench.ok" 2>/dev/null)" != "$stamp" ] || return 0
@@ -45,7 +45,7 @@ JSON
     echo "$stamp" >"$dest/workbench.ok"
 }
 
-# Debian's headless shell, unpacked beside the system with the libraries that the system lacks.
+# Debian's headless shell, unpacked beside the system with all its libraries but the C library.
 chromium() {
     if [ -n "${CHROMIUM:-}" ]; then
         mkdir -p "$dest/bin"
@@ -63,7 +63,13 @@ chromium() {
         echo "deb $signed $mirror $VERSION_CODENAME main"
         echo "deb $signed ${mirror%/debian}/debian-security $VERSION_CODENAME-security main"
     } >"$dest/apt/sources.list"
-    cp /var/lib/dpkg/status "$dest/apt/status"
+    # Whatever the system has installed, the same is fetched: a package of its own would be missing from the folder,
+    # and Chromium looks for its data beside itself. The C library is the system's, as the loader is, and what
+    # chromium-common wants for windows is of no use here.
+    for package in libc6 x11-utils xdg-utils; do
+        printf 'Package: %s\nStatus: install ok installed\nArchitecture: %s\nVersion: 999\n\n' \
+            $package "$(dpkg --print-architecture)"
+    done >"$dest/apt/status"
     cat >"$dest/apt/apt.conf" <<CONF
 Dir::State "$dest/apt";
 Dir::State::status "$dest/apt/status";
@@ -91,14 +97,27 @@ CONF
     )
     for package in "$dest"/apt/archives/*.deb; do dpkg-deb -x "$package" "$dest/chromium"; done
     rm -rf "$dest/apt"
+    # Without any font every text is empty: those that were fetched, after the system's.
+    cat >"$dest/chromium/fonts.conf" <<CONF
+<fontconfig>
+<cachedir>$dest/chromium/fonts</cachedir>
+<include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+<include ignore_missing="yes">$dest/chromium/usr/share/fontconfig/conf.avail/60-latin.conf</include>
+<dir>$dest/chromium/usr/share/fonts</dir>
+</fontconfig>
+CONF
     cat >"$dest/bin/chromium" <<RUN
 #!/bin/sh
 r="$dest/chromium"
 export LD_LIBRARY_PATH="\$r/usr/lib/$triple:\$r/usr/lib/$triple/pulseaudio:\$r/lib/$triple:\${LD_LIBRARY_PATH:-}"
+export FONTCONFIG_FILE="\$r/fonts.conf"
 exec "\$r/usr/lib/chromium/chromium-headless-shell" "\$@"
 RUN
     chmod +x "$dest/bin/chromium"
-    "$dest/bin/chromium" --version
+    # With --version it would not miss its data.
+    timeout 120 "$dest/bin/chromium" --headless --no-sandbox --disable-gpu --disable-background-networking \
+        --user-data-dir="$dest/chromium/profile" --dump-dom 'data:text/html,<p>It starts.' | grep 'It starts'
+    rm -rf "$dest/chromium/profile"
     echo "$stamp" >"$dest/chromium.ok"
 }
 

@@ -2,25 +2,26 @@
 //!
 //! ```text
 //! // MIR for `client::<impl at src/client.rs:8:1: 8:12>::get::{closure#0}` 0 coroutine_post-transform
-//! /* coroutine_layout = CoroutineLayout {
-//!     field_tys: {
-//!         _s0: CoroutineSavedTy { ty: …, source_info: SourceInfo { span: src/client.rs:9:5: 9:20 (#0), … }, … },
-//!     },
-//!     variant_fields: {
-//!         Suspend0 (3): [_s0],
-//!     },
-//!     storage_conflicts: BitMatrix(1x1) { (_s0, _s0), },
-//! } */
 //!
 //! fn client::…::get::{closure#0}(_1: {static …}, _2: &mut Context<'_>) -> Poll<…> {
 //!     debug key => (_1.0: &str);  // in scope 0 at src/client.rs:8:21: 8:24
 //!     let mut _0: Poll<…>;        // return place in scope 0 at src/client.rs:8:40: 12:6
 //! ```
+//!
+//! What is stored in which state stands in one of two forms, a file each: in a [`comment`] or in a [`block`]. The text
+//! itself tells which. Both give one [`Layout`], which is checked in one place.
+
+mod block;
+mod comment;
+mod layout;
+mod trim;
+
+use layout::Layout;
+pub use trim::{statement_spans, trimmed};
 
 use super::mir::{self, Flow};
 use super::names::CoroutineName;
 use super::span::SpanRef;
-use std::collections::HashSet;
 
 /// What the dump says about one coroutine body (generic bodies are dumped once).
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -101,8 +102,17 @@ pub struct UpvarDebug<'a> {
     pub span: Option<SpanRef<'a>>,
 }
 
-/// Behind it comes the body as MIR.
-const HEADER_END: &str = "\n} */";
+/// The variable that holds what the future was last polled with.
+const TASK_CONTEXT: &str = "_task_context";
+
+impl<'a> Saved<'a> {
+    /// A variable lives in it. The compiler may name it more than once.
+    fn add_name(&mut self, name: &'a str) {
+        if !self.names.contains(&name) {
+            self.names.push(name);
+        }
+    }
+}
 
 /// A saved local or upvar as MIR names its place.
 enum Place<'a> {
@@ -116,12 +126,18 @@ impl<'a> CoroutineBody<'a> {
     /// Reads one dumped body. `None` if the text does not say which coroutine it is of.
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut body = CoroutineBody::default();
-        let (header, code) = match text.split_once(HEADER_END) {
-            Some((header, code)) => (header, code),
-            // Without the header, size and place can be told still.
-            None => ("", &text[text.find("\nfn ")?..]),
+        let (layout, signature, code) = match text.split_once(comment::END) {
+            Some((header, code)) => (Some(comment::read(header)), "", code),
+            None => {
+                let code = &text[text.find("\nfn ")?..];
+                match block::split(code) {
+                    Some((signature, block, code)) => (Some(block::read(block)), signature, code),
+                    // Size and place can be told still.
+                    None => (None, "", code),
+                }
+            }
         };
-        body.header(header);
+        body.take_layout(text, layout);
         // (saved local, all assignments so far are constants)
         let mut flags: Vec<Option<bool>> = vec![None; body.saved.len()];
         let variants = body.variants.iter().map(|variant| (variant.index, &variant.fields[..]));
@@ -129,7 +145,7 @@ impl<'a> CoroutineBody<'a> {
         // Scopes around the declaration being read, and whether those are over.
         let mut scopes: Vec<u32> = Vec::new();
         let mut in_blocks = false;
-        for line in code.lines() {
+        for line in signature.lines().chain(code.lines()) {
             if !in_blocks {
                 if reader.block(line) {
                     in_blocks = true;
@@ -177,8 +193,7 @@ impl<'a> CoroutineBody<'a> {
         for (saved, flag) in body.saved.iter_mut().zip(flags) {
             saved.drop_flag = saved.names.is_empty() && flag == Some(true);
         }
-        let suspended = body.variants.iter().skip(UNSUSPENDED.len());
-        if suspended.into_iter().any(|variant| variant.suspended_at.is_none()) {
+        if Layout::suspended(&body.variants).any(|variant| variant.suspended_at.is_none()) {
             body.unread(body.self_ty, |unread| unread.code = true);
         }
         // Of each capture there is a variable, be it a part of it.
@@ -229,6 +244,7 @@ impl<'a> CoroutineBody<'a> {
         Some(match line.as_bytes() {
             b"" => true,
             [b'd', b'e', b'b', ..] => is_at(scopes.len()) && self.debug_line(line, reader),
+            [b'c', b'o', b'r', ..] => is_at(scopes.len()) && self.coroutine_debug_line(line),
             [b'l', b'e', b't', b' ', ..] => {
                 if line.starts_with("let mut _0: ") {
                     self.span = comment_span(line, "// return place in scope ");
@@ -252,92 +268,20 @@ impl<'a> CoroutineBody<'a> {
         })
     }
 
-    fn header(&mut self, header: &'a str) {
-        #[derive(Clone, Copy, PartialEq)]
-        enum In {
-            Nothing,
-            Fields,
-            Variants,
-            Conflicts,
-        }
-        let path = header.strip_prefix("// MIR for `").and_then(|rest| rest.split('`').next());
+    /// The path in the first line, and what one of the dialects says of the layout.
+    fn take_layout(&mut self, text: &'a str, layout: Option<Layout<'a>>) {
+        let first = text.lines().next().unwrap_or_default();
+        let path = first.strip_prefix("// MIR for `").and_then(|rest| rest.split('`').next());
         self.path = path.unwrap_or_default();
-        let mut section = In::Nothing;
-        let mut sections = Vec::new();
-        let mut is_read = path.is_some();
-        for line in header.lines() {
-            let mut is_known = true;
-            match line {
-                "    field_tys: {" => section = In::Fields,
-                "    field_tys: {}," => sections.push(In::Fields),
-                "    variant_fields: {" => section = In::Variants,
-                "    }," => section = In::Nothing,
-                _ if line.starts_with("    storage_conflicts: ") => {
-                    section = In::Conflicts;
-                    let matrix = format!("    storage_conflicts: BitMatrix({0}x{0}) {{", self.saved.len());
-                    let rest = line.strip_prefix(&*matrix);
-                    if !matches!((rest, self.saved.len()), (Some("},"), 0) | (Some(""), 1..)) {
-                        self.unread(line, |unread| unread.conflicts = true);
-                    }
-                }
-                _ => match section {
-                    In::Nothing => {}
-                    In::Fields => {
-                        if let Some(number) = line.strip_prefix("        _s") {
-                            let number = number.strip_suffix(": CoroutineSavedTy {");
-                            is_known = number.and_then(|n| n.parse().ok()) == Some(self.saved.len());
-                            self.saved.push(Saved::default());
-                        } else if let Some(span) = line.strip_prefix("                span: ")
-                            && let Some(saved) = self.saved.last_mut()
-                        {
-                            saved.span = SpanRef::parse(span.trim_end_matches(','));
-                            is_known = saved.span.is_some();
-                        }
-                    }
-                    In::Variants => match variant_line(line, self.saved.len()) {
-                        Some(variant) => {
-                            is_known = is_variant(&variant, self.variants.len());
-                            self.variants.push(variant);
-                        }
-                        None => is_known = false,
-                    },
-                    In::Conflicts => match conflict_line(line, self.saved.len()) {
-                        Some(conflict) => self.storage_conflicts.push(conflict),
-                        None => self.unread(line, |unread| unread.conflicts = true),
-                    },
-                },
-            }
-            if section != In::Nothing && sections.last() != Some(&section) {
-                sections.push(section);
-            }
-            if !is_known {
-                is_read = false;
-                self.example.get_or_insert(line);
-            }
+        let mut layout = layout.unwrap_or_default();
+        if path.is_none() || layout.variants.is_empty() {
+            layout.unread(first);
         }
-        let stored = |saved: usize| self.variants.iter().any(|v| v.fields.contains(&(saved as u32)));
-        let is_whole = self.variants.len() >= UNSUSPENDED.len()
-            && self.saved.iter().enumerate().all(|(index, saved)| saved.span.is_some() && stored(index));
-        if !is_read || !is_whole || !sections.starts_with(&[In::Fields, In::Variants]) {
-            self.unread(header.lines().next().unwrap_or_default(), |unread| unread.layout = true);
-        } else if sections.get(2) != Some(&In::Conflicts) || !self.has_all_conflicts() {
-            self.unread(header.lines().next().unwrap_or_default(), |unread| unread.conflicts = true);
-        }
-    }
-
-    /// Each local conflicts with itself, with what it shares a state with, and with whatever conflicts with it; but
-    /// one that is always in storage conflicts with all, which need not conflict with it. Are those pairs there?
-    fn has_all_conflicts(&self) -> bool {
-        let pairs: HashSet<(u32, u32)> = self.storage_conflicts.iter().copied().collect();
-        let count = self.saved.len() as u32;
-        let is_always_there = |row: u32| (0..count).all(|column| pairs.contains(&(row, column)));
-        let together = |fields: &[u32]| {
-            let pair = |a: u32, b: u32| pairs.contains(&(a, b)) || pairs.contains(&(b, a));
-            fields.iter().enumerate().all(|(at, &a)| fields[at + 1..].iter().all(|&b| pair(a, b)))
-        };
-        (0..count).all(|saved| pairs.contains(&(saved, saved)))
-            && pairs.iter().all(|&(row, column)| pairs.contains(&(column, row)) || is_always_there(row))
-            && self.variants.iter().all(|variant| together(&variant.fields))
+        self.unread.layout = layout.is_unread;
+        self.unread.conflicts = layout.are_conflicts_unread;
+        self.example = layout.example;
+        (self.saved, self.variants) = (layout.saved, layout.variants);
+        self.storage_conflicts = layout.conflicts;
     }
 
     /// `debug NAME => PLACE; // in scope N at SPAN`; false if it is something else.
@@ -349,9 +293,7 @@ impl<'a> CoroutineBody<'a> {
             // Only a bare place is the variable itself; `(*…)` is what it points to.
             Some((Place::Saved { variant, field, ty }, rest)) if rest.starts_with(';') => {
                 let Some(saved) = self.saved_at(variant, field) else { return false };
-                if !saved.names.contains(&name) {
-                    saved.names.push(name);
-                }
+                saved.add_name(name);
                 saved.ty = Some(ty);
             }
             Some((Place::Upvar { index, ty }, _)) => {
@@ -363,6 +305,9 @@ impl<'a> CoroutineBody<'a> {
                 if let Some(local) = rest.strip_prefix('_').and_then(|rest| rest.split_once(';'))
                     && let Ok(local) = local.0.parse()
                 {
+                    if name == TASK_CONTEXT {
+                        reader.resume = Some(local);
+                    }
                     reader.flow.local_names.push((local, name));
                 }
                 // A capture by reference: the variable is what the capture points to.
@@ -375,6 +320,19 @@ impl<'a> CoroutineBody<'a> {
             }
         }
         rest.contains("; ") && rest.contains("// in scope ")
+    }
+
+    /// See [`block::debug_line`]; false if it is something else.
+    fn coroutine_debug_line(&mut self, line: &'a str) -> bool {
+        match block::debug_line(line) {
+            Some((name, Some(saved))) => match self.saved.get_mut(saved) {
+                Some(saved) => saved.add_name(name),
+                None => return false,
+            },
+            Some((_, None)) => {}
+            None => return false,
+        }
+        true
     }
 
     fn upvar(&mut self, upvar: UpvarDebug<'a>) {
@@ -440,117 +398,6 @@ impl<'a> CoroutineBody<'a> {
         let rest = &self.path[self.path.find("<impl at ")? + "<impl at ".len()..];
         SpanRef::parse(rest.split('>').next()?)
     }
-}
-
-/// A dumped body without what no reader looks at: half of it is the types of locals, explanations of constants and
-/// white space. Both [`CoroutineBody::parse`] and [`statement_spans`] find the same in it.
-///
-/// Types of futures are all still there, for who looks for one in the text.
-pub fn trimmed(text: &str) -> String {
-    let Some((header, code)) = text.split_once(HEADER_END) else { return text.to_owned() };
-    let mut out = String::with_capacity(text.len() / 3 * 2);
-    out.push_str(header);
-    out.push_str(HEADER_END);
-    let mut in_blocks = false;
-    let mut declared = HashSet::new();
-    let mut order = mir::Order::default();
-    // As they are: a carriage return belongs to its line.
-    for line in code.split('\n') {
-        if line.starts_with("    bb") {
-            in_blocks = true;
-            // That it is all there tells only who sees the numbers.
-            if !mir::block_line(line).is_some_and(|(number, _)| order.block(number)) {
-                return text.to_owned();
-            }
-        }
-        let is_read = match line.as_bytes() {
-            [] => false,
-            // The locals' types.
-            bytes if !in_blocks => {
-                let is_local = bytes.trim_ascii_start().starts_with(b"let ");
-                !is_local || line.contains("let mut _0: ") || line.contains("upvar_tys=")
-            }
-            [b' ', b' ', b' ', b' ', b' ', b' ', b' ', b' ', first, ..] => *first != b' ',
-            [b' ', b' ', b' ', b' ', b'b', ..] => true,
-            // The ends of blocks, and constants' bytes.
-            _ => false,
-        };
-        if !is_read {
-            // Where something is declared may be the only place that tells which macro call it is of.
-            let place = line.rfind(" at ").filter(|at| line[..*at].contains("scope "));
-            if let Some(at) = place.filter(|at| declared.insert(&line[*at..])) {
-                out.push_str("\n    let // scope _");
-                out.push_str(&line[at..]);
-            }
-            continue;
-        }
-        out.push('\n');
-        // `CODE;    // bb3[1]: scope 2 at …`: who reads this knows in which block it is.
-        match mir::split_comment(line) {
-            Some(parts) if in_blocks => {
-                if !order.statement(&parts) {
-                    return text.to_owned();
-                }
-                out.push_str(line[..parts.end].trim_end());
-                out.push_str(" // bb]: ");
-                out.push_str(parts.comment);
-            }
-            _ => out.push_str(line),
-        }
-    }
-    if code.ends_with('\n') {
-        out.push('\n');
-    }
-    out
-}
-
-/// The distinct source ranges of all statements of a dumped body, in order of first mention.
-///
-/// Slower than [`CoroutineBody::parse`]; needed only to find out which macro call made a body whose own
-/// span points into the macro's definition.
-pub fn statement_spans(text: &str) -> Vec<SpanRef<'_>> {
-    let mut seen = HashSet::new();
-    let spans = text.lines().filter_map(|line| {
-        let at = line.rfind(" at ")?;
-        line[..at].contains("scope ").then(|| SpanRef::parse(&line[at + 4..])).flatten()
-    });
-    spans.filter(|span| seen.insert(*span)).collect()
-}
-
-/// `        Suspend0 (3): [_s0, _s1],`
-fn variant_line(line: &str, saved: usize) -> Option<BodyVariant<'_>> {
-    let (name, rest) = line.trim_start().split_once('(')?;
-    let (index, rest) = rest.split_once("): [")?;
-    let list = rest.strip_suffix("],").or_else(|| rest.strip_suffix(']'))?;
-    let fields = list
-        .split(", ")
-        .filter(|field| !field.is_empty())
-        .map(|field| field.strip_prefix("_s")?.parse().ok().filter(|&n| (n as usize) < saved))
-        .collect::<Option<Vec<u32>>>()?;
-    Some(BodyVariant { name: name.trim_end(), index: index.parse().ok()?, fields, suspended_at: None })
-}
-
-/// The states in which it does not wait, in order of their discriminant.
-const UNSUSPENDED: [&str; 3] = ["Unresumed", "Returned", "Panicked"];
-
-/// Is this the state with that discriminant, as the compiler numbers them?
-fn is_variant(variant: &BodyVariant<'_>, index: usize) -> bool {
-    let is_named = match UNSUSPENDED.get(index) {
-        Some(name) => variant.name == *name && variant.fields.is_empty(),
-        None => {
-            let number = variant.name.strip_prefix("Suspend").and_then(|number| number.parse().ok());
-            number == Some(index - UNSUSPENDED.len())
-        }
-    };
-    is_named && variant.index as usize == index && variant.fields.is_sorted_by(|a, b| a < b)
-}
-
-/// `        (_s0, _s1),`
-fn conflict_line(line: &str, saved: usize) -> Option<(u32, u32)> {
-    let pair = line.trim_start().strip_prefix("(_s")?.strip_suffix("),")?;
-    let (row, column) = pair.split_once(", _s")?;
-    let known = |index: &str| index.parse().ok().filter(|&n: &u32| (n as usize) < saved);
-    Some((known(row)?, known(column)?))
 }
 
 /// `fn path(_1: {…}, _2: …) -> … {` → `{…}`; the receiver may be behind `Pin<&mut …>`.
