@@ -96,6 +96,9 @@ pub fn clean_command(program: impl AsRef<OsStr>) -> Command {
             command.env_remove(&name);
         }
     }
+    command.env("RUSTUP_HOME", own_rustup_home()).env("RUSTUP_AUTO_INSTALL", "0");
+    // What is found out about compilers is not the user's.
+    command.env("XDG_CACHE_HOME", cache_dir().join("user-cache"));
     command
 }
 
@@ -111,20 +114,93 @@ pub fn cargo(toolchain: &str) -> Command {
     command
 }
 
-/// The newest installed nightly, by the date in its name; a plain `nightly` counts as the newest.
+/// The nightly that the tests measure with, by rustup's name.
 pub fn nightly() -> &'static str {
     static NIGHTLY: OnceLock<String> = OnceLock::new();
-    NIGHTLY.get_or_init(|| {
-        let listed = run(clean_command("rustup").args(["toolchain", "list"])).expect_success();
-        let mut names: Vec<&str> = listed
-            .stdout
-            .lines()
-            .filter_map(|line| line.split_whitespace().next())
-            .filter(|name| name.starts_with("nightly"))
-            .collect();
+    NIGHTLY.get_or_init(|| format!("nightly-{}", rustup().host))
+}
+
+/// Which toolchains there are.
+struct Rustup {
+    /// The folder where they are.
+    home: PathBuf,
+    /// The triple that is part of their names.
+    host: String,
+    /// All of them.
+    names: Vec<String>,
+}
+
+fn rustup() -> &'static Rustup {
+    static RUSTUP: OnceLock<Rustup> = OnceLock::new();
+    RUSTUP.get_or_init(|| {
+        let ask = |arguments: &[&str]| {
+            let output = Command::new("rustup").args(arguments).stderr(Stdio::inherit()).output();
+            let output = output.expect("the tests need rustup");
+            String::from_utf8(output.stdout).expect("rustup prints text").trim().to_owned()
+        };
+        let host = ask(&["show"]);
+        let host = host.lines().find_map(|line| line.strip_prefix("Default host: "));
+        let names = ask(&["toolchain", "list"]);
+        let names = names.lines().filter_map(|line| line.split_whitespace().next());
+        Rustup {
+            home: ask(&["show", "home"]).into(),
+            host: host.expect("rustup names its host").to_owned(),
+            names: names.map(str::to_owned).collect(),
+        }
+    })
+}
+
+/// Is a toolchain of this name installed, with or without the triple in it?
+pub fn is_installed(name: &str) -> bool {
+    let Rustup { host, names, .. } = rustup();
+    names.iter().any(|one| one == name || *one == format!("{name}-{host}"))
+}
+
+/// Makes a folder a rustup home in which only these toolchains are installed: the name there, and the installed one
+/// that it stands for. The first is the default.
+///
+/// # Panics
+///
+/// If one of them is not installed, or the folder cannot be written.
+pub fn rustup_home(folder: &Path, toolchains: &[(&str, &str)]) -> PathBuf {
+    let Rustup { home, host, .. } = rustup();
+    let full = |name: &str| if name.ends_with(host) { name.to_owned() } else { format!("{name}-{host}") };
+    std::fs::create_dir_all(folder.join("toolchains")).expect("the folder is writable");
+    for (name, installed) in toolchains {
+        let from = home.join("toolchains").join(full(installed));
+        let from = from.canonicalize().unwrap_or_else(|_| panic!("`{installed}` is not installed"));
+        let to = folder.join("toolchains").join(full(name));
+        if to.canonicalize().is_ok_and(|known| known == from) {
+            continue;
+        }
+        // Left by an earlier run, of one that is gone.
+        let _ = std::fs::remove_file(&to);
+        #[cfg(unix)]
+        let linked = std::os::unix::fs::symlink(&from, &to);
+        #[cfg(windows)]
+        let linked = std::os::windows::fs::symlink_dir(&from, &to);
+        // Another test process may be as far.
+        linked.or_else(|error| if to.exists() { Ok(()) } else { Err(error) }).expect("links can be made");
+    }
+    let settings = format!("version = \"12\"\ndefault_toolchain = \"{}\"\n", full(toolchains[0].0));
+    let file = folder.join("settings.toml");
+    if std::fs::read_to_string(&file).ok() != Some(settings.clone()) {
+        std::fs::write(file, settings).expect("the folder is writable");
+    }
+    folder.to_owned()
+}
+
+/// The toolchains of the tests: what else is installed makes no difference to them. There is one stable and one
+/// nightly, each under its plain name; the nightly is the plain one, or else the newest by the date in its name.
+fn own_rustup_home() -> &'static Path {
+    static HOME: OnceLock<PathBuf> = OnceLock::new();
+    HOME.get_or_init(|| {
+        let mut nightlies: Vec<&String> =
+            rustup().names.iter().filter(|name| name.starts_with("nightly")).collect();
         // `nightly-2026-…` sorts before `nightly-x86_64-…`.
-        names.sort_unstable();
-        names.last().expect("the tests need an installed nightly toolchain").to_string()
+        nightlies.sort_unstable();
+        let nightly = nightlies.last().expect("the tests need an installed nightly toolchain");
+        rustup_home(&cache_dir().join("rustup"), &[("stable", "stable"), ("nightly", nightly)])
     })
 }
 

@@ -1,7 +1,7 @@
 //! The user's build configuration is theirs: what cargo honours in their builds, it honours in size
 //! builds.
 
-use futurelens_tests::binary::{Run, clean_command, fixture, futurelens, run};
+use futurelens_tests::binary::{Run, clean_command, fixture, futurelens, run, rustup_home};
 use futurelens_tests::project::{PENDING_ONCE, Project, files, future_of, manifest};
 use futurelens_tests::report::{Report, parse, report, run_report};
 use std::fs;
@@ -383,30 +383,16 @@ fn what_was_removed_is_not_reported() {
 #[cfg(unix)]
 #[test]
 fn a_project_toolchain_without_any_nightly() {
-    let home = run(clean_command("rustup").args(["show", "home"])).expect_success();
     let project = Project::copy_of(&fixture("article"));
     project.write("rust-toolchain.toml", "[toolchain]\nchannel = \"stable\"\n");
     let with_nightly = default_report(&project);
 
-    // A rustup that knows of one toolchain only.
-    let toolchain = format!("stable-{}", host());
-    let installed = Path::new(home.stdout.trim()).join("toolchains").join(&toolchain);
-    let only_stable = project.beside("rustup");
-    fs::create_dir_all(only_stable.join("toolchains"))
-        .and_then(|()| std::os::unix::fs::symlink(installed, only_stable.join("toolchains").join(&toolchain)))
-        .and_then(|()| {
-            fs::write(
-                only_stable.join("settings.toml"),
-                format!("version = \"12\"\ndefault_toolchain = \"{toolchain}\"\n"),
-            )
-        })
-        .expect("the directory is writable");
+    let only_stable = rustup_home(&project.beside("rustup"), &[("stable", "stable")]);
     let measured = run(futurelens()
         .arg("report")
         .arg(project.root())
         .args(["--format", "json"])
-        .env("RUSTUP_HOME", &only_stable)
-        .env("RUSTUP_AUTO_INSTALL", "0"))
+        .env("RUSTUP_HOME", &only_stable))
     .expect_success();
     let without_nightly = parse(&measured.stdout);
 

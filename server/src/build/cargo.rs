@@ -3,11 +3,12 @@
 use super::inputs::Known;
 use super::process::{Cancel, Guarded, Running, own_program};
 use super::scratch::Scratch;
+use super::toolchain::{self, Candidates, Choice, Needs};
 use super::unit::{Unit, UnitError, UnitFile};
 use super::wrapper::{self, Settings, Task};
 use super::{BuildError, Invocation, Toolchain, background, disk, files, inner_wrapper};
 use cargo_metadata::diagnostic::DiagnosticLevel;
-use cargo_metadata::{Message, PackageId, TargetKind};
+use cargo_metadata::{Message, Metadata, PackageId, TargetKind};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
@@ -44,7 +45,7 @@ pub struct Selection {
 pub struct Request {
     /// A folder in the project.
     pub dir: PathBuf,
-    /// `auto` or a rustup toolchain, see [`Toolchain::choose`].
+    /// `auto` or a rustup toolchain, see [`Choice::make`].
     pub toolchain: String,
     /// `release`, `dev`, or a profile of the project's own.
     pub profile: String,
@@ -159,6 +160,8 @@ pub struct Outcome {
     pub failed: Vec<Unit>,
     /// The rendered errors if some crates did not compile.
     pub failure: Option<String>,
+    /// A dependency that did not compile.
+    pub dependency: Option<String>,
 }
 
 /// What a manifest says to futurelens: `[package.metadata.futurelens]`, or `[workspace.metadata.futurelens]`.
@@ -179,8 +182,8 @@ pub struct Project {
     pub dir: PathBuf,
     /// futurelens's own target directory.
     pub target_dir: PathBuf,
-    /// The compiler.
-    pub toolchain: Toolchain,
+    /// The compiler, and why not another.
+    pub choice: Choice,
     /// Budgets the manifests set, see [`Manifest`].
     pub manifests: Vec<Manifest>,
     /// Where what rides along with the user's own cargo is kept.
@@ -196,39 +199,63 @@ pub struct Project {
 }
 
 impl Project {
-    /// Finds the project and a compiler for it.
+    /// Finds the project and a compiler for it, see [`Choice`].
     ///
     /// # Errors
     /// See [`BuildError`]; nothing was built yet.
     pub fn open(request: &Request) -> Result<Self, BuildError> {
         let dir = project_dir(&request.dir)?;
-        let toolchain = Toolchain::choose(&request.toolchain, &dir)?;
-        Self::open_with(request, toolchain)
+        if request.toolchain != "auto" {
+            let own = Toolchain::ask(None, &dir);
+            let choice = Choice::make(&request.toolchain, &dir, own, &Needs::default())?;
+            let metadata = read_metadata(request, &dir, choice.toolchain.command("cargo"))?;
+            return Ok(Self::assemble(request, dir, metadata, choice));
+        }
+        // Each takes a while, and the project is what its own cargo says it is.
+        let (own, metadata) = std::thread::scope(|scope| {
+            let own = scope.spawn(|| Toolchain::ask(None, &dir));
+            let metadata = read_metadata(request, &dir, toolchain::own_command("cargo"));
+            (own.join().unwrap_or_else(|_| Toolchain::ask(None, &dir)), metadata)
+        });
+        let metadata = match (&own, metadata) {
+            (Ok(Some(_)), metadata) => metadata?,
+            (_, Ok(metadata)) => metadata,
+            // The project's own toolchain is not there.
+            _ => {
+                let other = Candidates::new(&dir, None, &Needs::default()).next();
+                let Some(other) = other else {
+                    return Choice::make("auto", &dir, own, &Needs::default())
+                        .and_then(|choice| Self::open_with(request, choice));
+                };
+                read_metadata(request, &dir, other.toolchain.command("cargo"))?
+            }
+        };
+        let needs = Needs { oldest: oldest(&metadata), unfit: Unfit::read(request, &metadata).known() };
+        let choice = Choice::make("auto", &dir, own, &needs)?;
+        Ok(Self::assemble(request, dir, metadata, choice))
+    }
+
+    /// A project's folder, its own compiler, and what it asks of one, as far as that can be told.
+    ///
+    /// # Errors
+    /// [`BuildError::NoProject`] if there is none.
+    pub fn needs(request: &Request) -> Result<(PathBuf, Option<Toolchain>, Needs), BuildError> {
+        let dir = project_dir(&request.dir)?;
+        let own = Toolchain::ask(None, &dir).ok().flatten();
+        let metadata = read_metadata(request, &dir, toolchain::own_command("cargo")).ok();
+        let unfit = metadata.as_ref().map(|metadata| Unfit::read(request, metadata).known());
+        let oldest = metadata.as_ref().and_then(oldest);
+        Ok((dir, own, Needs { oldest, unfit: unfit.unwrap_or_default() }))
     }
 
     /// Finds the project as this toolchain sees it.
-    pub(super) fn open_with(request: &Request, toolchain: Toolchain) -> Result<Self, BuildError> {
+    pub(super) fn open_with(request: &Request, choice: Choice) -> Result<Self, BuildError> {
         let dir = project_dir(&request.dir)?;
-        let mut command = toolchain.command("cargo");
-        command.current_dir(&dir).args(["metadata", "--format-version=1", "--no-deps"]);
-        // Or cargo would note this compiler's version in the user's target directory.
-        command.env("CARGO_CACHE_RUSTC_INFO", "0");
-        for (flag, on) in [("--locked", request.selection.locked), ("--offline", request.selection.offline)] {
-            if on {
-                command.arg(flag);
-            }
-        }
-        let cargo = Guarded::new("cargo", &command, true)?.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let output = cargo.output(&Cancel::default())?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let metadata = text
-            .lines()
-            .find(|line| line.starts_with('{'))
-            .filter(|_| output.success)
-            .and_then(|json| cargo_metadata::MetadataCommand::parse(json).ok())
-            .ok_or_else(|| BuildError::Metadata {
-                message: String::from_utf8_lossy(&output.stderr).trim_end().to_owned(),
-            })?;
+        let metadata = read_metadata(request, &dir, choice.toolchain.command("cargo"))?;
+        Ok(Self::assemble(request, dir, metadata, choice))
+    }
+
+    fn assemble(request: &Request, dir: PathBuf, metadata: Metadata, choice: Choice) -> Self {
         let members = metadata
             .workspace_packages()
             .into_iter()
@@ -238,13 +265,46 @@ impl Project {
             })
             .collect();
         let manifests = manifests(&metadata);
-        let own = metadata.target_directory.as_std_path().join("futurelens");
-        let ride_along = own.join("ride-along");
-        let target_dir = request.target_dir.as_ref().map_or(own, |dir| request.dir.join(dir));
+        let ride_along = own_target_dir(&metadata).join("ride-along");
+        let target_dir = target_dir(request, &metadata);
         let root = metadata.workspace_root.into();
-        let inner = inner_wrapper::configured(&toolchain, &dir);
+        let inner = inner_wrapper::configured(&choice.toolchain, &dir);
         let (inputs, env) = (Known::default(), request.env.clone());
-        Ok(Project { root, dir, target_dir, ride_along, toolchain, manifests, inner, env, members, inputs })
+        Project { root, dir, target_dir, ride_along, choice, manifests, inner, env, members, inputs }
+    }
+
+    /// The compiler that measures.
+    pub fn toolchain(&self) -> &Toolchain {
+        &self.choice.toolchain
+    }
+
+    /// The same project with its own compiler, since the one that was chosen does not compile a dependency. `None` if
+    /// that is no other one, or cannot measure.
+    pub fn with_own_compiler(&self, dependency: &str) -> Option<Self> {
+        if self.toolchain().name.is_none() || !self.choice.is_automatic {
+            return None;
+        }
+        let own = Toolchain::ask(None, &self.dir).ok().flatten()?;
+        let why = format!("`{dependency}`, which the project depends on, does not compile with it");
+        let choice = self.choice.pass_over(own, &self.dir, why)?;
+        Some(Project { choice, ..self.clone() })
+    }
+
+    /// Keeps for as long as the lock file stays as it is that the compilers that were passed over do not compile it.
+    pub fn remember_unfit(&self) {
+        let unfit = Unfit {
+            lock: lock_digest(&self.root),
+            compilers: self
+                .choice
+                .passed_over
+                .iter()
+                .map(|one| (one.version.clone(), one.why.clone()))
+                .collect(),
+        };
+        let file = self.target_dir.join(UNFIT);
+        if let Err(error) = files::write(&file, |file| Ok(serde_json::to_writer(file, &unfit)?)) {
+            tracing::warn!("cannot keep which compilers are of no use here: {error}");
+        }
     }
 
     /// `name version` of the packages in `Cargo.lock`, by crate name; only of those that are there in one
@@ -328,7 +388,7 @@ impl Project {
             let runs = if round == 1 { runs } else { &[] };
             let (compiled, failure) = self.run_cargo(request, &settings, runs, cancel, on_event)?;
             if let Ok(flag) = std::fs::read_to_string(scratch.path().join(wrapper::REFUSED)) {
-                return Err(BuildError::UnknownFlag { compiler: self.toolchain.version.clone(), flag });
+                return Err(BuildError::UnknownFlag { compiler: self.toolchain().version.clone(), flag });
             }
             if let Some(failure) = &failure {
                 if let Some(source) = failure.no_room() {
@@ -353,8 +413,9 @@ impl Project {
                     tracing::error!("{} was compiled, but its numbers cannot be read", unit.file.display());
                 }
                 self.inputs.keep(units.iter().map(|unit| &unit.measured));
+                let dependency = failure.as_ref().and_then(|failure| failure.dependency.clone());
                 let failure = failure.map(|failure| failure.text);
-                return Ok(Outcome { units, failed: read_failed(scratch.path()), failure });
+                return Ok(Outcome { units, failed: read_failed(scratch.path()), failure, dependency });
             }
             changed.iter().for_each(|unit| forget(&unit.measured.file, false));
         }
@@ -363,11 +424,11 @@ impl Project {
     /// Where there is no `Cargo.lock` yet, the project's own cargo makes it: that of a newer compiler that measures
     /// may write it in a form that the project's own does not read.
     fn make_lock_file(&self, request: &Request, cancel: &Cancel) -> Result<(), BuildError> {
-        let is_own = self.toolchain.name.is_none();
+        let is_own = self.toolchain().name.is_none();
         if is_own || request.selection.locked || self.root.join("Cargo.lock").exists() {
             return Ok(());
         }
-        let mut cargo = Toolchain { name: None, ..self.toolchain.clone() }.command("cargo");
+        let mut cargo = toolchain::own_command("cargo");
         cargo.current_dir(&self.root).arg("generate-lockfile").stdout(Stdio::null()).envs(&request.env);
         if request.selection.offline {
             cargo.arg("--offline");
@@ -386,7 +447,8 @@ impl Project {
             task,
             members: self.member_folders(),
             inner: None,
-            bootstrap: self.toolchain.bootstrap,
+            bootstrap: self.toolchain().bootstrap,
+            how: self.toolchain().how.clone(),
             scratch: scratch.to_owned(),
             environment: Settings::environment_with(&self.env),
             awaited: Vec::new(),
@@ -450,8 +512,8 @@ impl Project {
     fn command(&self, request: &Request, settings: &Settings) -> Result<Command, BuildError> {
         let wrapper = own_program().map_err(no_program)?;
         let mut cargo = match request.own_group {
-            true => self.toolchain.background_command("cargo"),
-            false => self.toolchain.command("cargo"),
+            true => self.toolchain().background_command("cargo"),
+            false => self.toolchain().command("cargo"),
         };
         let format = if request.color { "json-diagnostic-rendered-ansi" } else { "json" };
         cargo.current_dir(&self.dir).args(["check", "--keep-going", "--message-format", format]);
@@ -516,7 +578,7 @@ impl Project {
         let (stdout, stderr) = (running.stdout.take(), running.stderr.take());
 
         let (mut units, mut errors, mut nowhere) = (Vec::new(), String::new(), String::new());
-        let mut is_crate_missing = false;
+        let (mut is_crate_missing, mut dependency) = (false, None);
         let (tell, told) = mpsc::channel();
         let is_over = AtomicBool::new(settings.awaited.is_empty() && ahead.is_empty());
         let is_over = &is_over;
@@ -549,6 +611,9 @@ impl Project {
                             ) =>
                         {
                             is_crate_missing |= misses_crate(&message.message);
+                            if !self.members.contains_key(&message.package_id) {
+                                dependency.get_or_insert_with(|| message.target.name.clone());
+                            }
                             let text = message.message.rendered.unwrap_or_default();
                             if message.message.spans.is_empty() {
                                 nowhere.push_str(&text);
@@ -580,12 +645,29 @@ impl Project {
                 true => said.clone(),
                 false => format!("{}\n\n{said}", errors.trim_end()),
             },
+            dependency: dependency.or_else(|| self.refused_dependency(&said)),
             of_no_code: nowhere + &said,
             misses_crate: is_crate_missing,
         });
         units.sort();
         units.dedup();
         Ok((units, failure))
+    }
+
+    /// The dependency whose build script failed, or that wants another compiler, as cargo says it.
+    fn refused_dependency(&self, said: &str) -> Option<String> {
+        let is_foreign = |name: &&str| !name.is_empty() && !self.is_member(name);
+        let scripts = said.split("failed to run custom build command for `").skip(1);
+        let of_script = scripts.filter_map(|rest| rest.split([' ', '`']).next()).find(is_foreign);
+        let wants = said.split_once("is not supported by the following package");
+        let mut wanting = wants.into_iter().flat_map(|(_, rest)| rest.lines().skip(1));
+        // `  either@1.16.0 requires rustc 1.98`
+        let of_version = || {
+            wanting.find_map(|line| {
+                line.split_once(" requires rustc ")?.0.trim().split('@').next().filter(is_foreign)
+            })
+        };
+        of_script.or_else(of_version).map(str::to_owned)
     }
 
     /// The kept file of a member's library, binary, test, …; nothing for what is not measured.
@@ -616,6 +698,68 @@ impl Project {
     }
 }
 
+/// The compilers that are known not to compile a project's dependencies.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Unfit {
+    /// Of the lock file that this was found out with.
+    lock: u32,
+    /// Their versions, and why.
+    compilers: Vec<(String, String)>,
+}
+
+/// The file in the target directory that says so.
+const UNFIT: &str = "compilers-unfit.json";
+
+impl Unfit {
+    fn read(request: &Request, metadata: &Metadata) -> Self {
+        let file = target_dir(request, metadata).join(UNFIT);
+        let read = std::fs::read(file).ok().and_then(|text| serde_json::from_slice::<Unfit>(&text).ok());
+        let lock = lock_digest(metadata.workspace_root.as_std_path());
+        read.filter(|unfit| unfit.lock == lock).unwrap_or_default()
+    }
+
+    fn known(self) -> Vec<(String, String)> {
+        self.compilers
+    }
+}
+
+fn lock_digest(root: &Path) -> u32 {
+    crc32fast::hash(&std::fs::read(root.join("Cargo.lock")).unwrap_or_default())
+}
+
+fn own_target_dir(metadata: &Metadata) -> PathBuf {
+    metadata.target_directory.as_std_path().join("futurelens")
+}
+
+fn target_dir(request: &Request, metadata: &Metadata) -> PathBuf {
+    request.target_dir.as_ref().map_or_else(|| own_target_dir(metadata), |dir| request.dir.join(dir))
+}
+
+/// The highest `rust-version` of the workspace's packages, as minor version.
+fn oldest(metadata: &Metadata) -> Option<u32> {
+    let packages = metadata.workspace_packages().into_iter();
+    packages.filter_map(|package| u32::try_from(package.rust_version.as_ref()?.minor).ok()).max()
+}
+
+/// Has cargo say what it knows of the project.
+fn read_metadata(request: &Request, dir: &Path, mut command: Command) -> Result<Metadata, BuildError> {
+    command.current_dir(dir).args(["metadata", "--format-version=1", "--no-deps"]);
+    // Or cargo would note this compiler's version in the user's target directory.
+    command.env("CARGO_CACHE_RUSTC_INFO", "0");
+    for (flag, on) in [("--locked", request.selection.locked), ("--offline", request.selection.offline)] {
+        if on {
+            command.arg(flag);
+        }
+    }
+    let cargo = Guarded::new("cargo", &command, true)?.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = cargo.output(&Cancel::default())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let json = text.lines().find(|line| line.starts_with('{')).filter(|_| output.success);
+    json.and_then(|json| cargo_metadata::MetadataCommand::parse(json).ok()).ok_or_else(|| {
+        BuildError::Metadata { message: String::from_utf8_lossy(&output.stderr).trim_end().to_owned() }
+    })
+}
+
 /// How often cargo is run at most in one build: units may have to be compiled again, and somebody may change or remove
 /// what it works on while it does.
 const ROUNDS: usize = 3;
@@ -626,6 +770,8 @@ struct Failure {
     text: String,
     /// What is about no place in the code.
     of_no_code: String,
+    /// A dependency that does not compile.
+    dependency: Option<String>,
     /// See [`misses_crate`].
     misses_crate: bool,
 }

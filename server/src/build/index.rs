@@ -120,7 +120,7 @@ impl Index {
             flags: wrapper::FLAGS.to_owned(),
             request: Key::new(request, project.part()),
             root: project.root.clone(),
-            compiler: project.toolchain.version.clone(),
+            compiler: project.toolchain().version.clone(),
             target: target.to_owned(),
             versions: project.versions(),
             units,

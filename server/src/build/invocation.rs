@@ -100,8 +100,32 @@ const MEASURE: &[&str] = &[
     NO_OPTIMIZATION,
 ];
 
-/// The flags of [`Form::Complete`]. The list of instances tells what is gone, see [`super::printed`].
-const COMPLETE: &[&str] = &["-Zno-codegen", "-Zprint-mono-items=yes"];
+/// The flags of [`Form::Complete`]. The list of instances, see [`How::list`], tells what is gone, see
+/// [`super::printed`].
+const COMPLETE: &[&str] = &["-Zno-codegen", MONO_ITEMS];
+
+const MONO_ITEMS: &str = "-Zprint-mono-items=";
+
+/// What is measured of a binary is measured as if it were a library whose every item is used: for binaries, newer
+/// compilers find no instances when they generate no code, and older ones want dependencies that were compiled for
+/// real. That nothing uses `main` then is nothing that anybody should hear of.
+const AS_LIBRARY: &[&str] = &["-Clink-dead-code", "--cap-lints=allow"];
+
+/// How one compiler is asked, as far as compilers differ. What an individual one wants, its probe tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct How {
+    /// The value of `-Zprint-mono-items` with which it lists every instance; none if there is no such value. From 1.86
+    /// to 1.88 it is `eager`, later `yes`.
+    pub list: Option<String>,
+    /// A run that only checks prints the layout of every future that is not generic. From 1.86 on it does.
+    pub checks: bool,
+}
+
+impl Default for How {
+    fn default() -> Self {
+        How { list: Some("yes".to_owned()), checks: true }
+    }
+}
 
 /// Those of runs that only check. Lints cost time, and nobody would hear of them.
 const CHECKED: &[&str] = &["--cap-lints=allow"];
@@ -130,6 +154,9 @@ impl Refused {
     /// Finds it in what the compiler said, as text or JSON. None if it failed over something else, or over a flag of
     /// the user's.
     pub fn find(said: &str) -> Option<Refused> {
+        if said.contains("required to be available in rlib format") {
+            return Some(Refused { flag: OBJECT.to_owned(), is_needed: false });
+        }
         const SIGNS: [&str; 3] = ["unknown unstable option: `", "for unstable option `", "unstable option `"];
         if said.contains("the option `Z` is only accepted on the nightly compiler") {
             return Some(Refused { flag: "-Z".to_owned(), is_needed: true });
@@ -147,10 +174,22 @@ impl Refused {
     /// Takes the flag out of a compiler's arguments; the folder of dumps goes with the dumps, or they would end up in
     /// the user's.
     pub fn take_out(&self, args: &mut Vec<OsString>) {
+        if self.flag == OBJECT {
+            let without = |arg: &OsString| Some(arg.to_str()?.strip_suffix(",obj")?.into());
+            args.iter_mut().for_each(|arg| *arg = without(arg).unwrap_or_else(|| arg.clone()));
+            args.retain(|arg| {
+                COMPLETE.iter().all(|flag| !arg.to_str().is_some_and(|arg| arg.starts_with(flag)))
+            });
+            return;
+        }
         let stem = if self.flag.starts_with("-Zdump-mir") { "-Zdump-mir" } else { &self.flag };
         args.retain(|arg| !arg.to_str().is_some_and(|arg| arg.starts_with(stem)));
     }
 }
+
+/// Stands for asking for an object file, and with it for every instance: compilers before 1.87 want that the dependencies
+/// of an executable were compiled for real.
+const OBJECT: &str = "--emit=obj";
 
 /// With the folder behind it.
 const MIR_FOLDER: &str = "-Zdump-mir-dir=";
@@ -190,8 +229,9 @@ pub(super) struct Into<'a> {
 }
 
 /// cargo's arguments, turned into those of a run that measures.
-pub(super) fn measuring<S: AsRef<OsStr>>(args: &[S], form: Form, into: Into<'_>) -> Vec<OsString> {
-    let mut measuring = Vec::with_capacity(args.len() + MEASURE.len() + 4);
+pub(super) fn measuring<S: AsRef<OsStr>>(args: &[S], form: Form, how: &How, into: Into<'_>) -> Vec<OsString> {
+    let mut measuring = Vec::with_capacity(args.len() + MEASURE.len() + 8);
+    let is_library = form == Form::Complete && is_binary(args);
     let mut args = args.iter().map(AsRef::as_ref).peekable();
     while let Some(arg) = args.next() {
         let text = arg.to_str().unwrap_or_default();
@@ -208,6 +248,8 @@ pub(super) fn measuring<S: AsRef<OsStr>>(args: &[S], form: Form, into: Into<'_>)
             measuring.push(emit.into());
         } else if let Some(out_dir) = value("--out-dir") {
             measuring.extend(["--out-dir".into(), into.out_dir.map_or(out_dir, OsString::from)]);
+        } else if is_library && value("--crate-type").is_some() {
+            measuring.push("--crate-type=rlib".into());
         } else if text.starts_with("-Cincremental=") {
             continue;
         } else if text == "-C" && is_incremental(args.peek()) {
@@ -217,13 +259,25 @@ pub(super) fn measuring<S: AsRef<OsStr>>(args: &[S], form: Form, into: Into<'_>)
         }
     }
     let own = if form == Form::Complete { COMPLETE } else { CHECKED };
-    measuring.extend(MEASURE.iter().chain(own).map(OsString::from));
+    measuring.extend(MEASURE.iter().chain(own).filter(|flag| **flag != MONO_ITEMS).map(OsString::from));
+    if let Some(list) = how.list.as_ref().filter(|_| form == Form::Complete) {
+        measuring.push(format!("{MONO_ITEMS}{list}").into());
+    }
+    if is_library {
+        measuring.extend(AS_LIBRARY.iter().map(OsString::from));
+    }
     for (flag, folder) in [(MIR_FOLDER, into.bodies), ("-Cincremental=", into.incremental)] {
         let mut flag = OsString::from(flag);
         flag.push(folder);
         measuring.push(flag);
     }
     measuring
+}
+
+/// Is a binary compiled, and not its tests? Those are an executable whatever else is said.
+pub(super) fn is_binary<S: AsRef<OsStr>>(args: &[S]) -> bool {
+    option(args, "--crate-type").is_some_and(|ty| ty == "bin")
+        && !args.iter().any(|arg| arg.as_ref() == "--test")
 }
 
 fn is_incremental(arg: Option<&&OsStr>) -> bool {
@@ -263,10 +317,29 @@ mod tests {
         assert_eq!(refused("error: unknown unstable option: `of-the-user`"), None);
         assert_eq!(refused("error[E0308]: mismatched types"), None);
         let into = Into { out_dir: None, bodies: Path::new("/m"), incremental: Path::new("/n") };
-        let mut args = measuring(&["--emit=metadata"], Form::Complete, into);
+        let mut args = measuring(&["--emit=metadata"], Form::Complete, &How::default(), into);
         Refused::find("unknown unstable option: `dump-mir-dir`").unwrap().take_out(&mut args);
         assert!(!args.iter().any(|arg| arg.to_str().unwrap().contains("dump-mir")), "{args:?}");
         assert!(args.contains(&"-Zmir-include-spans=yes".into()));
+    }
+
+    #[test]
+    fn a_binary_is_measured_as_a_library() {
+        let args: Vec<&str> = "--crate-name a --crate-type bin --emit=metadata".split(' ').collect();
+        let into = Into { out_dir: None, bodies: Path::new("/m"), incremental: Path::new("/n") };
+        let has = |args: &[OsString], flag: &str| args.contains(&flag.into());
+        let complete = measuring(&args, Form::Complete, &How::default(), into);
+        assert!(has(&complete, "--crate-type=rlib") && !has(&complete, "bin"), "{complete:?}");
+        assert!(has(&complete, "-Clink-dead-code") && has(&complete, "-Zprint-mono-items=yes"));
+        let concrete = measuring(&args, Form::Concrete, &How::default(), into);
+        assert!(has(&concrete, "bin") && !has(&concrete, "--crate-type=rlib"), "{concrete:?}");
+        let old = How { list: None, checks: false };
+        let mut tests = measuring(&[&args[..], &["--test"]].concat(), Form::Complete, &old, into);
+        assert!(has(&tests, "bin") && has(&tests, "--emit=metadata,obj") && has(&tests, "-Zno-codegen"));
+        assert!(!tests.iter().any(|arg| arg.to_str().unwrap().contains("mono-items")), "{tests:?}");
+        let said = "error: crate `a` required to be available in rlib format, but was not found in this form";
+        Refused::find(said).unwrap().take_out(&mut tests);
+        assert!(has(&tests, "--emit=metadata") && !has(&tests, "-Zno-codegen"), "{tests:?}");
     }
 
     #[test]
@@ -282,13 +355,13 @@ mod tests {
         assert_eq!(run.origin(), "a-1f");
         assert_eq!(artifact_stem(&run.args).with_extension("d"), Path::new("/t/deps/a-1f.d"));
         let into = |out_dir| Into { out_dir, bodies: Path::new("/m"), incremental: Path::new("/n") };
-        let complete = measuring(&run.args, Form::Complete, into(None));
+        let complete = measuring(&run.args, Form::Complete, &How::default(), into(None));
         assert_eq!(option(&complete, "--emit").unwrap(), "dep-info,metadata,obj");
         assert_eq!(option(&complete, "--out-dir").unwrap(), "/t/deps");
         assert!(complete.contains(&"-Zdump-mir-dir=/m".into()));
         assert!(complete.contains(&"-Cincremental=/n".into()));
         assert!(!complete.contains(&"incremental=/i".into()));
-        let concrete = measuring(&run.args, Form::Concrete, into(Some(Path::new("/o"))));
+        let concrete = measuring(&run.args, Form::Concrete, &How::default(), into(Some(Path::new("/o"))));
         assert_eq!(option(&concrete, "--out-dir").unwrap(), "/o");
         assert_eq!(option(&concrete, "--emit").unwrap(), "dep-info,metadata");
         let has = |flag: &str| concrete.contains(&flag.into());

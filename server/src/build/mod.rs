@@ -14,6 +14,7 @@ mod inputs;
 mod invocation;
 mod mirror;
 pub mod printed;
+mod probe;
 mod process;
 pub mod ride_along;
 mod run;
@@ -26,12 +27,13 @@ pub mod wrapper;
 pub use cargo::{Awaited, Event, KeptUnit, Manifest, MeasuredUnit, Outcome, Project, Request, Selection};
 pub use index::{Index, Indexed};
 pub use inputs::Inputs;
-pub use invocation::{Form, Invocation};
+pub use invocation::{Form, How, Invocation};
+pub use probe::{Probed, ReadAs, cache_dir};
 use process::Guarded;
 pub(crate) use process::is_program;
 pub use process::{Cancel, Output, guard, output, set_program};
 pub use shadow::{Compiled, Shadow};
-pub use toolchain::Toolchain;
+pub use toolchain::{Candidate, Candidates, Choice, Needs, PassedOver, Toolchain, Unfit};
 pub use unit::{Unit, UnitError, UnitFile, UnitHead};
 
 use std::path::PathBuf;
@@ -103,6 +105,23 @@ pub enum BuildError {
         compiler: String,
         /// As it was given.
         flag: String,
+    },
+    /// A compiler gives no sizes that are read.
+    #[error(
+        "{compiler} cannot measure: {why}\n  \
+         {}",
+        match other {
+            Some(other) => format!("{other} can: leave the toolchain to `auto`, or name that one"),
+            None => "install one that can with `rustup toolchain install nightly`, or update futurelens".to_owned(),
+        }
+    )]
+    CannotMeasure {
+        /// The compiler's version.
+        compiler: String,
+        /// What is in the way.
+        why: String,
+        /// One that would work.
+        other: Option<String>,
     },
     /// The target directory cannot be written.
     #[error(

@@ -17,6 +17,7 @@ use super::invocation::{self, Form};
 use super::process::own_program;
 use super::run::{Ended, Run, Store};
 use super::scratch::Scratch;
+use super::toolchain::Choice;
 use super::unit::Unit;
 use super::wrapper::{self, Settings, Task};
 use super::{Index, Indexed, MeasuredUnit, Project, Request, Selection, Toolchain};
@@ -159,7 +160,8 @@ impl Ride {
             Some(manifest) => std::path::absolute(manifest).ok()?.parent()?.to_owned(),
             None => std::env::current_dir().ok()?,
         };
-        let toolchain = Toolchain::named(line.toolchain.as_deref(), &dir)?;
+        // Of a compiler that lays out nothing when it checks there is nothing to record.
+        let toolchain = Toolchain::named(line.toolchain.as_deref(), &dir).filter(|one| one.how.checks)?;
         let target = match &line.targets[..] {
             [] => None,
             [target] => Some(target.clone()),
@@ -170,13 +172,14 @@ impl Ride {
             selection: Selection { target, ..Selection::default() },
             ..Request::new(dir)
         };
-        let mut project = Project::open_with(&asked, toolchain).ok()?;
+        let mut project = Project::open_with(&asked, Choice::named(toolchain)).ok()?;
         // What is asked for and what was recorded before it are one whole.
         project.dir.clone_from(&project.root);
         let settings = Settings {
             members: project.member_folders(),
             inner: project.inner.clone(),
-            bootstrap: project.toolchain.bootstrap,
+            bootstrap: project.toolchain().bootstrap,
+            how: project.toolchain().how.clone(),
             scratch: project.ride_along.clone(),
             environment: Settings::environment_with(&project.env),
             task: Task::RideAlong,
@@ -223,7 +226,7 @@ impl Ride {
         let folder = &self.project.ride_along;
         let mut project = self.project.clone();
         project.target_dir.clone_from(folder);
-        let host = || project.toolchain.host.clone();
+        let host = || project.toolchain().host.clone();
         let target = self.request.selection.target.clone().unwrap_or_else(host);
         let built: BTreeSet<String> = heard.units.iter().map(|unit| unit.measured.package.clone()).collect();
         let fate = |unit: &MeasuredUnit| match built.contains(&unit.package) {
@@ -297,7 +300,13 @@ fn record(settings: &Settings, program: &OsStr, args: &[OsString]) -> std::io::R
         command.stderr(std::fs::File::create(&run.messages)?);
         command.status().map(Some)
     };
-    match store(&settings.scratch, name).measure(unit, scratch.path(), &dep_info, &mut compile)? {
+    match store(&settings.scratch, name).measure(
+        unit,
+        &settings.how,
+        scratch.path(),
+        &dep_info,
+        &mut compile,
+    )? {
         Ended::Measured(_) => Ok(()),
         _ => Err(std::io::Error::other("the compiler failed with our flags")),
     }

@@ -1,7 +1,7 @@
 //! One compiler run that measures: its files, what they say, and what it has in common with the run before.
 
 use super::inputs::{Before, Inputs};
-use super::invocation::{self, Form, Into, Refused};
+use super::invocation::{self, Form, How, Into, Refused};
 use super::printed::Printed;
 use super::unit::{self, Unit, UnitError, UnitHead};
 use super::{disk, files};
@@ -20,22 +20,24 @@ pub(super) struct Run {
     pub messages: PathBuf,
     bodies: PathBuf,
     before: Before,
+    how: How,
     without: Vec<Refused>,
 }
 
 impl Run {
-    /// A run that begins now, with a folder for its files, `without` flags that its compiler does not know. `inputs`
-    /// are the files that it will read, as far as known.
+    /// A run that begins now, with a folder for its files, of a compiler that is asked so, `without` flags that it does
+    /// not know. `inputs` are the files that it will read, as far as known.
     pub fn new(
         scratch: &Path,
         inputs: impl Iterator<Item = PathBuf>,
+        how: &How,
         without: &[Refused],
     ) -> io::Result<Run> {
         let bodies = scratch.join("mir");
         remove(&bodies)?;
         let (sizes, messages) = (scratch.join("sizes"), scratch.join("messages"));
         let before = Before::now(inputs, &messages)?;
-        Ok(Run { sizes, messages, bodies, before, without: without.to_owned() })
+        Ok(Run { sizes, messages, bodies, before, how: how.clone(), without: without.to_owned() })
     }
 
     /// The compiler's arguments, made of cargo's. See [`Into`].
@@ -47,7 +49,7 @@ impl Run {
         incremental: &Path,
     ) -> Vec<OsString> {
         let mut measuring =
-            invocation::measuring(args, form, Into { out_dir, bodies: &self.bodies, incremental });
+            invocation::measuring(args, form, &self.how, Into { out_dir, bodies: &self.bodies, incremental });
         self.without.iter().for_each(|refused| refused.take_out(&mut measuring));
         measuring
     }
@@ -136,11 +138,12 @@ impl Store {
     }
 
     /// Has the compiler run, and keeps what it printed: put over what was known if that can be, else measured
-    /// whole. `unit` is empty yet. `compile` runs the compiler, given the folder for incremental compilation;
-    /// `None` if it was told to stop.
+    /// whole. `unit` is empty yet. `how` is how the compiler is asked. `compile` runs it, given the folder for
+    /// incremental compilation; `None` if it was told to stop.
     pub fn measure(
         &self,
         mut unit: Unit,
+        how: &How,
         scratch: &Path,
         dep_info: &Path,
         compile: &mut dyn FnMut(&Run, &Path) -> io::Result<Option<ExitStatus>>,
@@ -154,7 +157,7 @@ impl Store {
             }
             let known = Unit::read_head(&self.kept).ok();
             let inputs = known.iter().flat_map(UnitHead::inputs).map(|(file, _)| file);
-            let run = Run::new(scratch, inputs, &without)?;
+            let run = Run::new(scratch, inputs, how, &without)?;
             let Some(status) = compile(&run, &self.incremental)? else { return Ok(Ended::Stopped) };
             if !status.success() {
                 if let Some(refused) = run.refused() {
@@ -186,7 +189,7 @@ impl Store {
             let Some(printed) = printed else { continue };
             printed.push_to(&mut unit);
             // Where something is not understood, nobody knows what an incremental run would leave as it was.
-            let is_base = printed.is_understood() && (printed.has_list() || !is_listed(&unit));
+            let is_base = is_base(&printed, &unit);
             unit.session = session(&self.incremental).filter(|_| is_base);
             unit.without = without.into_iter().map(|refused| refused.flag).collect();
             unit.write(&self.kept)?;
@@ -195,12 +198,18 @@ impl Store {
     }
 }
 
-/// Does the compiler list the instances in such a run? In those of libraries that have futures.
+/// Can another run build on what this one printed of a unit? Not without the list of instances, if there is to be one.
+pub(super) fn is_base(printed: &Printed, unit: &Unit) -> bool {
+    printed.is_understood() && (printed.has_list() || !is_listed(unit))
+}
+
+/// Does the compiler list the instances in such a run? In those of libraries and binaries that have futures.
 fn is_listed(unit: &Unit) -> bool {
     let Some(invocation) = &unit.invocation else { return true };
     let args = &invocation.args;
     let is_library = invocation::option(args, "--crate-type").is_some_and(|ty| ty == "lib" || ty == "rlib");
-    is_library && !args.iter().any(|arg| arg == "--test") && unit.bodies().next().is_some()
+    let is_test = args.iter().any(|arg| arg == "--test");
+    (invocation::is_binary(args) || is_library && !is_test) && unit.bodies().next().is_some()
 }
 
 /// Names what the last compiler run that succeeded has left for incremental compilation. None if that is not to be

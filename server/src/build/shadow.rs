@@ -7,10 +7,10 @@
 //! for incremental compilation, and prints what differs, see [`Printed`]. So the result depends on the first
 //! run and the changed text, and not on what was compiled, failed or killed in between.
 
-use super::invocation::{Form, Refused};
+use super::invocation::{Form, How, Refused};
 use super::printed::Printed;
 use super::process::{Cancel, Guarded};
-use super::run::{Run, remove};
+use super::run::{self, Run, remove};
 use super::scratch::Scratch;
 use super::unit::Unit;
 use super::{BuildError, Invocation, Project, background, dep_info, invocation, mirror, wrapper};
@@ -25,6 +25,7 @@ use std::process::{Command, Stdio};
 pub struct Shadow {
     folder: Scratch,
     bootstrap: bool,
+    how: How,
     env: BTreeMap<String, String>,
     own_group: bool,
     origins: HashMap<String, Origin>,
@@ -76,7 +77,8 @@ impl Shadow {
         let folder = project.prepare_target_dir()?;
         Ok(Shadow {
             folder,
-            bootstrap: project.toolchain.bootstrap,
+            bootstrap: project.toolchain().bootstrap,
+            how: project.toolchain().how.clone(),
             env: project.env.clone(),
             own_group,
             origins: HashMap::new(),
@@ -105,6 +107,7 @@ impl Shadow {
         let io = |source| BuildError::Io { context: "cannot prepare to compile changed text".into(), source };
         let scratch = tempfile::tempdir_in(self.folder.path()).map_err(io)?;
         let (bootstrap, own_group, env) = (self.bootstrap, self.own_group, self.env.clone());
+        let how = self.how.clone();
         let origin = self.origin(origin, invocation).map_err(io)?;
         let (folder, work) = (origin.mirror(), origin.work());
         mirror::make(&folder, &invocation.dir, &files).map_err(io)?;
@@ -119,7 +122,7 @@ impl Shadow {
                 Some(_) => copy(&origin.base(), &work).map_err(io)?,
                 None => std::fs::create_dir(&work).map_err(io)?,
             }
-            let run = Run::new(out, std::iter::empty(), &without).map_err(io)?;
+            let run = Run::new(out, std::iter::empty(), &how, &without).map_err(io)?;
             let mut command = command(invocation, &env, own_group, bootstrap);
             command
                 .args(run.arguments(&invocation.args, Form::Complete, Some(out), &work))
@@ -177,7 +180,7 @@ impl Shadow {
             let Some(printed) = printed else { continue };
             let mut done = unit_of(invocation, &printed);
             done.without = without.iter().map(|refused| refused.flag.clone()).collect();
-            if origin.whole.is_none() && printed.is_understood() {
+            if origin.whole.is_none() && run::is_base(&printed, &done) {
                 let whole = origin.folder.join("whole.futurelens");
                 done.write(&whole).map_err(io)?;
                 std::fs::rename(&work, origin.base()).map_err(io)?;

@@ -2,8 +2,21 @@
 //!
 //! The dumps need a nightly compiler, or a stable one that is told to behave like one
 //! (`RUSTC_BOOTSTRAP=1`, set for the compiler runs that need it and nothing else).
+//!
+//! Unless one is named, it is the first of these whose output is read whole ([`super::probe`]):
+//!
+//! 1. the project's own, if that is a nightly;
+//! 2. the newest installed nightly that is at least as new as the project's own, and as its packages ask for;
+//! 3. the project's own;
+//! 4. the other installed ones, newest first.
+//!
+//! If none is, it is the first whose sizes are read. One that does not compile the project's dependencies is passed over
+//! from then on: see [`Choice::pass_over`].
 
+use super::invocation::How;
+use super::probe::{Probed, ReadAs};
 use super::{BuildError, Cancel, Guarded, background};
+use serde::Serialize;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -18,60 +31,311 @@ pub struct Toolchain {
     pub host: String,
     /// A stable compiler: the flags need `RUSTC_BOOTSTRAP=1`.
     pub bootstrap: bool,
+    /// How it is asked.
+    pub(super) how: How,
+    /// All that it says of itself.
+    about: String,
+}
+
+/// The compiler that measures, and why not another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// This one measures.
+    pub toolchain: Toolchain,
+    /// How much of what it prints is read.
+    pub read: ReadAs,
+    /// It was chosen by us, not named by the user.
+    pub is_automatic: bool,
+    /// Those that come before it, best first.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// A compiler that does not measure, although it would come first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PassedOver {
+    /// rustup's name; none for the project's own.
+    pub name: Option<String>,
+    /// Its first `-vV` line.
+    pub version: String,
+    /// Why not.
+    pub why: String,
+    /// It is too old for the project, which is nothing unusual.
+    #[serde(skip)]
+    pub is_too_old: bool,
+}
+
+/// What a project asks of its compiler.
+#[derive(Debug, Clone, Default)]
+pub struct Needs {
+    /// The highest `rust-version` of its packages, as minor version: 98 for `1.98`.
+    pub oldest: Option<u32>,
+    /// Why a compiler of this version is known not to compile the project's dependencies.
+    pub unfit: Vec<(String, String)>,
+}
+
+/// An installed compiler, as `futurelens doctor` shows it.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Which.
+    pub toolchain: Toolchain,
+    /// Why it is not even tried.
+    pub unfit: Option<Unfit>,
+}
+
+/// Why a compiler is of no use for a project.
+#[derive(Debug, Clone)]
+pub enum Unfit {
+    /// It is older than what the project asks for.
+    TooOld(String),
+    /// A dependency does not compile with it.
+    Dependency(String),
+}
+
+impl Unfit {
+    /// In words.
+    pub fn why(&self) -> &str {
+        match self {
+            Unfit::TooOld(why) | Unfit::Dependency(why) => why,
+        }
+    }
+}
+
+impl Choice {
+    /// Chooses: `auto`, or the name of a rustup toolchain. `own` is the project's own compiler.
+    ///
+    /// # Errors
+    /// [`BuildError::NoToolchain`] if the named one is missing, [`BuildError::NoProgram`] without any rustc,
+    /// [`BuildError::CannotMeasure`] if the named one cannot measure.
+    pub fn make(
+        wanted: &str,
+        dir: &Path,
+        own: Result<Option<Toolchain>, BuildError>,
+        needs: &Needs,
+    ) -> Result<Self, BuildError> {
+        if wanted == "auto" {
+            return Self::automatic(dir, own, needs);
+        }
+        let name = wanted.trim_start_matches('+');
+        let mut toolchain = match Toolchain::ask(Some(name), dir) {
+            // Without rustup the name means nothing: the only compiler there is would answer.
+            Ok(Some(toolchain)) if installed().is_some() => toolchain,
+            _ => return Err(BuildError::NoToolchain { name: name.to_owned() }),
+        };
+        let Probed { read, how } = toolchain.probe(&toolchain.about, dir);
+        toolchain.how = how;
+        match &read {
+            ReadAs::Nothing(why) => {
+                let other = Self::automatic(dir, own, needs).ok();
+                let other = other.filter(|other| other.toolchain.version != toolchain.version);
+                Err(BuildError::CannotMeasure {
+                    compiler: toolchain.version,
+                    why: why.clone(),
+                    other: other.map(|other| other.toolchain.in_words()),
+                })
+            }
+            _ => Ok(Choice { toolchain, read, is_automatic: false, passed_over: Vec::new() }),
+        }
+    }
+
+    /// What the user runs.
+    pub(super) fn named(toolchain: Toolchain) -> Self {
+        Choice { toolchain, read: ReadAs::Whole, is_automatic: false, passed_over: Vec::new() }
+    }
+
+    fn automatic(
+        dir: &Path,
+        own: Result<Option<Toolchain>, BuildError>,
+        needs: &Needs,
+    ) -> Result<Self, BuildError> {
+        let (own, error) = match own {
+            Ok(Some(own)) => (Some(own), None),
+            Ok(None) => (None, Some(BuildError::NoToolchain { name: "the project's own".to_owned() })),
+            Err(error) => (None, Some(error)),
+        };
+        let mut passed_over = Vec::new();
+        // The best of those that are not read whole.
+        let mut second: Option<(Toolchain, ReadAs, usize)> = None;
+        for candidate in Candidates::new(dir, own, needs) {
+            let Candidate { mut toolchain, unfit } = candidate;
+            let is_too_old = matches!(unfit, Some(Unfit::TooOld(_)));
+            let why = match unfit {
+                Some(unfit) => unfit.why().to_owned(),
+                None => {
+                    let Probed { read, how } = toolchain.probe(&toolchain.about, dir);
+                    toolchain.how = how;
+                    match read {
+                        ReadAs::Whole => {
+                            return Ok(Choice { toolchain, read, is_automatic: true, passed_over });
+                        }
+                        ReadAs::Sizes(line) => {
+                            let why = format!("only the sizes it prints are read: `{line}`");
+                            if second.is_none() {
+                                second = Some((toolchain.clone(), ReadAs::Sizes(line), passed_over.len()));
+                            }
+                            why
+                        }
+                        ReadAs::Nothing(why) => why,
+                    }
+                }
+            };
+            passed_over.push(PassedOver {
+                name: toolchain.name,
+                version: toolchain.version,
+                why,
+                is_too_old,
+            });
+        }
+        if let Some((toolchain, read, at)) = second {
+            passed_over.truncate(at);
+            return Ok(Choice { toolchain, read, is_automatic: true, passed_over });
+        }
+        Err(match (error, passed_over.pop()) {
+            (Some(error), None) => error,
+            (_, Some(last)) => {
+                BuildError::CannotMeasure { compiler: last.version, why: last.why, other: None }
+            }
+            (None, None) => BuildError::NoToolchain { name: "the project's own".to_owned() },
+        })
+    }
+
+    /// The same with the project's own compiler, since the one that was chosen does not compile a dependency.
+    pub fn pass_over(&self, own: Toolchain, dir: &Path, why: String) -> Option<Self> {
+        let mut toolchain = own;
+        let Probed { read, how } = toolchain.probe(&toolchain.about, dir);
+        toolchain.how = how;
+        let mut passed_over = self.passed_over.clone();
+        let Toolchain { name, version, .. } = self.toolchain.clone();
+        passed_over.push(PassedOver { name, version, why, is_too_old: false });
+        let is_of_use = !matches!(read, ReadAs::Nothing(_));
+        is_of_use.then_some(Choice { toolchain, read, is_automatic: true, passed_over })
+    }
+
+    /// Is there nothing about it that would surprise anybody?
+    pub fn is_expected(&self) -> bool {
+        self.read == ReadAs::Whole && self.passed_over.iter().all(|one| one.is_too_old)
+    }
+
+    /// What to tell people in one line; none if there is nothing to tell.
+    pub fn note(&self) -> Option<String> {
+        let mut text = format!("{} measures", self.toolchain.in_words());
+        match &self.read {
+            ReadAs::Whole if self.passed_over.is_empty() => return None,
+            ReadAs::Whole | ReadAs::Nothing(_) => {}
+            ReadAs::Sizes(_) => text.push_str(", of whose output only the sizes are read"),
+        }
+        for (index, PassedOver { name, version, why, .. }) in self.passed_over.iter().enumerate() {
+            text.push_str(if index == 0 { "; passed over: " } else { "; " });
+            text.push_str(&in_words(name.as_deref(), version));
+            text.push_str(&format!(" ({why})"));
+        }
+        if self.read != ReadAs::Whole {
+            text.push_str("; `rustup toolchain install nightly` or an update of futurelens gives more");
+        }
+        Some(text)
+    }
+}
+
+/// The compilers that could measure a project, best first. Those that are of no use unless all others fail are not asked
+/// for what they are before that.
+pub struct Candidates<'a> {
+    dir: &'a Path,
+    needs: &'a Needs,
+    own: Option<Toolchain>,
+    names: Vec<String>,
+    ready: std::collections::VecDeque<Toolchain>,
+    stage: u8,
+}
+
+impl<'a> Candidates<'a> {
+    /// For a project.
+    pub fn new(dir: &'a Path, own: Option<Toolchain>, needs: &'a Needs) -> Self {
+        let names = installed().unwrap_or_default();
+        Candidates { dir, needs, own, names, ready: Default::default(), stage: 0 }
+    }
+
+    /// All of these that can be asked, newest first.
+    fn ask(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Toolchain> {
+        let wanted = self.names.iter().filter(|name| is_wanted(name));
+        // Each question takes a while, and none needs the answer to another.
+        let mut asked: Vec<Toolchain> = std::thread::scope(|scope| {
+            let asked: Vec<_> = wanted
+                .map(|name| scope.spawn(|| Toolchain::ask(Some(name), self.dir).ok().flatten()))
+                .collect();
+            asked.into_iter().filter_map(|one| one.join().ok().flatten()).collect()
+        });
+        asked.sort_by(|a, b| b.age().cmp(&a.age()));
+        asked
+    }
+
+    fn is_own(&self, toolchain: &Toolchain) -> bool {
+        self.own.as_ref().is_some_and(|own| own.about == toolchain.about)
+    }
+
+    fn unfit(&self, toolchain: &Toolchain) -> Option<Unfit> {
+        let known = self.needs.unfit.iter().find(|(version, _)| *version == toolchain.version);
+        if let Some((_, why)) = known {
+            return Some(Unfit::Dependency(why.clone()));
+        }
+        // The project's own is what it asks for.
+        toolchain.name.as_ref()?;
+        if let Some(own) = self.own.as_ref().filter(|own| own.age() > toolchain.age()) {
+            return Some(Unfit::TooOld(format!("older than the project's own, {}", own.release())));
+        }
+        let needed =
+            self.needs.oldest.filter(|oldest| toolchain.minor().is_some_and(|minor| minor < *oldest))?;
+        let why = format!("older than `rust-version = \"1.{needed}\"`, which the project asks for");
+        Some(Unfit::TooOld(why))
+    }
+}
+
+impl Iterator for Candidates<'_> {
+    type Item = Candidate;
+
+    fn next(&mut self) -> Option<Candidate> {
+        while self.ready.is_empty() && self.stage < 4 {
+            let is_nightly = |name: &str| name.starts_with("nightly");
+            let own = self.own.clone();
+            let more = match self.stage {
+                0 => own.into_iter().filter(|own| !own.bootstrap).collect(),
+                1 => self.ask(is_nightly).into_iter().filter(|one| !self.is_own(one)).collect(),
+                2 => own.into_iter().filter(|own| own.bootstrap).collect(),
+                _ => {
+                    let mut others = self.ask(|name| !is_nightly(name));
+                    others.retain(|one| !self.is_own(one));
+                    // `stable` and `1.99.1` may be one.
+                    others.dedup_by(|a, b| a.about == b.about);
+                    others
+                }
+            };
+            self.ready.extend(more);
+            self.stage += 1;
+        }
+        let toolchain = self.ready.pop_front()?;
+        let unfit = self.unfit(&toolchain);
+        Some(Candidate { toolchain, unfit })
+    }
+}
+
+impl Candidate {
+    /// What it is good for.
+    pub fn probe(&self, dir: &Path) -> Probed {
+        self.toolchain.probe(&self.toolchain.about, dir)
+    }
 }
 
 impl Toolchain {
-    /// `auto`: the project's own toolchain if it is a nightly, else the newest installed nightly, else the
-    /// project's own with `RUSTC_BOOTSTRAP=1`. Anything else is a rustup toolchain's name.
-    ///
-    /// # Errors
-    /// [`BuildError::NoToolchain`] if the named one is missing, [`BuildError::NoProgram`] without any rustc.
-    pub fn choose(wanted: &str, dir: &Path) -> Result<Self, BuildError> {
-        if wanted != "auto" {
-            let name = wanted.trim_start_matches('+');
-            return match Self::probe(Some(name), dir) {
-                // Without rustup the name means nothing: the only compiler there is would answer.
-                Ok(Some(toolchain)) if installed().is_some() => Ok(toolchain),
-                _ => Err(BuildError::NoToolchain { name: name.to_owned() }),
-            };
-        }
-        // Each question takes a while, and none needs the answer to another.
-        let (own, mut probed) = std::thread::scope(|scope| {
-            let own = scope.spawn(|| Self::probe(None, dir));
-            let nightlies = installed().unwrap_or_default();
-            let nightlies: Vec<_> = nightlies
-                .into_iter()
-                .filter(|name| name.starts_with("nightly"))
-                .map(|name| scope.spawn(move || Self::probe(Some(&name), dir).ok().flatten()))
-                .collect();
-            let probed = nightlies.into_iter().filter_map(|one| one.join().ok().flatten());
-            let probed: Vec<Toolchain> = probed.collect();
-            let own = own.join().unwrap_or_else(|_| Self::probe(None, dir));
-            (own, probed)
-        });
-        if let Ok(Some(own)) = &own
-            && !own.bootstrap
-        {
-            return Ok(own.clone());
-        }
-        probed.sort_by(|a, b| a.commit_date().cmp(b.commit_date()));
-        if let Some(newest) = probed.pop() {
-            return Ok(newest);
-        }
-        match own {
-            Ok(Some(own)) => Ok(own),
-            Ok(None) => Err(BuildError::NoToolchain { name: "the project's own".to_owned() }),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// One by rustup's name, or the project's own.
+    /// One by rustup's name, or the project's own; as it wants to be asked.
     pub(super) fn named(name: Option<&str>, dir: &Path) -> Option<Self> {
-        Self::probe(name, dir).ok().flatten()
+        let mut toolchain = Self::ask(name, dir).ok().flatten()?;
+        toolchain.how = toolchain.probe(&toolchain.about, dir).how;
+        Some(toolchain)
     }
 
     /// Asks a toolchain what it is. `Ok(None)` if it ran and refused (rustup: not installed).
-    fn probe(name: Option<&str>, dir: &Path) -> Result<Option<Self>, BuildError> {
+    ///
+    /// # Errors
+    /// [`BuildError::NoProgram`] without any rustc.
+    pub fn ask(name: Option<&str>, dir: &Path) -> Result<Option<Self>, BuildError> {
         let mut rustc = Command::new("rustc");
         rustc.arg("-vV").current_dir(dir).stdin(Stdio::null());
         super::without_own_heap(&mut rustc);
@@ -82,23 +346,43 @@ impl Toolchain {
         let rustc = Guarded::new("rustc", &rustc, true)?.stdout(Stdio::piped()).stderr(Stdio::piped());
         let output = rustc.output(&Cancel::default())?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let field = |key: &str| text.lines().find_map(|line| line.strip_prefix(key));
-        let (Some(version), Some(release), Some(host)) =
-            (text.lines().next(), field("release: "), field("host: "))
-        else {
-            return Ok(None);
-        };
-        Ok(output.success.then(|| Toolchain {
-            name: name.map(str::to_owned),
-            version: version.to_owned(),
-            host: host.to_owned(),
-            bootstrap: !release.contains("nightly") && !release.contains("dev"),
-        }))
+        let toolchain = Self::read(name, &text);
+        Ok(toolchain.filter(|_| output.success))
     }
 
-    /// `rustc 1.97.0-nightly (e50aa6fba 2026-05-19)` → `2026-05-19`.
-    fn commit_date(&self) -> &str {
-        self.version.rsplit(' ').next().unwrap_or_default().trim_end_matches(')')
+    /// Reads what `rustc -vV` prints.
+    fn read(name: Option<&str>, text: &str) -> Option<Self> {
+        let field = |key: &str| text.lines().find_map(|line| line.strip_prefix(key));
+        let release = field("release: ")?;
+        Some(Toolchain {
+            name: name.map(str::to_owned),
+            version: text.lines().next()?.to_owned(),
+            host: field("host: ")?.to_owned(),
+            bootstrap: !release.contains("nightly") && !release.contains("dev"),
+            how: How::default(),
+            about: text.to_owned(),
+        })
+    }
+
+    /// `nightly-x86_64-unknown-linux-gnu (rustc 1.97.0-nightly …)`, or `the project's own rustc 1.95.0 (…)`.
+    pub fn in_words(&self) -> String {
+        in_words(self.name.as_deref(), &self.version)
+    }
+
+    /// `rustc 1.97.0-nightly (e50aa6fba 2026-05-19)` → `1.97.0-nightly`.
+    pub fn release(&self) -> &str {
+        self.version.split(' ').nth(1).unwrap_or(&self.version)
+    }
+
+    /// 97 of `1.97.0-nightly`.
+    fn minor(&self) -> Option<u32> {
+        self.release().split('.').nth(1)?.parse().ok()
+    }
+
+    /// The higher the newer: minor version and commit date. A nightly is older than the release of its version.
+    fn age(&self) -> (u32, &str) {
+        let date = self.version.rsplit(' ').next().unwrap_or_default().trim_end_matches(')');
+        (self.minor().unwrap_or(0), date)
     }
 
     /// A command that runs this toolchain's `program`.
@@ -115,10 +399,26 @@ impl Toolchain {
         if let Some(name) = &self.name {
             command.env("RUSTUP_TOOLCHAIN", name);
         }
-        // Set by cargo for what it starts; would pin the compiler of whoever started us.
-        command.env_remove("CARGO").env_remove("RUSTC").stdin(Stdio::null());
-        super::without_own_heap(&mut command);
-        command
+        own(command)
+    }
+}
+
+/// A command that runs a program of the project's own toolchain.
+pub(super) fn own_command(program: &str) -> Command {
+    own(Command::new(program))
+}
+
+fn own(mut command: Command) -> Command {
+    // Set by cargo for what it starts; would pin the compiler of whoever started us.
+    command.env_remove("CARGO").env_remove("RUSTC").stdin(Stdio::null());
+    super::without_own_heap(&mut command);
+    command
+}
+
+fn in_words(name: Option<&str>, version: &str) -> String {
+    match name {
+        Some(name) => format!("{name} ({version})"),
+        None => format!("the project's own {version}"),
     }
 }
 

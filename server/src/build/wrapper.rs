@@ -10,7 +10,7 @@
 //!   made of) passes through untouched.
 
 use super::disk;
-use super::invocation::{self, Form, Invocation, OF_DEPENDENCIES, Refused};
+use super::invocation::{self, Form, How, Invocation, OF_DEPENDENCIES, Refused};
 use super::run::{Ended, Run, Store};
 use super::unit::Unit;
 use super::{BuildError, MeasuredUnit, files, inner_wrapper};
@@ -35,6 +35,8 @@ pub struct Settings {
     pub inner: Option<PathBuf>,
     /// The compiler is not a nightly.
     pub bootstrap: bool,
+    /// How it is asked.
+    pub how: How,
     /// For files that live only as long as the build.
     pub scratch: PathBuf,
     /// The environment of the futurelens that started the build, and what the user has it add: names, and checksums
@@ -88,7 +90,7 @@ pub(super) const OF_THE_BUILD: &[&str] = &[ENV, "RUSTC_WRAPPER", "CARGO_MAKEFLAG
 pub(super) const KEEP_MIR: &str = "-Zalways-encode-mir";
 
 /// Names the flags and the file format; a kept unit of another version is measured again.
-pub const FLAGS: &str = "4";
+pub const FLAGS: &str = "5";
 
 /// Runs the compiler as cargo asked, measuring where that is wanted. `args` are the process's own,
 /// without its name: `[workspace-wrapper] RUSTC ARG…`.
@@ -244,7 +246,13 @@ impl Call<'_> {
         let mut compile = |run: &Run, incremental: &Path| {
             self.measuring(run, Form::Complete, None, incremental)?.status().map(Some)
         };
-        match store.measure(self.unit()?, scratch.path(), &stem.with_extension("d"), &mut compile)? {
+        match store.measure(
+            self.unit()?,
+            &self.settings.how,
+            scratch.path(),
+            &stem.with_extension("d"),
+            &mut compile,
+        )? {
             Ended::Measured(run) => forward(&run.messages).map(|()| ExitStatus::default()),
             Ended::Failed(run, status) => self.failed(&run, status),
             Ended::Refused(refused) => self.refused(&refused),
@@ -256,7 +264,8 @@ impl Call<'_> {
     /// takes longer than one that builds on another and measures all.
     fn is_sooner_ahead(&self) -> std::io::Result<bool> {
         let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
-        if !self.settings.awaited.iter().any(|awaited| awaited.as_os_str() == package) {
+        let is_awaited = self.settings.awaited.iter().any(|awaited| awaited.as_os_str() == package);
+        if !is_awaited || !self.settings.how.checks {
             return Ok(false);
         }
         let (stem, unit) = (invocation::artifact_stem(self.args), self.unit()?);
@@ -275,7 +284,13 @@ impl Call<'_> {
             let mut command = self.measuring(run, Form::Concrete, Some(scratch.path()), incremental)?;
             end_or_stop(command.stdin(Stdio::null()).spawn()?, stop)
         };
-        match store.measure(self.unit()?, scratch.path(), &made.with_extension("d"), &mut compile)? {
+        match store.measure(
+            self.unit()?,
+            &self.settings.how,
+            scratch.path(),
+            &made.with_extension("d"),
+            &mut compile,
+        )? {
             Ended::Measured(_) => {
                 announce(&self.settings.scratch, &self.measured_unit(store.kept()))?;
                 Ok(ExitStatus::default())

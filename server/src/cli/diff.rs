@@ -78,7 +78,7 @@ fn of_revision(args: &DiffArgs, revision: &str) -> Result<Record, CliError> {
     let below = project.root.strip_prefix(git_top(&project.root)).unwrap_or(Path::new(""));
     let mut request = args.build.request(&worktree.tree.join(below));
     // Which compiler that is does not change on the way.
-    request.toolchain = project.toolchain.name.clone().unwrap_or(request.toolchain);
+    request.toolchain = project.toolchain().name.clone().unwrap_or(request.toolchain);
     request.target_dir = Some(folder.join("target"));
     let snapshot = BuildArgs::measure_request(&request)
         .map_err(|error| CliError::Other(format!("`{revision}` cannot be measured: {error}")))?;

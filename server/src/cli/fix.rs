@@ -69,6 +69,8 @@ pub(super) fn run(args: &FixArgs) -> Result<(), CliError> {
     );
     bar.finish_and_clear();
     let mut measurement = measured?;
+    super::note_choice(&measurement.project);
+    let project = measurement.project.clone();
     super::warn_of_drift(&measurement.snapshot);
     if let Some(failure) = measurement.failure.take_if(|_| measurement.snapshot.recursions.is_empty()) {
         return Err(BuildError::Failed { message: failure.trim_end().to_owned() }.into());

@@ -3,6 +3,7 @@
 mod cargo;
 mod check;
 mod diff;
+mod doctor;
 mod explain;
 mod fix;
 mod git;
@@ -11,7 +12,7 @@ mod manual;
 mod merge;
 mod report;
 
-use crate::build::{BuildError, Cancel, Request, Selection, files};
+use crate::build::{BuildError, Cancel, Project, Request, Selection, files};
 use crate::engine::News;
 use crate::engine::{self, Measurement};
 use crate::features::record::Record;
@@ -71,6 +72,8 @@ enum Command {
     Fix(fix::FixArgs),
     /// Print a file as an editor would show it, with the sizes inserted.
     Hints(hints::HintsArgs),
+    /// Say which compiler measures, why, and what is in the way.
+    Doctor(doctor::DoctorArgs),
     /// Print a script that completes commands and options in a shell.
     Completions(manual::CompletionsArgs),
     /// Write the manual pages.
@@ -98,7 +101,7 @@ struct BuildArgs {
     /// Profile to measure: the layout that ships is the release one.
     #[arg(long, value_name = "release|dev|NAME", default_value = "release")]
     profile: String,
-    /// Compiler: `auto` is the newest installed nightly, else the project's own.
+    /// Compiler: `auto` is the newest installed nightly that builds the project, else the project's own; see `doctor`.
     #[arg(long, value_name = "NAME", default_value = "auto")]
     toolchain: String,
     /// Only this package (may be repeated).
@@ -179,6 +182,7 @@ pub fn main() -> ExitCode {
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Fix(args)) => fix::run(&args),
         Some(Command::Hints(args)) => hints::run(&args),
+        Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Cargo(args)) => return cargo::run(&args).unwrap_or_else(|error| trouble(&error)),
     };
     match result {
@@ -269,7 +273,8 @@ impl BuildArgs {
         let mut on_news = |news: News| show(&bar, news);
         let measured = engine::measure(request, &Snapshot::default(), &Cancel::default(), &mut on_news);
         bar.finish_and_clear();
-        let Measurement { snapshot, failure, .. } = measured?;
+        let Measurement { snapshot, failure, project, .. } = measured?;
+        note_choice(&project);
         match failure {
             Some(message) => Err(BuildError::Failed { message: message.trim_end().to_owned() }.into()),
             None => {
@@ -339,6 +344,13 @@ fn record(snapshot: &Snapshot) -> Result<Record, CliError> {
     let choice = Choice { cache_line: bytes::CACHE_LINE, ..Choice::default() };
     Record::of(&crate::features::report::report(snapshot, &choice))
         .map_err(|error| CliError::Other(error.to_string()))
+}
+
+/// Says which compiler measures if that is not the one that would be expected.
+fn note_choice(project: &Project) {
+    if let Some(note) = project.choice.note() {
+        eprintln!("note: {note}");
+    }
 }
 
 /// Says what of the compiler's output could not be read.

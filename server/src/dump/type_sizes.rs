@@ -358,6 +358,9 @@ struct Record<'a> {
     is_over: bool,
 }
 
+/// The name of what is awaited, in both dumps.
+pub const AWAITEE: &str = "__awaitee";
+
 /// How the compiler calls a saved local without a name: `.coroutine_field5` is `_s5` of the MIR dump.
 pub const NAMELESS: &str = ".coroutine_field";
 

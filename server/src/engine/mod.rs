@@ -3,6 +3,7 @@
 
 mod ahead;
 mod apply;
+pub mod doctor;
 mod links;
 mod units;
 mod unsaved;
@@ -37,6 +38,8 @@ pub struct Measurement {
     pub failure: Option<String>,
     /// How each unit is compiled.
     pub units: Units,
+    /// What was measured: another compiler than the chosen one may have been needed.
+    pub project: Project,
 }
 
 /// What a measurement tells before it is over.
@@ -77,6 +80,9 @@ pub fn measure(
 /// Measures a project. `previous` gives the numbers of what did not change or does not compile. If numbers are
 /// wanted as soon as they are there, `early` names what is waited for most.
 ///
+/// If a dependency does not compile with the compiler that was chosen, the project's own measures, now and for as long
+/// as the lock file stays as it is.
+///
 /// # Errors
 /// See [`BuildError`].
 pub fn measure_project(
@@ -87,16 +93,42 @@ pub fn measure_project(
     early: Option<&Early>,
     on_news: &mut dyn FnMut(News),
 ) -> Result<Measurement, BuildError> {
+    let (measured, dependency) = measure_with(project, request, previous, cancel, early, on_news)?;
+    let Some(dependency) = dependency else { return Ok(measured) };
+    let Some(own) = project.with_own_compiler(&dependency) else {
+        return Ok(measured.with_advice(&dependency));
+    };
+    tracing::info!("`{dependency}` does not compile with {}", project.toolchain().version);
+    match measure_with(&own, request, previous, cancel, early, on_news)? {
+        (measured, None) => {
+            own.remember_unfit();
+            Ok(measured)
+        }
+        // Then it is nobody's fault but the dependency's.
+        _ => Ok(measured),
+    }
+}
+
+/// The same with one compiler; second, a dependency that does not compile with it.
+fn measure_with(
+    project: &Project,
+    request: &Request,
+    previous: &Snapshot,
+    cancel: &Cancel,
+    early: Option<&Early>,
+    on_news: &mut dyn FnMut(News),
+) -> Result<(Measurement, Option<String>), BuildError> {
     // Numbers of another compiler or profile are not comparable: start anew.
-    let is_comparable = previous.compiler == project.toolchain.version
+    let is_comparable = previous.compiler == project.toolchain().version
         && previous.profile == request.profile
         && previous.root == project.root;
     let nothing = Snapshot::default();
     let mut circumstances = Snapshot::default();
     circumstances.root.clone_from(&project.root);
-    circumstances.compiler.clone_from(&project.toolchain.version);
+    circumstances.compiler.clone_from(&project.toolchain().version);
     circumstances.profile.clone_from(&request.profile);
-    circumstances.target = request.selection.target.clone().unwrap_or_else(|| project.toolchain.host.clone());
+    circumstances.target =
+        request.selection.target.clone().unwrap_or_else(|| project.toolchain().host.clone());
     circumstances.budgets = budgets(project);
     circumstances.versions = project.versions();
     let update = if is_comparable { previous.update() } else { nothing.update() };
@@ -140,14 +172,29 @@ pub fn measure_project(
     }
     for unit in &outcome.failed {
         let Some(origin) = units.insert_failed(unit) else { continue };
-        let dialect = units::dialect(unit);
+        let language = units::language(unit);
         let read = |file: &std::path::Path| std::fs::read_to_string(file).ok();
-        snapshot.recursions.extend(recursions(unit.messages(), &origin, &dialect, &unit.dir, &read));
+        snapshot.recursions.extend(recursions(unit.messages(), &origin, &language, &unit.dir, &read));
     }
     let (all, millis) = (outcome.units.len(), (spent + started.elapsed()).as_millis());
     tracing::info!("{}: {new} of {all} units are new, read in {millis} ms", project.root.display());
     warm::keep(project, request, &outcome, &snapshot);
-    Ok(Measurement { snapshot: Arc::new(snapshot), failure: outcome.failure, units })
+    let (snapshot, project) = (Arc::new(snapshot), project.clone());
+    Ok((Measurement { snapshot, failure: outcome.failure, units, project }, outcome.dependency))
+}
+
+impl Measurement {
+    /// Says what helps if a dependency does not compile with a compiler that was asked for.
+    fn with_advice(mut self, dependency: &str) -> Self {
+        if let Some(failure) = self.failure.as_mut().filter(|_| !self.project.choice.is_automatic) {
+            let compiler = self.project.toolchain().in_words();
+            failure.push_str(&format!(
+                "\n`{dependency}`, which the project depends on, does not compile with {compiler}; if it does with the \
+                 project's own compiler, leave the toolchain to `auto`\n"
+            ));
+        }
+        self
+    }
 }
 
 /// Numbers as they come in.

@@ -2,7 +2,7 @@
 
 use crate::build::{BuildError, Invocation, MeasuredUnit, Project, Unit, UnitError, UnitFile, UnitHead};
 use crate::features::Snapshot;
-use crate::features::dialect::Dialect;
+use crate::features::language::Language;
 use crate::features::snapshot::{Texts, UnitText, Update};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -152,11 +152,11 @@ fn told<T>(file: &Path, read: Result<T, UnitError>) -> Option<T> {
 }
 
 /// How an edit of a unit's crate has to be written.
-pub(super) fn dialect(unit: &Unit) -> Dialect {
+pub(super) fn language(unit: &Unit) -> Language {
     let invocation = unit.invocation.as_ref();
     let edition = invocation.map_or("", |invocation| invocation.edition());
     let rust_version = invocation.and_then(|invocation| invocation.rust_version());
-    Dialect::new(edition, rust_version, unit.sources().map(|(_, text)| text))
+    Language::new(edition, rust_version, unit.sources().map(|(_, text)| text))
 }
 
 /// What a snapshot is made of, from a unit in memory.

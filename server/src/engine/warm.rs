@@ -59,7 +59,7 @@ impl Warm {
     /// The numbers, if they were measured in this project by the compiler that measures it now.
     pub fn of(self, project: &Project) -> Option<Snapshot> {
         let is_it = self.target_dir == project.target_dir
-            && self.snapshot.compiler == project.toolchain.version
+            && self.snapshot.compiler == project.toolchain().version
             && self.snapshot.root == project.root;
         is_it.then(|| self.with_budgets(project))
     }
@@ -67,7 +67,7 @@ impl Warm {
     /// The numbers that rode along, if they are of this project, and of the compiler that is asked for if one is.
     pub fn beside(self, project: &Project, request: &Request) -> Option<Snapshot> {
         let is_it = self.snapshot.root == project.root
-            && (request.toolchain == "auto" || self.snapshot.compiler == project.toolchain.version);
+            && (request.toolchain == "auto" || self.snapshot.compiler == project.toolchain().version);
         is_it.then(|| self.with_budgets(project))
     }
 

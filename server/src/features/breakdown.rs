@@ -4,6 +4,7 @@ use super::bytes::{cache_lines, exact};
 use super::drift::Missing;
 use super::snapshot::{Placed, Snapshot};
 use crate::dump::Span;
+use crate::dump::type_sizes::AWAITEE;
 use crate::layout::whatif::{Change, Prediction, predict};
 use crate::layout::{Future, FutureKind, Held, HeldKind, State, Why};
 use crate::render::{Page, PictureOptions, picture, short_type};
@@ -323,9 +324,7 @@ fn boxed_awaitee(future: &Future, state: &State) -> Option<Prediction> {
     let body = future.body.as_ref()?;
     let fields = &body.states.iter().find(|of_body| of_body.name == state.name)?.fields;
     let is_awaitee = |&&saved: &&u32| {
-        body.saved
-            .get(saved as usize)
-            .is_some_and(|saved| saved.names.iter().any(|name| &**name == "__awaitee"))
+        body.saved.get(saved as usize).is_some_and(|saved| saved.names.iter().any(|name| &**name == AWAITEE))
     };
     let saved = *fields.iter().find(is_awaitee)?;
     let prediction = predict(future, &[Change::Box { saved }])?;

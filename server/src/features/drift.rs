@@ -39,6 +39,8 @@ pub enum Missing {
     Names,
     /// Nothing, but time: each save is measured whole.
     Instances,
+    /// Instances of generic futures, but for those that are laid out where a crate is only checked.
+    Generic,
 }
 
 impl Missing {
@@ -58,6 +60,7 @@ impl Missing {
             Missing::Sources => "not shown beside the source: which files were compiled is not known",
             Missing::Names => "named as the compiler writes them",
             Missing::Instances => "measured whole after each save, which takes longer",
+            Missing::Generic => "shown without most instances of generic futures",
         }
     }
 
@@ -157,7 +160,7 @@ pub fn text(drift: &[Drift], compiler: &str) -> String {
     let mut text = headline(drift, compiler);
     for Drift { missing, unread, of, example, .. } in drift {
         let what = match missing {
-            Missing::Sources | Missing::Instances => "crates",
+            Missing::Sources | Missing::Instances | Missing::Generic => "crates",
             _ => "futures",
         };
         let _ = write!(text, "\n  {unread} of {of} {what}: {}", missing.words());

@@ -4,8 +4,8 @@
 mod ahead;
 
 use super::actions::box_recursion::Recursion;
-use super::dialect::Dialect;
 use super::drift::{self, Drift, Missing};
+use super::language::Language;
 use super::parallel;
 use crate::dump::{CoroutineBody, LineCol, TypeSizes, Unread};
 use crate::layout::{self, Bodies, Body, BodyIndex, Future, FutureKind};
@@ -52,7 +52,7 @@ pub struct Snapshot {
 #[derive(Debug)]
 struct Unit {
     stamp: u64,
-    dialect: Dialect,
+    language: Language,
     /// Other crates can make use of its bodies.
     is_library: bool,
     /// Where relative paths start.
@@ -178,8 +178,8 @@ pub struct SiteView {
 
 impl UnitText<'_> {
     /// How an edit of the crate has to be written.
-    fn dialect(&self) -> Dialect {
-        Dialect::new(self.edition, self.rust_version, self.sources.iter().map(|(_, text)| *text))
+    fn language(&self) -> Language {
+        Language::new(self.edition, self.rust_version, self.sources.iter().map(|(_, text)| *text))
     }
 }
 
@@ -311,8 +311,8 @@ impl Snapshot {
     }
 
     /// What matters to someone who edits the crate of a compiler run.
-    pub fn dialect(&self, origin: &str) -> Option<&Dialect> {
-        self.units.get(origin).map(|unit| &unit.dialect)
+    pub fn language(&self, origin: &str) -> Option<&Language> {
+        self.units.get(origin).map(|unit| &unit.language)
     }
 
     /// The package (`tokio 1.52.0`) that a future of another crate is from, by the future's identity.
@@ -586,7 +586,7 @@ impl Unit {
         };
         let mut unit = Unit {
             stamp: text.stamp,
-            dialect: text.dialect(),
+            language: text.language(),
             is_library: text.unit.starts_with("lib"),
             dir: text.dir.into(),
             bodies: Arc::new(Bodies::new(read.iter().filter_map(|(_, dump)| dump.body.clone()).collect())),
@@ -624,6 +624,11 @@ impl Unit {
         for flag in text.without {
             let missing = match flag.as_str() {
                 flag if flag.starts_with("-Zprint-mono-items") => Missing::Instances,
+                "--emit=obj" => {
+                    let of_executable = "the tests of a crate, of which this compiler lists no instances";
+                    self.drift.push(Drift::new(Missing::Generic, (1, 1), Some(of_executable)));
+                    continue;
+                }
                 flag if flag.starts_with("-Zdump-mir") || flag.starts_with("-Zmir-include") => {
                     Missing::Places
                 }

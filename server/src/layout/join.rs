@@ -6,7 +6,9 @@ use super::states::{Of, Packing, Text, Texts, Thing};
 use super::whatif::{Part, Parts};
 use super::{Future, HeldKind};
 use crate::dump::names::{self, CoroutineName};
-use crate::dump::type_sizes::{FieldKind, FieldRecord, NAMELESS, TypeRecord, TypeSizes, VariantRecord};
+use crate::dump::type_sizes::{
+    AWAITEE, FieldKind, FieldRecord, NAMELESS, TypeRecord, TypeSizes, VariantRecord,
+};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -301,7 +303,7 @@ impl<'a> Names<'a> {
             }
             let saved = index.and_then(|index| body?.saved.get(index as usize));
             let kind = match field.name {
-                "__awaitee" => HeldKind::Awaitee,
+                AWAITEE => HeldKind::Awaitee,
                 name if !name.starts_with(NAMELESS) => HeldKind::Local,
                 _ if saved.is_some_and(|saved| saved.drop_flag) => HeldKind::Flag,
                 _ => HeldKind::Temporary,

@@ -7,6 +7,7 @@
 
 use crate::dump::mir::{Action, Copied, Event, Flow, How, Place};
 use crate::dump::span::{LineCol, SpanRef};
+use crate::dump::type_sizes::AWAITEE;
 use crate::dump::{CoroutineBody, Span};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
@@ -220,7 +221,7 @@ impl<'d, 'a> Analysis<'d, 'a> {
     }
 
     fn is_awaitee(&self, saved: u32) -> bool {
-        self.dump.saved.get(saved as usize).is_some_and(|saved| saved.names.contains(&"__awaitee"))
+        self.dump.saved.get(saved as usize).is_some_and(|saved| saved.names.contains(&AWAITEE))
     }
 
     /// Where a block goes on, suspensions included.

@@ -503,6 +503,12 @@ impl Session {
         }
     }
 
+    fn log_once(&mut self, text: String) {
+        if self.shown.insert(text.clone()) {
+            self.send(Out::Log(lsp::MessageType::INFO, text));
+        }
+    }
+
     fn roots(&self) -> Vec<PathBuf> {
         self.workspaces.keys().cloned().collect()
     }
@@ -1067,7 +1073,7 @@ impl Session {
             krate: Some(crates).filter(|crates| !crates.is_empty()),
             done,
             total,
-            compiler: Some(workspace.project.toolchain.version.clone()),
+            compiler: Some(workspace.project.toolchain().version.clone()),
         };
         if workspace.told.as_ref() != Some(&status) {
             workspace.told = Some(status.clone());
@@ -1095,7 +1101,7 @@ impl Session {
             self.shown.remove(message);
         }
         let end = match result {
-            Ok(Measurement { snapshot, failure, units }) => {
+            Ok(Measurement { snapshot, failure, units, project }) => {
                 let empty = snapshot.has_no_bodies();
                 let drift = snapshot.drift();
                 if !snapshot.is_comparable_to(&workspace.snapshot) {
@@ -1110,12 +1116,22 @@ impl Session {
                 workspace.snapshot = snapshot;
                 workspace.rides += 1;
                 workspace.units = units;
+                // Another compiler than the chosen one may have been needed.
+                workspace.project.choice = project.choice;
+                let (note, is_expected) =
+                    (workspace.project.choice.note(), workspace.project.choice.is_expected());
                 workspace.actions.clear();
                 workspace.ahead.clear();
                 workspace.unsaved.clear();
                 let compiler = workspace.snapshot.compiler.clone();
                 let budget_errors = workspace.snapshot.budgets.errors.clone();
                 self.refresh();
+                if let Some(note) = note {
+                    match is_expected {
+                        true => self.log_once(note),
+                        false => self.show_once(lsp::MessageType::INFO, note),
+                    }
+                }
                 for error in budget_errors {
                     self.show_once(lsp::MessageType::WARNING, error);
                 }

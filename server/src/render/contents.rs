@@ -1,5 +1,6 @@
 //! What every picture of a future shows: its things with their letters, and its states in rows.
 
+use crate::dump::type_sizes::NAMELESS;
 use crate::layout::{Future, Held, HeldKind, State};
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -248,7 +249,7 @@ fn ranges(numbers: &[u64]) -> String {
 
 /// The name it goes by. `.coroutine_field3`, which says nothing, is `_s3` in the compiler's MIR.
 pub(super) fn name(held: &Held) -> Cow<'_, str> {
-    match held.name.strip_prefix(".coroutine_field") {
+    match held.name.strip_prefix(NAMELESS) {
         Some(number) => Cow::Owned(format!("_s{number}")),
         None => Cow::Borrowed(&held.name),
     }

@@ -8,7 +8,7 @@
 //! of `join!` and `select!` are awaited too; what boxing one of them saves, only the compiler can tell.
 
 use super::{ActionKind, Candidate, Context, macro_arguments};
-use crate::features::dialect::Heap;
+use crate::features::language::Heap;
 use crate::layout::whatif::Change;
 use crate::layout::{Held, HeldKind};
 use crate::render::types::short_type;
@@ -29,7 +29,7 @@ struct Await<'a> {
 }
 
 pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
-    let Some(pin) = pin_path(context.dialect.heap, context.text()) else { return Vec::new() };
+    let Some(pin) = pin_path(context.language.heap, context.text()) else { return Vec::new() };
     let mut awaits: Vec<Await<'_>> = Vec::new();
     for (_, state) in context.suspended() {
         let Some(found) = state.held.iter().find_map(|held| awaited(context, held)) else { continue };

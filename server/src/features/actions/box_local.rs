@@ -13,7 +13,7 @@
 
 use super::box_awaitee::pin_path;
 use super::{ActionKind, Candidate, Context, local};
-use crate::features::dialect::Heap;
+use crate::features::language::Heap;
 use crate::layout::whatif::{Change, Prediction};
 use crate::layout::{Held, HeldKind};
 use crate::source::{Edit, TextRange};
@@ -67,7 +67,7 @@ impl Paths {
 }
 
 pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
-    let Some(paths) = Paths::new(context.dialect.heap, context.text()) else { return Vec::new() };
+    let Some(paths) = Paths::new(context.language.heap, context.text()) else { return Vec::new() };
     let mut found = Vec::new();
     let mut done: Vec<u32> = Vec::new();
     for held in context.suspended().flat_map(|(_, state)| &state.held) {

@@ -10,7 +10,7 @@
 use super::box_awaitee::{operand, pin_path, pinned};
 use super::{ActionKind, Candidate};
 use crate::dump::diagnostics;
-use crate::features::dialect::Dialect;
+use crate::features::language::Language;
 use crate::source::{Edit, Outline, Site, SiteKind, TextRange, with_tree};
 use ra_ap_syntax::SourceFile;
 use ra_ap_syntax::ast::{self, AstNode};
@@ -23,7 +23,7 @@ pub struct Recursion {
     /// The compiler run: `CRATE-HASH`.
     pub origin: Arc<str>,
     /// What matters to someone who edits the crate.
-    pub dialect: Dialect,
+    pub language: Language,
     /// Absolute path.
     pub file: PathBuf,
     /// Its text.
@@ -40,7 +40,7 @@ const RECURSION: &str = "E0733";
 pub fn recursions(
     messages: &str,
     origin: &str,
-    dialect: &Dialect,
+    language: &Language,
     dir: &Path,
     read: &dyn Fn(&Path) -> Option<String>,
 ) -> Vec<Recursion> {
@@ -62,7 +62,7 @@ pub fn recursions(
                         // All offsets would be shifted by a byte order mark.
                         Some(text) if !text.starts_with('\u{feff}') => found.push(Recursion {
                             origin: origin.into(),
-                            dialect: dialect.clone(),
+                            language: language.clone(),
                             file: file.clone(),
                             text: Outline::new(text.into()),
                             calls: Vec::new(),
@@ -105,7 +105,7 @@ pub(super) fn candidates(recursions: &[Recursion], file: &Path) -> Vec<Candidate
 
 fn boxed(recursion: &Recursion, call: TextRange) -> Option<Candidate> {
     let text = recursion.text.text();
-    let pin = pin_path(recursion.dialect.heap, text)?;
+    let pin = pin_path(recursion.language.heap, text)?;
     let is_body = |site: &Site| !matches!(site.kind, SiteKind::MacroCall | SiteKind::AttrFn);
     let at = call.start();
     let site = recursion.text.innermost(at, is_body).or_else(|| recursion.text.innermost(at, |_| true))?;
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
     use crate::features::Snapshot;
     use crate::features::actions;
-    use crate::features::dialect::Heap;
+    use crate::features::language::Heap;
     use crate::source::edited;
     use expect_test::expect;
     use proptest::prelude::*;
@@ -201,10 +201,10 @@ mod tests {
 
     fn found(text: &str, calls: &[&str], heap: Heap) -> Vec<Candidate> {
         let calls: Vec<(&str, &str)> = calls.iter().map(|call| ("src/lib.rs", *call)).collect();
-        let dialect = Dialect { heap, ..Dialect::default() };
+        let language = Language { heap, ..Language::default() };
         let read = |path: &Path| (path == Path::new("/p/src/lib.rs")).then(|| text.to_owned());
         let messages = message(text, &calls);
-        let recursions = recursions(&messages, "demo_crate-12ab", &dialect, Path::new("/p"), &read);
+        let recursions = recursions(&messages, "demo_crate-12ab", &language, Path::new("/p"), &read);
         let mut snapshot = Snapshot::default();
         snapshot.recursions = recursions;
         actions::candidates(&snapshot, Path::new("/p/src/lib.rs"))
@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(found(&format!("\u{feff}{text}"), &["f().await"], Heap::Std).len(), 0);
         let none = |_: &Path| None;
         let messages = message(text, &[("src/a.rs", "f().await"), ("src/a.rs", "f().await")]);
-        assert!(recursions(&messages, "a-1", &Dialect::default(), Path::new("/p"), &none).is_empty());
+        assert!(recursions(&messages, "a-1", &Language::default(), Path::new("/p"), &none).is_empty());
     }
 
     proptest! {
@@ -291,7 +291,7 @@ mod tests {
             })).collect();
             let messages = json!({"level": "error", "message": "", "code": {"code": RECURSION}, "spans": spans});
             let read = |_: &Path| Some(text.clone());
-            let found = recursions(&messages.to_string(), "a", &Dialect::default(), Path::new("/"), &read);
+            let found = recursions(&messages.to_string(), "a", &Language::default(), Path::new("/"), &read);
             for candidate in candidates(&found, Path::new("/a.rs")) {
                 for way in candidate.ways {
                     prop_assert!(edited(&text, &way).is_some());

@@ -20,7 +20,7 @@
 
 use super::captured::{Captured, captured};
 use super::{ActionKind, Candidate, Context};
-use crate::features::dialect::{Dialect, Heap};
+use crate::features::language::{Heap, Language};
 use crate::layout::FutureKind;
 use crate::layout::whatif::{Change, Prediction};
 use crate::source::{Edit, SiteKind, TextRange, TextSize};
@@ -55,7 +55,7 @@ fn candidate(context: &Context<'_>) -> Option<Candidate> {
     if again.is_empty() {
         return None;
     }
-    let desugared = desugar(&function, context.dialect).ok()?;
+    let desugared = desugar(&function, context.language).ok()?;
     let mut changes: Vec<Change> = Vec::new();
     for &(saved, _) in &again {
         let states = context.future.states.iter().enumerate();
@@ -135,7 +135,7 @@ fn function(tree: &SourceFile, keyword: TextRange) -> Result<ast::Fn, Refusal> {
     if is_async && function.name().is_some() { Ok(function) } else { Err(Refusal::NotAnAsyncFn) }
 }
 
-fn desugar(function: &ast::Fn, dialect: &Dialect) -> Result<Desugared, Refusal> {
+fn desugar(function: &ast::Fn, language: &Language) -> Result<Desugared, Refusal> {
     let keyword = function.async_token().ok_or(Refusal::NotAnAsyncFn)?;
     let list = function.param_list().ok_or(Refusal::NotAnAsyncFn)?;
     let body = function.body().and_then(|body| body.stmt_list()).ok_or(Refusal::NotAnAsyncFn)?;
@@ -143,7 +143,7 @@ fn desugar(function: &ast::Fn, dialect: &Dialect) -> Result<Desugared, Refusal> 
         return Err(Refusal::NotAnAsyncFn);
     };
     look_around(function)?;
-    let edition = dialect.edition.parse::<u32>().unwrap_or(2021);
+    let edition = language.edition.parse::<u32>().unwrap_or(2021);
     let mut desugared =
         Desugared { ways: Vec::new(), gone: Vec::new(), is_certain: true, drops_earlier: Vec::new() };
     let parameters = parameters(function)?;
@@ -167,14 +167,14 @@ fn desugar(function: &ast::Fn, dialect: &Dialect) -> Result<Desugared, Refusal> 
     edits.push(Edit::delete(TextRange::new(keyword.text_range().start(), end)));
     let captures = match edition {
         2024.. => String::new(),
-        _ => captures(function, &list, dialect, &mut edits)?,
+        _ => captures(function, &list, language, &mut edits)?,
     };
     let output = function.ret_type();
     let output = match &output {
         Some(it) => Some(it.ty().ok_or(Refusal::NotAnAsyncFn)?.syntax().text_range()),
         None => None,
     };
-    for path in future_paths(function, edition, dialect.heap) {
+    for path in future_paths(function, edition, language.heap) {
         let mut edits = edits.clone();
         match output {
             Some(output) => {
@@ -474,7 +474,7 @@ impl Lifetimes {
 fn captures(
     function: &ast::Fn,
     list: &ast::ParamList,
-    dialect: &Dialect,
+    language: &Language,
     edits: &mut Vec<Edit>,
 ) -> Result<String, Refusal> {
     let around = associated(function).and_then(ast::Impl::cast);
@@ -507,7 +507,7 @@ fn captures(
     if lifetimes.is_empty() && left_out == 0 {
         return Ok(String::new());
     }
-    if dialect.oldest_compiler.is_some_and(|minor| minor < PRECISE_CAPTURING) {
+    if language.oldest_compiler.is_some_and(|minor| minor < PRECISE_CAPTURING) {
         return Err(Refusal::OldCompiler);
     }
     let has_impl = |node: &SyntaxNode| node.descendants().any(|it| it.kind() == SyntaxKind::IMPL_TRAIT_TYPE);
@@ -642,29 +642,29 @@ mod tests {
     use proptest::prelude::*;
     use ra_ap_syntax::Edition;
 
-    fn dialect(edition: &str) -> Dialect {
-        Dialect { edition: edition.to_owned(), ..Dialect::default() }
+    fn language(edition: &str) -> Language {
+        Language { edition: edition.to_owned(), ..Language::default() }
     }
 
     /// The first `async fn` of a text.
-    fn desugared(text: &str, dialect: &Dialect) -> Result<Desugared, Refusal> {
+    fn desugared(text: &str, language: &Language) -> Result<Desugared, Refusal> {
         let outline = Outline::new(text.into());
         let site = outline.sites().iter().find(|site| site.kind == SiteKind::AsyncFn);
-        let look = |tree: &SourceFile| desugar(&function(tree, site.unwrap().token)?, dialect);
+        let look = |tree: &SourceFile| desugar(&function(tree, site.unwrap().token)?, language);
         with_tree(text, look).unwrap()
     }
 
-    fn ways(text: &str, dialect: &Dialect) -> Vec<String> {
-        let desugared = desugared(text, dialect).unwrap();
+    fn ways(text: &str, language: &Language) -> Vec<String> {
+        let desugared = desugared(text, language).unwrap();
         desugared.ways.iter().map(|edits| edited(text, edits).unwrap()).collect()
     }
 
     fn check(edition: &str, text: &str, expected: Expect) {
-        expected.assert_eq(&ways(text, &dialect(edition))[0]);
+        expected.assert_eq(&ways(text, &language(edition))[0]);
     }
 
     fn refused(text: &str) -> Refusal {
-        desugared(text, &dialect("2021")).unwrap_err()
+        desugared(text, &language("2021")).unwrap_err()
     }
 
     #[test]
@@ -765,7 +765,7 @@ impl<'a, T> Sender<'a, T> {
     fn line_ends_and_tabs_stay() {
         let text =
             "mod m {\r\n\tasync fn f() {\r\n\t\tg();\r\n\r\n\t\th! {\r\n\t\t\ti\r\n\t\t}\r\n\t}\r\n}\r\n";
-        let new = ways(text, &dialect("2024")).remove(0);
+        let new = ways(text, &language("2024")).remove(0);
         assert_eq!(
             new,
             "mod m {\r\n\tfn f() -> impl Future<Output = ()> {\r\n\t\tasync move {\r\n\t\t\tg();\r\n\r\n\t\t\th! {\r\n\t\t\t\ti\r\n\t\t\t}\r\n\t\t}\r\n\t}\r\n}\r\n"
@@ -774,17 +774,17 @@ impl<'a, T> Sender<'a, T> {
 
     #[test]
     fn names_of_future() {
-        let path = |text: &str, dialect: &Dialect| -> Vec<String> {
-            let ways = ways(text, dialect);
+        let path = |text: &str, language: &Language| -> Vec<String> {
+            let ways = ways(text, language);
             let path = |way: &String| way.split("-> impl ").nth(1)?.split('<').next().map(str::to_owned);
             ways.iter().filter_map(path).collect()
         };
         let f = "async fn f() {}";
-        let (old, new) = (dialect("2021"), dialect("2024"));
-        let no_std = Dialect { heap: Heap::None, ..dialect("2021") };
+        let (old, new) = (language("2021"), language("2024"));
+        let no_std = Language { heap: Heap::None, ..language("2021") };
         let full = "std::future::Future";
         assert_eq!(path(f, &old), [full]);
-        assert_eq!(path(f, &Dialect::default()), [full]);
+        assert_eq!(path(f, &Language::default()), [full]);
         assert_eq!(path(f, &new), ["Future", full]);
         assert_eq!(path(f, &no_std), ["core::future::Future"]);
         for import in [
@@ -842,10 +842,10 @@ impl<'a, T> Sender<'a, T> {
         ] {
             assert_eq!(refused(text), why, "{text}");
         }
-        let old = Dialect { oldest_compiler: Some(81), ..dialect("2021") };
+        let old = Language { oldest_compiler: Some(81), ..language("2021") };
         assert_eq!(desugared("async fn f(a: &u8) {}", &old).unwrap_err(), Refusal::OldCompiler);
         assert!(desugared("async fn f(a: u8) {}", &old).is_ok());
-        assert!(desugared("async fn f(a: &u8) {}", &Dialect { oldest_compiler: Some(82), ..old }).is_ok());
+        assert!(desugared("async fn f(a: &u8) {}", &Language { oldest_compiler: Some(82), ..old }).is_ok());
         for block in ["fn f() { async {} }", "fn f() { async || {} }"] {
             let token = Outline::new(block.into()).sites()[0].token;
             let found = with_tree(block, |tree| function(tree, token).err()).unwrap();
@@ -862,25 +862,26 @@ impl<'a, T> Sender<'a, T> {
             "async fn f(a: impl A) -> impl B { g(a) }",
             "async fn f(a: (u8, [f64; 3]), b: *const u8, mut c: &mut A) {}",
         ] {
-            let new = desugared(text, &dialect("2021"));
+            let new = desugared(text, &language("2021"));
             assert!(new.is_ok(), "{text}: {new:?}");
         }
         let text = "async fn f(a: A) { g(a.b) }";
-        assert!(desugared(text, &dialect("2018")).is_ok());
-        assert_eq!(desugared(text, &dialect("")).unwrap_err(), Refusal::DroppedAtCall);
+        assert!(desugared(text, &language("2018")).is_ok());
+        assert_eq!(desugared(text, &language("")).unwrap_err(), Refusal::DroppedAtCall);
     }
 
     #[test]
     fn what_is_not_captured_is_known() {
-        let new = desugared("async fn f(a: u8, b: (u8, u8), c: u8) { g(b.0, c) }", &dialect("2021")).unwrap();
+        let new =
+            desugared("async fn f(a: u8, b: (u8, u8), c: u8) { g(b.0, c) }", &language("2021")).unwrap();
         assert_eq!((new.gone, new.is_certain), (vec!["a".to_owned()], false));
-        let new = desugared("async fn f(a: &A, b: u8) { g(a.b, b) }", &dialect("2021")).unwrap();
+        let new = desugared("async fn f(a: &A, b: u8) { g(a.b, b) }", &language("2021")).unwrap();
         assert_eq!((new.gone, new.is_certain), (vec![], true));
     }
 
     #[test]
     fn destructors_that_run_earlier_are_known() {
-        let earlier = |text: &str| desugared(text, &dialect("2021")).unwrap().drops_earlier;
+        let earlier = |text: &str| desugared(text, &language("2021")).unwrap().drops_earlier;
         let none: [&str; 0] = [];
         assert_eq!(earlier("async fn f(a: A, b: B) { g(&a); g(&b) }"), ["a"]);
         assert_eq!(earlier("async fn f(a: A, b: B) { g(&b); g(&a) }"), none);
@@ -962,7 +963,7 @@ impl<'a, T> Sender<'a, T> {
             let errors = |text: &str| SourceFile::parse(text, Edition::Edition2021).errors().len();
             let before = errors(&text);
             for site in outline.sites() {
-                let look = |tree: &SourceFile| desugar(&function(tree, site.token)?, &dialect(edition));
+                let look = |tree: &SourceFile| desugar(&function(tree, site.token)?, &language(edition));
                 let looked = if text.starts_with('\u{feff}') { None } else { with_tree(&text, look) };
                 for way in looked.into_iter().flatten().flat_map(|new| new.ways) {
                     let new = edited(&text, &way);

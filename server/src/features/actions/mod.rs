@@ -13,7 +13,7 @@ mod local;
 mod macro_arguments;
 pub mod scope_block;
 
-use super::dialect::Dialect;
+use super::language::Language;
 use super::snapshot::{FileView, Snapshot};
 
 use crate::dump::Span;
@@ -232,10 +232,10 @@ fn contexts<'a>(
         }
         for &future in &largest {
             let Some(body) = &future.body else { continue };
-            let Some(dialect) = snapshot.dialect(&body.origin) else { continue };
+            let Some(language) = snapshot.language(&body.origin) else { continue };
             // The one whose size is shown at this place.
             let shown = largest.iter().find(|outer| is_inside(future, outer)).unwrap_or(&future);
-            contexts.push(Context { file, view, tree, site, future, shown, dialect });
+            contexts.push(Context { file, view, tree, site, future, shown, language });
         }
     }
     contexts
@@ -252,7 +252,7 @@ pub(super) struct Context<'a> {
     pub future: &'a Arc<Future>,
     /// The one at this site that holds it: `#[instrument]` puts a block into a fn's own future.
     pub shown: &'a Arc<Future>,
-    pub dialect: &'a Dialect,
+    pub language: &'a Language,
 }
 
 impl<'a> Context<'a> {

@@ -109,7 +109,7 @@ fn is_dropped(why: Option<&Why>) -> bool {
 fn ended(context: &Context<'_>, local: &Held) -> Option<Candidate> {
     let declared = context.range(local.declared.as_ref()?)?;
     // Temporaries of a block's last expression are dropped after its variables, but not since 2024.
-    let edition = context.dialect.edition.parse::<u32>().unwrap_or(2021);
+    let edition = context.language.edition.parse::<u32>().unwrap_or(2021);
     let scoped = scoped(context.tree, context.text(), declared, edition >= 2024).ok()?;
     let later = later(context, &scoped);
     if !later.iter().any(|(_, state, _)| state.held.iter().any(|held| held.saved == local.saved)) {

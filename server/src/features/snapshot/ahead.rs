@@ -57,7 +57,7 @@ pub(super) fn split(unit: &mut Unit, origin: &Arc<str>, known: Option<&Unit>) ->
     unit.boxed_when_large.extend(known.boxed_when_large.iter().cloned());
     Some(Unit {
         stamp: STAMP,
-        dialect: known.dialect.clone(),
+        language: known.language.clone(),
         is_library: known.is_library,
         dir: known.dir.clone(),
         bodies: Arc::new(Bodies::new(bodies.into_values().collect())),

@@ -2,7 +2,7 @@
 
 /// What matters to someone who edits a crate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Dialect {
+pub struct Language {
     /// `2021`; empty if unknown.
     pub edition: String,
     /// The oldest compiler its package is for, as minor version: 75 for `1.75`.
@@ -23,15 +23,15 @@ pub enum Heap {
     None,
 }
 
-impl Dialect {
+impl Language {
     /// Of a crate: its edition, the `rust-version` of its package (`1.75`), and its sources.
     pub fn new<'a>(
         edition: &str,
         rust_version: Option<&str>,
         sources: impl Iterator<Item = &'a str>,
-    ) -> Dialect {
+    ) -> Language {
         let minor = |version: &str| version.split('.').nth(1)?.parse().ok();
-        Dialect {
+        Language {
             edition: edition.to_owned(),
             oldest_compiler: rust_version.and_then(minor),
             heap: Heap::of(sources),
