@@ -4,7 +4,7 @@ use futurelens::build::Unit;
 use futurelens::features::Snapshot;
 use futurelens::features::actions::box_recursion::recursions;
 use futurelens::features::actions::{self, ActionKind, Candidate};
-use futurelens::features::dialect::Dialect;
+use futurelens::features::language::Language;
 use futurelens::features::snapshot::UnitText;
 use futurelens::source::{Edit, edited};
 use futurelens_tests::binary::{futurelens, run, say};
@@ -351,7 +351,7 @@ fn recursion_is_found_in_the_compilers_errors() {
     let messages = String::from_utf8_lossy(&output.stderr).into_owned();
     let read = |path: &Path| fs::read_to_string(path).ok();
     let mut snapshot = Snapshot::default();
-    snapshot.recursions = recursions(&messages, "recursive-1", &Dialect::default(), project.root(), &read);
+    snapshot.recursions = recursions(&messages, "recursive-1", &Language::default(), project.root(), &read);
     let found = actions::candidates(&snapshot, &file);
     let mut by_fn: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
     for candidate in &found {
