@@ -288,7 +288,7 @@ const STATEMENTS: [&str; 24] = [
 const TARGETS: [&str; 7] = ["return", "unwind", "otherwise", "success", "real", "imaginary", "drop"];
 
 /// How the right side of an assignment may begin where that is a word in lower case with an operand behind it.
-const OPERANDS: [&str; 4] = ["move", "copy", "const", "no_retag"];
+const OPERANDS: [&str; 5] = ["move", "copy", "deref_copy", "const", "no_retag"];
 
 /// Higher block, variant and field numbers than any real body has are not believed.
 const ABSURD: u32 = 1 << 20;
@@ -548,7 +548,8 @@ impl<'a> Reader<'a> {
             return Some((found, how));
         }
         let right = right.strip_prefix("no_retag ").unwrap_or(right);
-        let operand = right.strip_prefix("move ").or_else(|| right.strip_prefix("copy "));
+        // Compilers before 1.89 have a word of their own for the copy of a pointer that is looked through.
+        let operand = ["move ", "copy ", "deref_copy "].iter().find_map(|word| right.strip_prefix(word));
         let operand = match operand {
             Some(operand) => operand,
             // The desugared `.await`; the identity for what is a future already.
@@ -676,7 +677,7 @@ fn is_operand(before: &str) -> bool {
         before.len() - before.bytes().rev().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
     matches!(
         &before[word..],
-        "" | "move" | "copy" | "no_retag" | "mut" | "const" | "raw" | "fake" | "shallow"
+        "" | "move" | "copy" | "deref_copy" | "no_retag" | "mut" | "const" | "raw" | "fake" | "shallow"
     )
 }
 
