@@ -159,6 +159,11 @@ impl<'a> Flow<'a> {
         range.and_then(|range| self.events.get(range)).unwrap_or_default()
     }
 
+    /// All events of a place.
+    pub fn events_at(&self, place: Place) -> impl Iterator<Item = &Event<'a>> {
+        self.events.iter().filter(move |event| event.place == place)
+    }
+
     /// Where a block goes on, unwinding left out.
     pub fn successors(&self, block: u32) -> &[u32] {
         let range = self.blocks.get(block as usize).map(|b| b.edges.0 as usize..b.edges.1 as usize);

@@ -37,6 +37,13 @@ pub struct SpanRef<'a> {
     pub end: LineCol,
 }
 
+/// Is a file one of the standard library's? Where the compiler knows its sources (the component `rust-src`) they lie in
+/// the toolchain's folder, else they have a path that is on no disk.
+pub fn is_of_std(file: &str) -> bool {
+    let has = |part: &str| file.contains(part) || file.contains(&part.replace('/', "\\"));
+    (file.starts_with("/rustc/") && has("/library/")) || has("/lib/rustlib/src/rust/library/")
+}
+
 impl<'a> SpanRef<'a> {
     /// Reads `FILE:LINE:COL: LINE:COL`, with or without a macro context ` (#N)` behind it.
     pub fn parse(text: &'a str) -> Option<Self> {
@@ -93,5 +100,17 @@ mod tests {
         assert_eq!(SpanRef::parse("src/a b.rs:3:5: 4:16 (#8411)"), Some(span));
         assert_eq!(SpanRef::parse("C:\\x\\a.rs:3:5: 4:16 (#0)").unwrap().file, "C:\\x\\a.rs");
         assert_eq!(SpanRef::parse("no-location"), None);
+    }
+
+    #[test]
+    fn std_s_sources_are_known_wherever_they_lie() {
+        for file in [
+            "/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/std/src/macros.rs",
+            "/home/me/.rustup/toolchains/nightly/lib/rustlib/src/rust/library/core/src/pin.rs",
+            r"C:\Users\me\.rustup\toolchains\stable\lib\rustlib\src\rust\library\std\src\macros.rs",
+        ] {
+            assert!(is_of_std(file), "{file}");
+        }
+        assert!(!is_of_std("src/library/std.rs") && !is_of_std("/rustc/src/main.rs"));
     }
 }

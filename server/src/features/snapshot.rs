@@ -7,7 +7,7 @@ use super::actions::box_recursion::Recursion;
 use super::drift::{self, Drift, Missing};
 use super::language::Language;
 use super::parallel;
-use crate::dump::{CoroutineBody, LineCol, TypeSizes, Unread};
+use crate::dump::{CoroutineBody, LineCol, Span, TypeSizes, Unread};
 use crate::layout::{self, Bodies, Body, BodyIndex, Future, FutureKind};
 use crate::source::{self, Outline, PlacedKind};
 use std::borrow::Cow;
@@ -576,6 +576,11 @@ impl Unit {
                 }
                 places.insert(body.def_path.clone(), place);
             }
+            body.bring_home(&|span| {
+                let (file, outline) = files.get_key_value(&span.file)?;
+                let call = outline.call_around(span)?;
+                Some(Span { file: file.clone(), ..call })
+            });
             body.pack(&mut texts);
             read[index].1.body = Some(Arc::new(body));
         }

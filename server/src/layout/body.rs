@@ -3,8 +3,10 @@
 use super::FutureKind;
 use super::whatif::Conflicts;
 use super::why::{self, Origin, Why};
+use crate::dump::mir::{Event, Place};
 use crate::dump::names::{self, CoroutineName};
-use crate::dump::{CoroutineBody, Span, Unread};
+use crate::dump::span::{SpanRef, is_of_std};
+use crate::dump::{CoroutineBody, Span, Unread, coroutine};
 use std::collections::{HashMap, HashSet};
 use std::hash::Hasher as _;
 use std::sync::Arc;
@@ -57,6 +59,9 @@ pub struct Saved {
     pub ty: Option<Arc<str>>,
     /// Where it is declared.
     pub span: Option<Span>,
+    /// Of one that a macro of the standard library declares the other places that have to do with it; nothing once the
+    /// body is placed.
+    pub near: Vec<Span>,
     /// Whether it is a drop flag.
     pub drop_flag: bool,
     /// What its value was moved or copied from, if that is stored too.
@@ -87,6 +92,17 @@ pub struct Upvar {
     pub ty: Arc<str>,
     /// Where it is declared.
     pub span: Option<Span>,
+}
+
+/// See [`Saved::near`].
+fn near<'a>(dump: &CoroutineBody<'a>, saved: &coroutine::Saved<'a>, index: u32) -> Vec<SpanRef<'a>> {
+    match saved.span {
+        Some(span) if is_of_std(span.file) => {
+            let events = dump.flow.events_at(Place::Saved(index)).filter_map(Event::span);
+            events.filter(|span| !is_of_std(span.file)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 impl Body {
@@ -120,8 +136,10 @@ impl Body {
                 .saved
                 .iter()
                 .zip(origins)
-                .map(|(saved, origin)| Saved {
+                .zip(0..)
+                .map(|((saved, origin), index)| Saved {
                     origin,
+                    near: near(dump, saved, index).into_iter().map(&mut span).collect(),
                     names: saved.names.iter().map(|name| (*name).into()).collect(),
                     ty: saved.ty.map(Into::into),
                     span: saved.span.map(&mut span),
@@ -175,6 +193,7 @@ impl Body {
     /// one of each.
     pub fn pack(&mut self, texts: &mut HashSet<Arc<str>>) {
         self.spans = Vec::new();
+        self.saved.iter_mut().for_each(|saved| saved.near = Vec::new());
         let mut share = |text: &mut Arc<str>| match texts.get(text) {
             Some(known) => *text = known.clone(),
             None => _ = texts.insert(text.clone()),
@@ -198,6 +217,28 @@ impl Body {
             state.whys.iter_mut().flatten().for_each(|why| why.texts(&mut share));
         }
         self.pattern.shrink_to_fit();
+    }
+
+    /// Puts what macros of the standard library declare, and what happens in them, at the user's call of the macro.
+    /// `call` finds the innermost macro call around a place. Where there is none, it has no place.
+    pub fn bring_home(&mut self, call: &dyn Fn(&Span) -> Option<Span>) {
+        let is_away = |span: &Span| is_of_std(&span.file);
+        for (saved, index) in self.saved.iter_mut().zip(0..) {
+            if !saved.span.as_ref().is_some_and(is_away) {
+                continue;
+            }
+            let holding = self.states.iter().filter(|state| state.fields.contains(&index));
+            let waiting = holding.filter_map(|state| state.suspended_at.as_ref());
+            saved.span = saved.near.iter().chain(waiting).find_map(call);
+        }
+        for state in &mut self.states {
+            for (why, saved) in state.whys.iter_mut().zip(&state.fields) {
+                let home = self.saved.get(*saved as usize).and_then(|saved| saved.span.as_ref());
+                let home = home.filter(|home| !is_away(home));
+                let home = home.cloned().or_else(|| state.suspended_at.as_ref().and_then(call));
+                *why = why.take().map(|why| why.brought_home(&is_away, home.as_ref()));
+            }
+        }
     }
 
     /// Adds places that the body's statements name.

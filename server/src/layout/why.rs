@@ -83,6 +83,29 @@ impl Why {
     }
 }
 
+impl Why {
+    /// The same with the user's call in place of what lies in a macro that is not the user's.
+    pub(super) fn brought_home(self, is_away: &dyn Fn(&Span) -> bool, call: Option<&Span>) -> Why {
+        let home = |span: Option<Span>| match span {
+            Some(span) if is_away(&span) => call.cloned(),
+            span => span,
+        };
+        match self {
+            Why::UsedLater { at, next_iteration, through } => {
+                Why::UsedLater { at: home(Some(at.clone())).unwrap_or(at), next_iteration, through }
+            }
+            Why::Dropped { at, overwritten } => Why::Dropped { at: home(at), overwritten },
+            Why::Borrowed { at, until } => Why::Borrowed { at: home(at), until: home(until) },
+            Why::DropFlag { of, at } => Why::DropFlag { of, at: home(at) },
+            Why::Temporary { of, then } => {
+                let then = then.map(|then| Box::new(then.brought_home(is_away, call)));
+                Why::Temporary { of: home(of), then }
+            }
+            Why::Awaited | Why::Capture { .. } => self,
+        }
+    }
+}
+
 /// Where the value of a stored local comes from: another thing that is stored too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {

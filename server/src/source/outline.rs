@@ -125,6 +125,15 @@ impl Outline {
             .map(|(i, _)| i)
     }
 
+    /// The innermost macro call around a place.
+    pub fn call_around(&self, span: &Span) -> Option<Span> {
+        let range = self.range(span)?;
+        let is_around = |site: &Site| site.kind == SiteKind::MacroCall && site.range.contains_range(range);
+        let call = &self.sites()[self.innermost(range.start(), is_around)?];
+        let (start, end) = (self.line_col(call.range.start()), self.line_col(call.range.end()));
+        Some(Span { file: span.file.clone(), start, end })
+    }
+
     /// Does a range lie in a site, or in an attribute on it?
     pub fn is_at(&self, site: usize, range: TextRange) -> bool {
         let Some(Site { range: whole, token, .. }) = self.sites().get(site) else { return false };
