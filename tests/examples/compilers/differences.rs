@@ -1,0 +1,111 @@
+//! What compilers say differently, and why.
+
+use serde_json::Value;
+use std::fmt;
+
+/// A difference that has a reason.
+pub struct Change {
+    /// The first minor version that says it so: 99 for 1.99.
+    pub since: u32,
+    /// In which project.
+    pub project: &'static str,
+    /// What the future's identity, or the edit, has in it; all of one kind if that is `new`, `gone` or `edit`.
+    pub of: &'static str,
+    /// The compiler's reason.
+    pub why: &'static str,
+}
+
+/// All of them, each seen and looked into.
+pub const CHANGES: &[Change] = &[];
+
+/// One difference.
+pub struct Difference {
+    /// `new`, `gone`, `future` or `edit`.
+    kind: &'static str,
+    of: String,
+    how: String,
+}
+
+impl Change {
+    /// Did it come between these two, which `-vV` lines name?
+    pub fn is_between(&self, old: &str, new: &str) -> bool {
+        let minor = |version: &str| version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+        let (Some(old), Some(new)) = (minor(old), minor(new)) else { return false };
+        old < self.since && self.since <= new
+    }
+
+    /// Is it this one?
+    pub fn explains(&self, difference: &Difference) -> bool {
+        self.of == difference.kind || difference.of.contains(self.of)
+    }
+}
+
+impl Difference {
+    /// A future that is laid out, placed or explained otherwise.
+    pub fn of_future(id: &str, old: &Value, new: &Value) -> Self {
+        let mut differing = Vec::new();
+        compare("", old, new, &mut differing);
+        differing.truncate(6);
+        Difference { kind: "future", of: id.to_owned(), how: differing.join("; ") }
+    }
+
+    /// A future that only the older one has.
+    pub fn gone(id: &str) -> Self {
+        Difference { kind: "gone", of: id.to_owned(), how: "gone".to_owned() }
+    }
+
+    /// A future that only the newer one has.
+    pub fn new(id: &str) -> Self {
+        Difference { kind: "new", of: id.to_owned(), how: "new".to_owned() }
+    }
+
+    /// An edit that only one of them offers.
+    pub fn of_edit(edit: &str, is_new: bool) -> Self {
+        let how = if is_new { "offered by the newer only" } else { "offered by the older only" };
+        Difference { kind: "edit", of: edit.to_owned(), how: how.to_owned() }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`: {}", self.kind, self.of, self.how)
+    }
+}
+
+fn compare(path: &str, old: &Value, new: &Value, differing: &mut Vec<String>) {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            let keys = old.keys().chain(new.keys().filter(|key| !old.contains_key(*key)));
+            for key in keys {
+                let at = |map: &serde_json::Map<String, Value>| map.get(key).cloned().unwrap_or_default();
+                compare(&format!("{path}.{key}"), &at(old), &at(new), differing);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            a.iter()
+                .zip(b)
+                .enumerate()
+                .for_each(|(at, (a, b))| compare(&format!("{path}[{at}]"), a, b, differing));
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            differing.push(format!("{path}: {} and {} of them", a.len(), b.len()));
+        }
+        (old, new) if old != new => differing.push(format!("{path}: {old} and {new}")),
+        _ => {}
+    }
+}
+
+/// The second body of an async closure is `{closure#1}` up to 1.88 and `{synthetic#0}` later.
+pub fn without_numbers(text: &str) -> String {
+    text.replace("{synthetic#0}", "{closure#1}")
+}
+
+/// The same in every text of a value.
+pub fn without_numbers_of_closures(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = without_numbers(text),
+        Value::Array(list) => list.iter_mut().for_each(without_numbers_of_closures),
+        Value::Object(map) => map.values_mut().for_each(without_numbers_of_closures),
+        _ => {}
+    }
+}
