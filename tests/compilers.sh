@@ -4,6 +4,7 @@
 #   sh tests/compilers.sh          the oldest that is promised, and one of each dialect of the dumps
 #   sh tests/compilers.sh all      every release on the list, and the nightlies
 #   sh tests/compilers.sh NAME...  these, oldest first
+#   EDITS=1 sh tests/compilers.sh  tries the edits of the larger projects, too
 #
 # Installs what is missing. A toolchain that cannot be had is left out with a word: for that one the dumps in
 # server/golden have to do.
@@ -16,6 +17,7 @@ case "${1:-}" in
 "") set -- $some ;;
 all) set -- $all ;;
 esac
+edits=${EDITS:+--edits}
 
 there=""
 for name in "$@"; do
@@ -31,4 +33,4 @@ if [ $# -lt 2 ]; then
     echo "compilers.sh: fewer than two compilers to compare"
     exit 0
 fi
-exec cargo run --quiet --release -p futurelens-tests --example compilers -- "$@"
+exec cargo run --quiet --release -p futurelens-tests --example compilers -- $edits "$@"

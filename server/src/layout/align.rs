@@ -349,11 +349,15 @@ fn tuple(ty: &str) -> Option<&str> {
     ty.strip_prefix('(')?.strip_suffix(')')
 }
 
-/// What a closure stores: `{path closure_kind_ty=… upvar_tys=(A, B)}` → `A, B`.
+/// What a closure stores: `{path closure_kind_ty=… upvar_tys=(A, B)}` → `A, B`. Of an async closure it is also told how
+/// its body takes them, which is stored nowhere.
 fn captures(ty: &str) -> Option<&str> {
     const CAPTURES: &str = " upvar_tys=";
     let closure = ty.strip_prefix('{')?.strip_suffix('}')?;
-    tuple(&closure[names::find_outside(closure, CAPTURES)? + CAPTURES.len()..])
+    let list = &closure[names::find_outside(closure, CAPTURES)? + CAPTURES.len()..];
+    let (list, rest) = list.split_at(names::closing(list)? + 1);
+    let is_closure = rest.is_empty() || rest.starts_with(" coroutine_captures_by_ref_ty=");
+    tuple(list).filter(|_| is_closure)
 }
 
 /// A fn pointer or the type of a fn.

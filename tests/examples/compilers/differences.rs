@@ -9,14 +9,75 @@ pub struct Change {
     pub since: u32,
     /// In which project.
     pub project: &'static str,
-    /// What the future's identity, or the edit, has in it; all of one kind if that is `new`, `gone` or `edit`.
-    pub of: &'static str,
+    /// What the future's identity, or the edit, has in it: one of these.
+    pub of: &'static [&'static str],
     /// The compiler's reason.
     pub why: &'static str,
 }
 
 /// All of them, each seen and looked into.
-pub const CHANGES: &[Change] = &[];
+pub const CHANGES: &[Change] = &[
+    Change { since: 86, project: "places", of: &["streams::boxed::"], why: LISTED },
+    Change {
+        since: 86,
+        project: "mini-redis",
+        of: &[
+            "subscribe_to_channel::{closure#0}::{closure#0}",
+            "server::{impl#0}::run::{closure#0}::{closure#0}",
+            "server::Listener::run::{closure#0}::{closure#0}",
+        ],
+        why: LISTED,
+    },
+    Change {
+        since: 86,
+        project: "places",
+        of: &[
+            "attributes::Service::twice",
+            "functions::many_lines",
+            "impls::Apply::by_default",
+            "impls::Apply::desugared",
+        ],
+        why: EAGER,
+    },
+    Change {
+        since: 95,
+        project: "places",
+        of: &[
+            "attributes::Service::twice",
+            "functions::many_lines",
+            "impls::Apply::by_default",
+            "impls::Apply::desugared",
+        ],
+        why: EAGER,
+    },
+    Change { since: 95, project: "places", of: &["macros::async_in_arguments::"], why: PIECES },
+    Change { since: 95, project: "mini-redis", of: &["subscribe::{impl#0}::apply::"], why: PIECES },
+    Change { since: 99, project: "places", of: &["macros::async_in_arguments::"], why: SCRUTINEE },
+    Change {
+        since: 99,
+        project: "mini-redis",
+        of: &[
+            "buffer::buffer",
+            "buffer::run",
+            "client::{impl#1}::into_stream::",
+            "cmd::subscribe::",
+            "cmd::{impl#0}::apply::",
+            "cmd::Command::apply",
+            "server::run::",
+            "server::{impl#0}::run::",
+            "server::{impl#1}::run::",
+            "server::Handler::run",
+            "server::Listener::run",
+        ],
+        why: SCRUTINEE,
+    },
+];
+
+const LISTED: &str = "1.85 finds no instances in the body of an async fn that nothing polls";
+const EAGER: &str = "1.86 to 1.88 list all instances only if those count that nothing uses";
+const PIECES: &str =
+    "what is printed is not kept in an array of pieces any more while an argument is awaited";
+const SCRUTINEE: &str = "what a `match`, an `if let` or a `for` has moved out of is not stored any more";
 
 /// One difference.
 pub struct Difference {
@@ -36,7 +97,7 @@ impl Change {
 
     /// Is it this one?
     pub fn explains(&self, difference: &Difference) -> bool {
-        self.of == difference.kind || difference.of.contains(self.of)
+        self.of.iter().any(|of| difference.of.contains(of))
     }
 }
 

@@ -6,7 +6,8 @@
 //! cargo run --release -p futurelens-tests --example compilers -- 1.85.0 1.95.0 1.99.1 nightly-2026-10-15
 //! ```
 //!
-//! Give them oldest first. What differs is a failure unless [`CHANGES`] explains it. Exits with 1 if anything does.
+//! Give them oldest first. With `--edits` before them, edits of `places` and `mini-redis` are tried, too, which takes
+//! some minutes. What differs is a failure unless [`CHANGES`] explains it. Exits with 1 if anything does.
 
 #[path = "../layout-check/check.rs"]
 mod check;
@@ -35,9 +36,13 @@ struct Said {
 }
 
 fn main() -> ExitCode {
-    let names: Vec<String> = std::env::args().skip(1).collect();
+    let mut names: Vec<String> = std::env::args().skip(1).collect();
+    let all_edits = names.first().is_some_and(|name| name == "--edits");
+    if all_edits {
+        names.remove(0);
+    }
     if names.len() < 2 || names.iter().any(|name| name.starts_with('-')) {
-        eprintln!("usage: compilers NAME NAME…");
+        eprintln!("usage: compilers [--edits] NAME NAME…");
         return ExitCode::from(2);
     }
     if let Some(missing) = names.iter().find(|name| !is_installed(name)) {
@@ -60,7 +65,8 @@ fn main() -> ExitCode {
     for (project_name, project) in &projects {
         let mut before: Option<(&String, Said)> = None;
         for name in &names {
-            let said = ask(name, project, &work.path().join(name));
+            let edits = all_edits || matches!(*project_name, "article" | "why");
+            let said = ask(name, project, edits, &work.path().join(name));
             said.print(name, project_name);
             if let Some(drift) = &said.drift {
                 wrong.push(format!("{name} {project_name}: {drift}"));
@@ -96,7 +102,7 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(!wrong.is_empty()))
 }
 
-fn ask(name: &str, project: &Project, work: &Path) -> Said {
+fn ask(name: &str, project: &Project, edits: bool, work: &Path) -> Said {
     let home = rustup_home(&work.join("rustup"), &[(name, name)]);
     let target = work.join("target");
     let ask = |arguments: &[&str]| -> Run {
@@ -107,7 +113,7 @@ fn ask(name: &str, project: &Project, work: &Path) -> Said {
     };
     let read = |run: Run| -> Value { serde_json::from_str(&run.stdout).expect("it is JSON") };
     let report = read(ask(&["report"]));
-    let edits = read(ask(&["fix"]));
+    let edits = if edits { read(ask(&["fix"])) } else { Value::Null };
     let check = check::check(&check::read(&target));
     for other in &check.others {
         eprintln!("{name}: {other}");

@@ -20,6 +20,7 @@ pub struct Check {
 }
 
 /// Measures a project with the real binary, and reads what that kept.
+#[allow(dead_code)] // One of the programs that this is part of has measured already.
 pub fn measure(project: &Path, profile: &str) -> Snapshot {
     let target = tempfile::tempdir().expect("the temporary directory is writable");
     let mut command = futurelens();
