@@ -233,7 +233,37 @@ local function main()
   assert(not health:find('ERROR', 1, true), health)
   assert(health:find('futurelens 0.', 1, true), health)
   assert(health:find('client %d+ runs for'), health)
+  assert(health:find('measured by rustc 1%.%d+%.%d+[^\n]*: [^\n]+'), health)
+  assert(health:find('futurelens: ' .. vim.fn.getcwd(), 1, true), health)
+  assert(health:find('kept in [^\n]*/target/futurelens: [%d.]+ [KM]iB, of which [%d.]+ %a+ what compilers printed in %d+ runs'), health)
+  assert(health:find("the project's own: ", 1, true), health)
   vim.cmd('bwipeout')
+  say('ok  it says which compiler measures')
+
+  -- What `:checkhealth` shows with other options.
+  local function health_with(changes)
+    local before = plugin.options
+    plugin.options = vim.tbl_extend('force', before, changes)
+    vim.cmd('silent checkhealth futurelens')
+    plugin.options = before
+    local text = text_of(0)
+    vim.cmd('bwipeout')
+    return text
+  end
+  health = health_with({ cmd = { '/none/futurelens' } })
+  assert(health:find('ERROR `/none/futurelens` is not an executable', 1, true), health)
+  assert(health:find('cargo install --path server', 1, true) and not health:find('measured by', 1, true), health)
+  health = health_with({ cmd = { vim.fn.exepath('false') } })
+  assert(health:find('ERROR [^\n]*false %-%-version`: exit status 1') and health:find('install it anew', 1, true), health)
+  health = health_with({ cmd = { vim.fn.exepath('env'), 'A=1', vim.env.TEST_SERVER, 'lsp' } })
+  assert(health:find('measured by rustc', 1, true) and not health:find('ERROR', 1, true), health)
+  health = health_with({ settings = { toolchain = 'none-such' } })
+  assert(health:find('ERROR toolchain `none-such` is not installed', 1, true), health)
+  health = health_with({ settings = { trusted = false } })
+  assert(health:find('WARNING the project is not trusted', 1, true) and not health:find('rustc', 1, true), health)
+  health = health_with({ trusted = function() return false end })
+  assert(health:find('not trusted, as the function', 1, true) and not health:find('rustc', 1, true), health)
+  say('ok  and what is in the way')
 
   -- Where it starts.
   local folder = vim.fn.fnamemodify(vim.env.TEST_PIDS, ':h') .. '/roots'

@@ -292,7 +292,7 @@ fn a_release_alone_gives_everything() {
     let mut editor = machine.editor();
     editor.did_open(&file);
     editor.hints_when(&file, "the sizes", |hints| {
-        hints.iter().any(|hint| hint.label.contains("4,100 B") || hint.label.contains("4100 B"))
+        hints.iter().any(|hint| hint.label.contains("65 cache lines"))
     });
     let text = machine.project.read("src/boxes.rs");
     let at = place_of(&text, "caller_inline()");

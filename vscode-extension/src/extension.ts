@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { Doctor } from './doctor';
 import { Futures, reveal, type Future } from './futures';
 import { explain, LayoutPanel } from './layoutPanel';
 import { Server } from './server';
@@ -11,6 +12,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   server = new Server(context, output);
   const futures = new Futures(server, context.workspaceState);
   const layouts = new LayoutPanel(context, server);
+  const doctor = new Doctor(context, server);
   const live = server;
   const command = (name: string, run: (...args: never[]) => unknown) =>
     vscode.commands.registerCommand(`futurelens.${name}`, run);
@@ -19,12 +21,14 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     live,
     futures,
     layouts,
+    doctor,
     new StatusItem(live),
     live.onLife((life) => void setContext('running', life.state === 'running')),
     vscode.workspace.onDidGrantWorkspaceTrust(() => void live.start()),
     vscode.workspace.onDidChangeConfiguration((change) => void live.settingsChanged(change)),
     command('measure', () => live.measure()),
     command('restart', () => live.restart()),
+    command('doctor', () => doctor.run()),
     command('showOutput', () => output.show()),
     command('showReport', () => futures.pick()),
     command('showLayout', () => showLayout(layouts)),
@@ -82,6 +86,7 @@ async function menu(): Promise<void> {
       { label: '$(refresh) Measure again', command: 'measure' },
       { label: '$(layout) Show the layout of this future', command: 'showLayout' },
       { label: '$(list-ordered) Show all futures, largest first', command: 'showReport' },
+      { label: '$(pulse) Doctor: which compiler measures, and why', command: 'doctor' },
       { label: '$(output) Show output', command: 'showOutput' },
       { label: '$(debug-restart) Restart server', command: 'restart' },
     ],

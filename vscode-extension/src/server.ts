@@ -14,11 +14,14 @@ import {
   type FeatureState,
   type StaticFeature,
 } from 'vscode-languageclient/node';
+import { isInside } from './inside';
+import { plain } from './messages';
 import { concernsServer, serverSettings } from './settings';
 import type { Layout, Position, Report, Status } from './protocol';
 
 /** Where the server comes from. */
-type Found = { command: string } | { missing: string; install: boolean };
+type Missing = { missing: string; install: boolean };
+type Found = { command: string } | Missing;
 
 /** What the rest of the extension sees of the server. */
 export type Life =
@@ -109,6 +112,22 @@ export class Server implements vscode.Disposable {
 
   async measure(): Promise<void> {
     await this.client?.sendRequest('workspace/executeCommand', { command: 'futurelens.rebuild', arguments: [] });
+  }
+
+  /** The program that a start would take now. In a workspace that is not trusted, none that lies in it. */
+  async program(): Promise<Found> {
+    const found = await find(this.context);
+    if (vscode.workspace.isTrusted) return found;
+    // It is not offered to install one: cargo heeds files of the folder that it is run in.
+    if ('missing' in found) return { ...found, install: false };
+    const folders = (vscode.workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath);
+    if (!(await isInside(found.command, folders))) return found;
+    return { missing: `the server lies in a workspace that is not trusted: ${found.command}`, install: false };
+  }
+
+  /** What it is run with. It needs cargo and rustc as much as we need it. */
+  environment(): NodeJS.ProcessEnv {
+    return { ...process.env, PATH: searchPath().join(path.delimiter) };
   }
 
   dispose(): void {
@@ -209,8 +228,7 @@ export class Server implements vscode.Disposable {
 
   private makeClient(command: string, crashed: () => void): LanguageClient {
     const folder = vscode.workspace.workspaceFolders?.[0]?.uri;
-    // The server needs cargo and rustc as much as we need the server.
-    const env = { ...process.env, PATH: searchPath().join(path.delimiter) };
+    const env = this.environment();
     const options = folder?.scheme === 'file' ? { env, cwd: folder.fsPath } : { env };
     const run = { command, args: [], options };
     const settings = serverSettings(this.context);
@@ -259,13 +277,12 @@ export class Server implements vscode.Disposable {
     this.timer = setTimeout(() => void this.start(), pause);
   }
 
-  private async offer(found: { missing: string; install: boolean }): Promise<void> {
+  /** Says that there is no program, and what can be done about it. */
+  async offer(found: Missing): Promise<void> {
     const install = 'Run cargo install';
     const settings = 'Open Settings';
     const buttons = found.install ? [install, settings] : [settings];
-    // A path in settings is text: VS Code draws `[text](command:…)` in a message as a link.
-    const what = found.missing.replaceAll('](', '] (');
-    const choice = await vscode.window.showErrorMessage(`futurelens: ${what}.`, ...buttons);
+    const choice = await vscode.window.showErrorMessage(`futurelens: ${plain(found.missing)}.`, ...buttons);
     if (choice === settings) {
       await vscode.commands.executeCommand('workbench.action.openSettings', 'futurelens.server.path');
     } else if (choice === install) {

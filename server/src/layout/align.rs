@@ -126,8 +126,9 @@ impl<'a> TypeFacts<'a> {
         }
         match ty.as_bytes().first()? {
             b'&' | b'*' => return pointer,
-            b'(' if ty.ends_with(')') => {
-                let parts = arguments(&ty[1..ty.len() - 1]);
+            // Of async closures there are no records.
+            b'(' | b'{' if tuple(ty).or_else(|| captures(ty)).is_some() => {
+                let parts = arguments(tuple(ty).or_else(|| captures(ty))?);
                 let mut aligns = parts.map(|part| self.align_by_text(part, None, depth + 1));
                 return aligns.try_fold(1, |most: u64, align| Some(most.max(align?)));
             }
@@ -435,6 +436,16 @@ mod tests {
         assert_eq!(align("a::S"), Some(16));
         assert_eq!(facts.align("a::S", 33), None, "another type of that name");
         assert_eq!(align("two::T"), None);
+        for closure in [
+            "{f::{closure#1} closure_kind_ty=i8 signature_parts_ty=fn(R) -> () upvar_tys=(a::S, u8)}",
+            "{f::{closure#1} closure_kind_ty=i8 upvar_tys=(a::S,) coroutine_captures_by_ref_ty=fn() -> (u8,)}",
+        ] {
+            assert_eq!(align(closure), Some(16));
+        }
+        assert_eq!(
+            align("{static f::{closure#0} upvar_tys=(a::S,) resume_ty=R yield_ty=() return_ty=()}"),
+            None
+        );
         assert_eq!(align("[S; 1]"), None);
         assert_eq!(facts.seen_from("a").align("[S; 1]", 32), Some(16));
         assert_eq!(align("[(u8, a::S); ValTree(Leaf(0x1): usize)]"), Some(16));

@@ -24,6 +24,14 @@ const steps = {
     await w.screenshot('untrusted');
   },
 
+  async 'the doctor runs nothing of an untrusted workspace'(w) {
+    await doctor(w, /the project is not trusted, so nothing of it is run/);
+    assert(!(await w.lines()).some((line) => /measured by/.test(line)), 'no compiler was asked');
+    assert.deepStrictEqual(servers(w.program), [], 'no server');
+    assert(!fs.existsSync(path.join(w.project, 'target')), 'no build');
+    await closeDoctor(w);
+  },
+
   async 'the server of the package starts when trust is granted'(w) {
     const trust = w.page.locator('.workspace-trust-editor .monaco-button', { hasText: /^Trust$/ }).first();
     await actUntil('the trust editor', () => w.click(w.status('futurelens: workspace not trusted')), () => trust.isVisible());
@@ -36,6 +44,23 @@ const steps = {
     await w.line(/async fn buffers_overlapping\(\) *515 B · 9 cache lines/);
     await until('the status bar is idle', () => w.page.locator('.statusbar-item[id="futurelens.futurelens"], .statusbar-item', { hasText: /^\s*futurelens\s*$/ }).first().isVisible());
     await w.screenshot('hints');
+  },
+
+  async 'the doctor says which compiler measures'(w) {
+    const [, version] = await doctor(w, /measured by +rustc (\d+\.\d+\.\d+)/);
+    await w.line(/compilers, best first/);
+    assert(await w.page.locator('.tab.active', { hasText: 'futurelens doctor: article' }).first().isVisible(), 'its name');
+    // From its own document it looks again, in the same place.
+    await doctor(w, new RegExp(`measured by +rustc ${version}`));
+    assert.strictEqual(await w.page.locator('.tab', { hasText: 'futurelens doctor' }).count(), 1, 'one document');
+    await w.screenshot('doctor');
+    await w.page.keyboard.type('typed');
+    await sleep(300);
+    assert(!(await w.lines()).some((line) => line.includes('typed')), 'it is not to be edited');
+    await closeDoctor(w);
+    await actUntil('the menu has it', () => w.click(w.status(/^\s*futurelens\s*$/)),
+      () => w.page.locator('.quick-input-list .monaco-list-row', { hasText: 'Doctor' }).first().isVisible());
+    await w.press('Escape');
   },
 
   async 'a hover shows what is held'(w) {
@@ -342,6 +367,21 @@ echo "$@" >>"${asked}"
     assert.deepStrictEqual(ours.filter(({ type }) => type === 'error'), []);
   },
 };
+
+/** Has the doctor look, and gives what fitted in its document. */
+async function doctor(w, pattern) {
+  await w.command('futurelens: Doctor');
+  await w.page.locator('.tab.active', { hasText: 'futurelens doctor' }).first().waitFor({ timeout: 60000 });
+  // The document may be one of before: what is looked at now is there when nothing is said of looking.
+  await w.page.locator('.notification-list-item', { hasText: 'looking at the compilers' }).first().waitFor({ state: 'hidden', timeout: 60000 });
+  return w.line(pattern);
+}
+
+async function closeDoctor(w) {
+  const tabs = w.page.locator('.tab', { hasText: 'futurelens doctor' });
+  await w.command('View: Revert and Close Editor');
+  await tabs.first().waitFor({ state: 'detached', timeout: 10000 });
+}
 
 /** The view of all futures. */
 function tree(w) {
