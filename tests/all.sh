@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sets up what the tests need and runs every check of the project: formatting, lints, tests.
-# Needs Rust by rustup. Without asking it installs a nightly toolchain where there is none, the standard libraries of
-# macOS and Windows, cargo-fuzz, and on Debian, as root, the packages sccache, strace and faketime.
+# Needs Rust by rustup. Without asking it installs a nightly toolchain where there is none, the compilers of
+# tests/compilers.sh, the standard libraries of macOS and Windows, cargo-fuzz, and on Debian, as root, the packages sccache, strace and faketime.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -32,6 +32,8 @@ say "other platforms"
 sh tests/platforms.sh
 say "tests"
 cargo test --workspace "$@"
+say "compilers"
+sh tests/compilers.sh
 say "fuzzing"
 sh tests/fuzz/run.sh 5
 say "editors"
