@@ -191,7 +191,8 @@ pub fn rustup_home(folder: &Path, toolchains: &[(&str, &str)]) -> PathBuf {
 }
 
 /// The toolchains of the tests: what else is installed makes no difference to them. There is one stable and one
-/// nightly, each under its plain name; the nightly is the plain one, or else the newest by the date in its name.
+/// nightly, each under its plain name; the nightly is the plain one, or else the newest by the date in its name, unless
+/// `TEST_NIGHTLY` names another (`TEST_STABLE` does so for the stable one).
 fn own_rustup_home() -> &'static Path {
     static HOME: OnceLock<PathBuf> = OnceLock::new();
     HOME.get_or_init(|| {
@@ -199,8 +200,11 @@ fn own_rustup_home() -> &'static Path {
             rustup().names.iter().filter(|name| name.starts_with("nightly")).collect();
         // `nightly-2026-…` sorts before `nightly-x86_64-…`.
         nightlies.sort_unstable();
-        let nightly = nightlies.last().expect("the tests need an installed nightly toolchain");
-        rustup_home(&cache_dir().join("rustup"), &[("stable", "stable"), ("nightly", nightly)])
+        let named = |variable: &str| std::env::var(variable).ok().filter(|name| !name.is_empty());
+        let nightly = named("TEST_NIGHTLY").or_else(|| nightlies.last().map(|name| (*name).clone()));
+        let nightly = nightly.expect("the tests need an installed nightly toolchain");
+        let stable = named("TEST_STABLE").unwrap_or_else(|| "stable".to_owned());
+        rustup_home(&cache_dir().join("rustup"), &[("stable", &stable), ("nightly", &nightly)])
     })
 }
 
