@@ -612,7 +612,9 @@ impl Project {
                         {
                             is_crate_missing |= misses_crate(&message.message);
                             if !self.members.contains_key(&message.package_id) {
-                                dependency.get_or_insert_with(|| message.target.name.clone());
+                                dependency.get_or_insert_with(|| {
+                                    named(&message.package_id).unwrap_or(&message.target.name).to_owned()
+                                });
                             }
                             let text = message.message.rendered.unwrap_or_default();
                             if message.message.spans.is_empty() {
@@ -721,6 +723,11 @@ impl Unfit {
     fn known(self) -> Vec<(String, String)> {
         self.compilers
     }
+}
+
+/// `NAME@VERSION` of a package, where its identity has that: `registry+…#proc-macro2@1.0.56`.
+fn named(package: &PackageId) -> Option<&str> {
+    package.repr.rsplit_once('#').map(|(_, named)| named).filter(|named| named.contains('@'))
 }
 
 fn lock_digest(root: &Path) -> u32 {

@@ -237,7 +237,7 @@ fn doctored<'a>(
     let joined = |lines: &[&str]| lines.join("\n") + "\n";
     let of_interest = (0..lines.len()).filter({
         let lines = lines.clone();
-        move |at| !lines[*at].is_empty() && ((at + number) % 5 == 0 || !lines[*at].contains("// bb"))
+        move |at| !lines[*at].is_empty() && ((at + number).is_multiple_of(5) || !lines[*at].contains("// bb"))
     });
     let one_by_one = of_interest.flat_map(move |at| {
         let (before, line, after) = (&lines[..at], lines[at], &lines[at + 1..]);
@@ -324,7 +324,7 @@ fn all_compilers_say_the_same() {
             let known = expected.insert(id.clone(), facts.clone()).unwrap();
             let is_change =
                 |change: &(u32, &str, &str)| minor < change.0 && change.0 <= golden.minor && change.1 == id;
-            if CHANGES.iter().any(|change| is_change(change)) {
+            if CHANGES.iter().any(is_change) {
                 assert_ne!(facts, known, "{}: `{id}` is laid out as before", golden.name);
                 continue;
             }
