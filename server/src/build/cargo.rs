@@ -3,7 +3,7 @@
 use super::inputs::Known;
 use super::process::{Cancel, Guarded, Running, own_program};
 use super::scratch::Scratch;
-use super::toolchain::{self, Candidates, Choice, Needs};
+use super::toolchain::{self, Candidates, Choice, Installed, Needs};
 use super::unit::{Unit, UnitError, UnitFile};
 use super::wrapper::{self, Settings, Task};
 use super::{BuildError, Invocation, Toolchain, background, disk, files, inner_wrapper};
@@ -45,7 +45,7 @@ pub struct Selection {
 pub struct Request {
     /// A folder in the project.
     pub dir: PathBuf,
-    /// `auto` or a rustup toolchain, see [`Choice::make`].
+    /// `auto` or a rustup toolchain, see [`Choice`].
     pub toolchain: String,
     /// `release`, `dev`, or a profile of the project's own.
     pub profile: String,
@@ -206,32 +206,33 @@ impl Project {
     pub fn open(request: &Request) -> Result<Self, BuildError> {
         let dir = project_dir(&request.dir)?;
         if request.toolchain != "auto" {
-            let own = Toolchain::ask(None, &dir);
-            let choice = Choice::make(&request.toolchain, &dir, own, &Needs::default())?;
+            let choice = Choice::named(&request.toolchain, &dir)?;
             let metadata = read_metadata(request, &dir, choice.toolchain.command("cargo"))?;
             return Ok(Self::assemble(request, dir, metadata, choice));
         }
         // Each takes a while, and the project is what its own cargo says it is.
-        let (own, metadata) = std::thread::scope(|scope| {
+        let (own, installed, metadata) = std::thread::scope(|scope| {
             let own = scope.spawn(|| Toolchain::ask(None, &dir));
+            let installed = scope.spawn(|| Installed::look(&dir));
             let metadata = read_metadata(request, &dir, toolchain::own_command("cargo"));
-            (own.join().unwrap_or_else(|_| Toolchain::ask(None, &dir)), metadata)
+            (
+                own.join().unwrap_or_else(|_| Toolchain::ask(None, &dir)),
+                installed.join().unwrap_or_default(),
+                metadata,
+            )
         });
         let metadata = match (&own, metadata) {
             (Ok(Some(_)), metadata) => metadata?,
             (_, Ok(metadata)) => metadata,
-            // The project's own toolchain is not there.
-            _ => {
-                let other = Candidates::new(&dir, None, &Needs::default()).next();
-                let Some(other) = other else {
-                    return Choice::make("auto", &dir, own, &Needs::default())
-                        .and_then(|choice| Self::open_with(request, choice));
-                };
-                read_metadata(request, &dir, other.toolchain.command("cargo"))?
-            }
+            // The project's own toolchain is not there: any other reads the project, too.
+            (_, Err(error)) => match Candidates::new(&dir, None, &installed, &Needs::default()).next() {
+                Some(other) => read_metadata(request, &dir, other.toolchain.command("cargo"))?,
+                None => return Err(own.err().unwrap_or(error)),
+            },
         };
-        let needs = Needs { oldest: oldest(&metadata), unfit: Unfit::read(request, &metadata).known() };
-        let choice = Choice::make("auto", &dir, own, &needs)?;
+        let needs =
+            Needs { oldest: oldest(&metadata), unfit: UnfitCompilers::read(request, &metadata).known() };
+        let choice = Choice::automatic(&dir, own, &installed, &needs)?;
         Ok(Self::assemble(request, dir, metadata, choice))
     }
 
@@ -243,7 +244,7 @@ impl Project {
         let dir = project_dir(&request.dir)?;
         let own = Toolchain::ask(None, &dir).ok().flatten();
         let metadata = read_metadata(request, &dir, toolchain::own_command("cargo")).ok();
-        let unfit = metadata.as_ref().map(|metadata| Unfit::read(request, metadata).known());
+        let unfit = metadata.as_ref().map(|metadata| UnfitCompilers::read(request, metadata).known());
         let oldest = metadata.as_ref().and_then(oldest);
         Ok((dir, own, Needs { oldest, unfit: unfit.unwrap_or_default() }))
     }
@@ -278,6 +279,11 @@ impl Project {
         &self.choice.toolchain
     }
 
+    /// Its own compiler, in words.
+    pub fn own_compiler(&self) -> Option<String> {
+        Toolchain::ask(None, &self.dir).ok().flatten().map(|own| own.in_words())
+    }
+
     /// The same project with its own compiler, since the one that was chosen does not compile a dependency. `None` if
     /// that is no other one, or cannot measure.
     pub fn with_own_compiler(&self, dependency: &str) -> Option<Self> {
@@ -292,7 +298,7 @@ impl Project {
 
     /// Keeps for as long as the lock file stays as it is that the compilers that were passed over do not compile it.
     pub fn remember_unfit(&self) {
-        let unfit = Unfit {
+        let unfit = UnfitCompilers {
             lock: lock_digest(&self.root),
             compilers: self
                 .choice
@@ -702,7 +708,7 @@ impl Project {
 
 /// The compilers that are known not to compile a project's dependencies.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Unfit {
+struct UnfitCompilers {
     /// Of the lock file that this was found out with.
     lock: u32,
     /// Their versions, and why.
@@ -712,10 +718,11 @@ struct Unfit {
 /// The file in the target directory that says so.
 const UNFIT: &str = "compilers-unfit.json";
 
-impl Unfit {
+impl UnfitCompilers {
     fn read(request: &Request, metadata: &Metadata) -> Self {
         let file = target_dir(request, metadata).join(UNFIT);
-        let read = std::fs::read(file).ok().and_then(|text| serde_json::from_slice::<Unfit>(&text).ok());
+        let read =
+            std::fs::read(file).ok().and_then(|text| serde_json::from_slice::<UnfitCompilers>(&text).ok());
         let lock = lock_digest(metadata.workspace_root.as_std_path());
         read.filter(|unfit| unfit.lock == lock).unwrap_or_default()
     }

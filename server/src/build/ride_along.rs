@@ -172,7 +172,7 @@ impl Ride {
             selection: Selection { target, ..Selection::default() },
             ..Request::new(dir)
         };
-        let mut project = Project::open_with(&asked, Choice::named(toolchain)).ok()?;
+        let mut project = Project::open_with(&asked, Choice::of_user(toolchain)).ok()?;
         // What is asked for and what was recorded before it are one whole.
         project.dir.clone_from(&project.root);
         let settings = Settings {

@@ -101,21 +101,12 @@ impl Unfit {
 }
 
 impl Choice {
-    /// Chooses: `auto`, or the name of a rustup toolchain. `own` is the project's own compiler.
+    /// The rustup toolchain of this name.
     ///
     /// # Errors
-    /// [`BuildError::NoToolchain`] if the named one is missing, [`BuildError::NoProgram`] without any rustc,
-    /// [`BuildError::CannotMeasure`] if the named one cannot measure.
-    pub fn make(
-        wanted: &str,
-        dir: &Path,
-        own: Result<Option<Toolchain>, BuildError>,
-        needs: &Needs,
-    ) -> Result<Self, BuildError> {
-        if wanted == "auto" {
-            return Self::automatic(dir, own, needs);
-        }
-        let name = wanted.trim_start_matches('+');
+    /// [`BuildError::NoToolchain`] if it is missing, [`BuildError::CannotMeasure`] if it cannot measure.
+    pub fn named(name: &str, dir: &Path) -> Result<Self, BuildError> {
+        let name = name.trim_start_matches('+');
         let mut toolchain = match Toolchain::ask(Some(name), dir) {
             // Without rustup the name means nothing: the only compiler there is would answer.
             Ok(Some(toolchain)) if installed().is_some() => toolchain,
@@ -125,7 +116,8 @@ impl Choice {
         toolchain.how = how;
         match &read {
             ReadAs::Nothing(why) => {
-                let other = Self::automatic(dir, own, needs).ok();
+                let own = Toolchain::ask(None, dir);
+                let other = Self::automatic(dir, own, &Installed::look(dir), &Needs::default()).ok();
                 let other = other.filter(|other| other.toolchain.version != toolchain.version);
                 Err(BuildError::CannotMeasure {
                     compiler: toolchain.version,
@@ -138,13 +130,19 @@ impl Choice {
     }
 
     /// What the user runs.
-    pub(super) fn named(toolchain: Toolchain) -> Self {
+    pub(super) fn of_user(toolchain: Toolchain) -> Self {
         Choice { toolchain, read: ReadAs::Whole, is_automatic: false, passed_over: Vec::new() }
     }
 
-    fn automatic(
+    /// The best of those that are there. `own` is the project's own compiler.
+    ///
+    /// # Errors
+    /// [`BuildError::NoProgram`] without any rustc, [`BuildError::NoToolchain`] if the project's own is missing and there
+    /// is no other, [`BuildError::CannotMeasure`] if none can measure.
+    pub fn automatic(
         dir: &Path,
         own: Result<Option<Toolchain>, BuildError>,
+        installed: &Installed,
         needs: &Needs,
     ) -> Result<Self, BuildError> {
         let (own, error) = match own {
@@ -155,7 +153,7 @@ impl Choice {
         let mut passed_over = Vec::new();
         // The best of those that are not read whole.
         let mut second: Option<(Toolchain, ReadAs, usize)> = None;
-        for candidate in Candidates::new(dir, own, needs) {
+        for candidate in Candidates::new(dir, own, installed, needs) {
             let Candidate { mut toolchain, unfit } = candidate;
             let is_too_old = matches!(unfit, Some(Unfit::TooOld(_)));
             let why = match unfit {
@@ -235,36 +233,55 @@ impl Choice {
     }
 }
 
+/// What rustup has.
+#[derive(Debug, Clone, Default)]
+pub struct Installed {
+    names: Vec<String>,
+    /// Newest first.
+    nightlies: Vec<Toolchain>,
+}
+
+impl Installed {
+    /// Asks rustup for the names, and the nightlies for what they are.
+    pub fn look(dir: &Path) -> Self {
+        let names = installed().unwrap_or_default();
+        let nightlies = Self::ask(dir, names.iter().filter(|name| is_nightly(name)));
+        Installed { names, nightlies }
+    }
+
+    /// All of these that can be asked, newest first.
+    fn ask<'a>(dir: &Path, names: impl Iterator<Item = &'a String>) -> Vec<Toolchain> {
+        // Each question takes a while, and none needs the answer to another.
+        let mut asked: Vec<Toolchain> = std::thread::scope(|scope| {
+            let asked: Vec<_> = names
+                .map(|name| scope.spawn(move || Toolchain::ask(Some(name), dir).ok().flatten()))
+                .collect();
+            asked.into_iter().filter_map(|one| one.join().ok().flatten()).collect()
+        });
+        asked.sort_by(|a, b| b.age().cmp(&a.age()));
+        asked
+    }
+}
+
+fn is_nightly(name: &str) -> bool {
+    name.starts_with("nightly")
+}
+
 /// The compilers that could measure a project, best first. Those that are of no use unless all others fail are not asked
 /// for what they are before that.
 pub struct Candidates<'a> {
     dir: &'a Path,
     needs: &'a Needs,
     own: Option<Toolchain>,
-    names: Vec<String>,
+    installed: &'a Installed,
     ready: std::collections::VecDeque<Toolchain>,
     stage: u8,
 }
 
 impl<'a> Candidates<'a> {
     /// For a project.
-    pub fn new(dir: &'a Path, own: Option<Toolchain>, needs: &'a Needs) -> Self {
-        let names = installed().unwrap_or_default();
-        Candidates { dir, needs, own, names, ready: Default::default(), stage: 0 }
-    }
-
-    /// All of these that can be asked, newest first.
-    fn ask(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Toolchain> {
-        let wanted = self.names.iter().filter(|name| is_wanted(name));
-        // Each question takes a while, and none needs the answer to another.
-        let mut asked: Vec<Toolchain> = std::thread::scope(|scope| {
-            let asked: Vec<_> = wanted
-                .map(|name| scope.spawn(|| Toolchain::ask(Some(name), self.dir).ok().flatten()))
-                .collect();
-            asked.into_iter().filter_map(|one| one.join().ok().flatten()).collect()
-        });
-        asked.sort_by(|a, b| b.age().cmp(&a.age()));
-        asked
+    pub fn new(dir: &'a Path, own: Option<Toolchain>, installed: &'a Installed, needs: &'a Needs) -> Self {
+        Candidates { dir, needs, own, installed, ready: Default::default(), stage: 0 }
     }
 
     fn is_own(&self, toolchain: &Toolchain) -> bool {
@@ -293,14 +310,14 @@ impl Iterator for Candidates<'_> {
 
     fn next(&mut self) -> Option<Candidate> {
         while self.ready.is_empty() && self.stage < 4 {
-            let is_nightly = |name: &str| name.starts_with("nightly");
             let own = self.own.clone();
             let more = match self.stage {
                 0 => own.into_iter().filter(|own| !own.bootstrap).collect(),
-                1 => self.ask(is_nightly).into_iter().filter(|one| !self.is_own(one)).collect(),
+                1 => self.installed.nightlies.iter().filter(|one| !self.is_own(one)).cloned().collect(),
                 2 => own.into_iter().filter(|own| own.bootstrap).collect(),
                 _ => {
-                    let mut others = self.ask(|name| !is_nightly(name));
+                    let names = self.installed.names.iter().filter(|name| !is_nightly(name));
+                    let mut others = Installed::ask(self.dir, names);
                     others.retain(|one| !self.is_own(one));
                     // `stable` and `1.99.1` may be one.
                     others.dedup_by(|a, b| a.about == b.about);

@@ -1,6 +1,6 @@
 //! What measures a project, why, and what is in the way.
 
-use crate::build::{self, Candidate, Candidates, Choice, Project, ReadAs, Request, Unfit};
+use crate::build::{self, Candidate, Candidates, Choice, Installed, Project, ReadAs, Request, Unfit};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -94,7 +94,7 @@ pub fn diagnose(request: &Request, trusted: Option<bool>) -> Diagnosis {
     if trusted == Some(false) {
         diagnosis.problem(
             "the project is not trusted, so nothing of it is run: neither its own toolchain nor cargo was asked",
-            "trust the folder in your editor (the command `futurelens.trust`), if you do",
+            "if you trust it, say so in your editor; where that does not ask, the command is `futurelens.trust`",
         );
         return diagnosis;
     }
@@ -125,7 +125,8 @@ impl Diagnosis {
                 "install it: `rustup show` in the project's folder says which one that is",
             );
         }
-        let candidates: Vec<Candidate> = Candidates::new(&dir, own, &needs).collect();
+        let installed = Installed::look(&dir);
+        let candidates: Vec<Candidate> = Candidates::new(&dir, own, &installed, &needs).collect();
         if !candidates.iter().any(|candidate| !candidate.toolchain.bootstrap) {
             self.problem(
                 "no nightly compiler is installed",

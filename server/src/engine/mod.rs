@@ -188,9 +188,10 @@ impl Measurement {
     fn with_advice(mut self, dependency: &str) -> Self {
         if let Some(failure) = self.failure.as_mut().filter(|_| !self.project.choice.is_automatic) {
             let compiler = self.project.toolchain().in_words();
+            let own = self.project.own_compiler().unwrap_or_else(|| "the project's own compiler".to_owned());
             failure.push_str(&format!(
-                "\n`{dependency}`, which the project depends on, does not compile with {compiler}; if it does with the \
-                 project's own compiler, leave the toolchain to `auto`\n"
+                "\n`{dependency}`, which the project depends on, does not compile with {compiler}; if it does with {own}, \
+                 leave the toolchain to `auto`\n"
             ));
         }
         self
