@@ -224,8 +224,14 @@ fn where_a_dependency_does_not_compile_the_project_s_own_compiler_measures() {
     let before = fs::read_to_string(machine.project.root().join("target/futurelens/compilers-unfit.json"));
     assert!(before.is_ok_and(|text| text.contains("nightly")));
     machine.project.write("src/lib.rs", "pub async fn uses() -> u8 { dependency::value() + 1 }\n");
-    let (_, said) = machine.report(&["-p", "user"]);
+    // Nor by another one.
+    machine.add("nightly-2199-01-01", nightly(), NEWER, "");
+    let (report, said) = machine.report(&["-p", "user"]);
+    assert!(!compiler(&report).contains("nightly"), "{said}");
     expect(&said);
+    assert!(!said.contains("2199"), "{said}");
+    let asked = machine.futurelens(&["doctor"]).expect_success().stdout;
+    assert!(asked.contains("2199-01-01") && asked.contains("the project's own is taken"), "{asked}");
     // With another lock file it is tried again.
     machine.project.write("../dependency/src/lib.rs", "pub fn value() -> u8 { 1 }\n").write(
         "../dependency/Cargo.toml",

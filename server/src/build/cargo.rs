@@ -3,7 +3,7 @@
 use super::inputs::Known;
 use super::process::{Cancel, Guarded, Running, own_program};
 use super::scratch::Scratch;
-use super::toolchain::{self, Candidates, Choice, Installed, Needs};
+use super::toolchain::{self, Because, Candidates, Choice, Installed, Needs};
 use super::unit::{Unit, UnitError, UnitFile};
 use super::wrapper::{self, Settings, Task};
 use super::{BuildError, Invocation, Toolchain, background, disk, files, inner_wrapper};
@@ -296,17 +296,12 @@ impl Project {
         Some(Project { choice, ..self.clone() })
     }
 
-    /// Keeps for as long as the lock file stays as it is that the compilers that were passed over do not compile it.
+    /// Keeps for as long as the lock file stays as it is which compilers were passed over since a dependency does not
+    /// compile with them.
     pub fn remember_unfit(&self) {
-        let unfit = UnfitCompilers {
-            lock: lock_digest(&self.root),
-            compilers: self
-                .choice
-                .passed_over
-                .iter()
-                .map(|one| (one.version.clone(), one.why.clone()))
-                .collect(),
-        };
+        let unfit = self.choice.passed_over.iter().filter(|one| one.because == Because::Dependency);
+        let compilers = unfit.map(|one| (one.version.clone(), one.why.clone())).collect();
+        let unfit = UnfitCompilers { lock: lock_digest(&self.root), compilers };
         let file = self.target_dir.join(UNFIT);
         if let Err(error) = files::write(&file, |file| Ok(serde_json::to_writer(file, &unfit)?)) {
             tracing::warn!("cannot keep which compilers are of no use here: {error}");

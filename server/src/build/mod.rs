@@ -33,7 +33,7 @@ use process::Guarded;
 pub(crate) use process::is_program;
 pub use process::{Cancel, Output, guard, output, set_program};
 pub use shadow::{Compiled, Shadow};
-pub use toolchain::{Candidate, Candidates, Choice, Installed, Needs, PassedOver, Toolchain, Unfit};
+pub use toolchain::{Because, Candidate, Candidates, Choice, Installed, Needs, PassedOver, Toolchain, Unfit};
 pub use unit::{Unit, UnitError, UnitFile, UnitHead};
 
 use std::path::PathBuf;

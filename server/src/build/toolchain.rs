@@ -59,9 +59,20 @@ pub struct PassedOver {
     pub version: String,
     /// Why not.
     pub why: String,
-    /// It is too old for the project, which is nothing unusual.
+    /// What kind of reason that is.
     #[serde(skip)]
-    pub is_too_old: bool,
+    pub because: Because,
+}
+
+/// Why a compiler does not measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Because {
+    /// It is too old for the project, which is nothing unusual.
+    TooOld,
+    /// A dependency does not compile with it.
+    Dependency,
+    /// What it prints is not read.
+    NotRead,
 }
 
 /// What a project asks of its compiler.
@@ -89,6 +100,9 @@ pub enum Unfit {
     TooOld(String),
     /// A dependency does not compile with it.
     Dependency(String),
+    /// It is not known whether the dependencies compile with it; with another one, that is not the project's own, they do
+    /// not.
+    NotTried,
 }
 
 impl Unfit {
@@ -96,6 +110,9 @@ impl Unfit {
     pub fn why(&self) -> &str {
         match self {
             Unfit::TooOld(why) | Unfit::Dependency(why) => why,
+            Unfit::NotTried => {
+                "the project's own is taken, since a dependency does not compile with another one"
+            }
         }
     }
 }
@@ -155,9 +172,14 @@ impl Choice {
         let mut second: Option<(Toolchain, ReadAs, usize)> = None;
         for candidate in Candidates::new(dir, own, installed, needs) {
             let Candidate { mut toolchain, unfit } = candidate;
-            let is_too_old = matches!(unfit, Some(Unfit::TooOld(_)));
+            let mut because = Because::NotRead;
             let why = match unfit {
-                Some(unfit) => unfit.why().to_owned(),
+                Some(Unfit::NotTried) => continue,
+                Some(unfit) => {
+                    let is_too_old = matches!(unfit, Unfit::TooOld(_));
+                    because = if is_too_old { Because::TooOld } else { Because::Dependency };
+                    unfit.why().to_owned()
+                }
                 None => {
                     let Probed { read, how } = toolchain.probe(&toolchain.about, dir);
                     toolchain.how = how;
@@ -176,12 +198,7 @@ impl Choice {
                     }
                 }
             };
-            passed_over.push(PassedOver {
-                name: toolchain.name,
-                version: toolchain.version,
-                why,
-                is_too_old,
-            });
+            passed_over.push(PassedOver { name: toolchain.name, version: toolchain.version, why, because });
         }
         if let Some((toolchain, read, at)) = second {
             passed_over.truncate(at);
@@ -203,14 +220,14 @@ impl Choice {
         toolchain.how = how;
         let mut passed_over = self.passed_over.clone();
         let Toolchain { name, version, .. } = self.toolchain.clone();
-        passed_over.push(PassedOver { name, version, why, is_too_old: false });
+        passed_over.push(PassedOver { name, version, why, because: Because::Dependency });
         let is_of_use = !matches!(read, ReadAs::Nothing(_));
         is_of_use.then_some(Choice { toolchain, read, is_automatic: true, passed_over })
     }
 
     /// Is there nothing about it that would surprise anybody?
     pub fn is_expected(&self) -> bool {
-        self.read == ReadAs::Whole && self.passed_over.iter().all(|one| one.is_too_old)
+        self.read == ReadAs::Whole && self.passed_over.iter().all(|one| one.because == Because::TooOld)
     }
 
     /// What to tell people in one line; none if there is nothing to tell.
@@ -297,6 +314,9 @@ impl<'a> Candidates<'a> {
         toolchain.name.as_ref()?;
         if let Some(own) = self.own.as_ref().filter(|own| own.age() > toolchain.age()) {
             return Some(Unfit::TooOld(format!("older than the project's own, {}", own.release())));
+        }
+        if !self.needs.unfit.is_empty() {
+            return Some(Unfit::NotTried);
         }
         let needed =
             self.needs.oldest.filter(|oldest| toolchain.minor().is_some_and(|minor| minor < *oldest))?;

@@ -213,7 +213,7 @@ impl Compiler {
                 limits.push("nothing is measured by `futurelens cargo check`, nor ahead of a save's build: it lays out nothing when it checks");
             }
         }
-        let is_tried = !matches!(candidate.unfit, Some(Unfit::Dependency(_)));
+        let is_tried = !matches!(candidate.unfit, Some(Unfit::Dependency(_) | Unfit::NotTried));
         Compiler {
             toolchain: toolchain.name.clone(),
             version: toolchain.version.clone(),
