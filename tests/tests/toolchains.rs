@@ -327,6 +327,8 @@ fn doctor_says_what_measures_and_why() {
     let compilers = healthy["compilers"].as_array().expect("there are compilers");
     let read: Vec<&Value> = compilers.iter().map(|compiler| &compiler["read"]).collect();
     assert_eq!(read, [&json!("sizes"), &json!("whole"), &json!("whole")], "{healthy}");
+    assert_eq!(compilers[1]["limits"], json!([]), "{healthy}");
+    assert!(compilers[1]["dialect"].is_string(), "{healthy}");
     let marked = compilers.iter().map(|compiler| &compiler["chosen"]).collect::<Vec<_>>();
     assert_eq!(marked, [&json!(false), &json!(true), &json!(false)]);
     assert_eq!(healthy["project"]["units"], 0);

@@ -4,13 +4,14 @@
 use super::invocation::{self, Form, How, Into, Refused};
 use super::{Cancel, Guarded, Toolchain, files, unit, wrapper};
 use crate::dump::names::CoroutineName;
-use crate::dump::{self, CoroutineBody, TypeSizes, Unread, mono_items};
+use crate::dump::{self, CoroutineBody, Dialect, TypeSizes, Unread, mono_items};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 /// One of each shape: what is stored is a local, an argument, a temporary, a drop flag, what is awaited.
 const SOURCE: &str = include_str!("probe/source.rs");
@@ -29,6 +30,10 @@ pub struct Probed {
     pub read: ReadAs,
     /// How it is asked.
     pub how: How,
+    /// In which form it dumps the layout of a coroutine.
+    pub dialect: Option<Dialect>,
+    /// All instances are found in the tests of a crate that use another crate, too. From 1.87 on they are.
+    pub lists_tests: bool,
 }
 
 /// How much of a compiler's output is read.
@@ -47,7 +52,7 @@ pub enum ReadAs {
 const REFUSED: &str = "it does not know `";
 
 /// Compilers are asked again after this has changed.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 impl Toolchain {
     /// What it is good for: as it was found out earlier, or else by compiling a few lines with it. `about` is what it
@@ -73,7 +78,7 @@ impl Toolchain {
             // That says nothing about the compiler.
             Err(error) => {
                 let why = format!("it could not be tried: {error}");
-                Probed { read: ReadAs::Nothing(why), how: How::default() }
+                Probed { read: ReadAs::Nothing(why), how: How::default(), dialect: None, lists_tests: false }
             }
         }
     }
@@ -97,7 +102,40 @@ impl Toolchain {
             how.list = None;
         }
         how.checks = checked?.missing().is_none();
-        Ok(Probed { read: complete.read(), how })
+        let dialect = complete.bodies.iter().find_map(|body| CoroutineBody::parse(body)?.dialect);
+        let lists_tests = self.lists_tests(dir, &source)?;
+        Ok(Probed { read: complete.read(), how, dialect, lists_tests })
+    }
+
+    /// Compiles tests that use a crate of which there is no more than `cargo check` makes.
+    fn lists_tests(&self, dir: &Path, source: &Path) -> io::Result<bool> {
+        let folder = tempfile::tempdir_in(source.parent().unwrap_or(source))?;
+        let library = folder.path().join("libprobe.rmeta");
+        let tests = folder.path().join("tests.rs");
+        std::fs::write(&tests, "#[test]\nfn test() { drop(probe::leaf()) }\n")?;
+        let run = |args: Vec<OsString>| -> io::Result<bool> {
+            let mut command = self.command("rustc");
+            command.args(args).args(["--edition=2021", "--cap-lints=allow"]).current_dir(dir);
+            if self.bootstrap {
+                command.env("RUSTC_BOOTSTRAP", "1");
+            }
+            let rustc = Guarded::new("rustc", &command, true).map_err(io::Error::other)?;
+            let rustc = rustc.stdout(Stdio::null()).stderr(Stdio::null());
+            rustc.start(&Cancel::default()).and_then(|one| one.wait()).map_err(io::Error::other)
+        };
+        let output = |file: &Path| ["-o".into(), file.into()];
+        let library_args =
+            [source.into(), "--crate-type=lib".into(), "--emit=metadata".into(), wrapper::KEEP_MIR.into()];
+        let mut made = OsString::from("--extern=probe=");
+        made.push(&library);
+        let test_args =
+            [tests.into(), "--test".into(), "--emit=metadata,obj".into(), "-Zno-codegen".into(), made];
+        let is_made = run(library_args
+            .into_iter()
+            .chain(output(&library))
+            .chain(["--crate-name=probe".into()])
+            .collect())?;
+        Ok(is_made && run(test_args.into_iter().chain(output(&folder.path().join("tests"))).collect())?)
     }
 
     /// Compiles a file and reads what is printed.

@@ -129,7 +129,7 @@ impl Choice {
             Ok(Some(toolchain)) if installed().is_some() => toolchain,
             _ => return Err(BuildError::NoToolchain { name: name.to_owned() }),
         };
-        let Probed { read, how } = toolchain.probe(&toolchain.about, dir);
+        let Probed { read, how, .. } = toolchain.probe(&toolchain.about, dir);
         toolchain.how = how;
         match &read {
             ReadAs::Nothing(why) => {
@@ -181,7 +181,7 @@ impl Choice {
                     unfit.why().to_owned()
                 }
                 None => {
-                    let Probed { read, how } = toolchain.probe(&toolchain.about, dir);
+                    let Probed { read, how, .. } = toolchain.probe(&toolchain.about, dir);
                     toolchain.how = how;
                     match read {
                         ReadAs::Whole => {
@@ -216,7 +216,7 @@ impl Choice {
     /// The same with the project's own compiler, since the one that was chosen does not compile a dependency.
     pub fn pass_over(&self, own: Toolchain, dir: &Path, why: String) -> Option<Self> {
         let mut toolchain = own;
-        let Probed { read, how } = toolchain.probe(&toolchain.about, dir);
+        let Probed { read, how, .. } = toolchain.probe(&toolchain.about, dir);
         toolchain.how = how;
         let mut passed_over = self.passed_over.clone();
         let Toolchain { name, version, .. } = self.toolchain.clone();

@@ -1,6 +1,7 @@
 //! `futurelens doctor`: which compiler measures, why, and what is in the way.
 
 use super::{BuildArgs, CliError, OutputArgs, json};
+use crate::dump::Dialect;
 use crate::engine::doctor::{Compiler, Diagnosis, diagnose};
 use crate::features::bytes::short as bytes;
 use crate::render::one_line;
@@ -84,7 +85,11 @@ fn text(diagnosis: &Diagnosis) -> String {
 fn write_compiler(text: &mut String, compiler: &Compiler) {
     let mark = if compiler.chosen { '*' } else { ' ' };
     let read = match compiler.read {
-        Some("whole") => "all of its output is read",
+        Some("whole") => match compiler.dialect {
+            Some(Dialect::Comment) => "all of its output is read (layouts in comments)",
+            Some(Dialect::Block) => "all of its output is read (layouts in blocks)",
+            None => "all of its output is read",
+        },
         Some("sizes") => "sizes only",
         Some(_) => "cannot measure",
         None => "not tried",

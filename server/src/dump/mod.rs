@@ -14,7 +14,7 @@ pub mod span;
 pub mod type_sizes;
 pub mod types;
 
-pub use coroutine::{CoroutineBody, Unread};
+pub use coroutine::{CoroutineBody, Dialect, Unread};
 pub use normal::normal;
 pub use span::{LineCol, Span};
 pub use type_sizes::TypeSizes;

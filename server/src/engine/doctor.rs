@@ -1,6 +1,7 @@
 //! What measures a project, why, and what is in the way.
 
 use crate::build::{self, Candidate, Candidates, Choice, Installed, Project, ReadAs, Request, Unfit};
+use crate::dump::Dialect;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -62,6 +63,8 @@ pub struct Compiler {
     pub version: String,
     /// `whole`, `sizes` or `nothing`; none if it was not tried.
     pub read: Option<&'static str>,
+    /// In which form it dumps the layout of a coroutine; none if that is not read.
+    pub dialect: Option<Dialect>,
     /// What of its output is not read, or why it was not tried.
     pub why: Option<String>,
     /// What it cannot do although all it prints is read.
@@ -213,11 +216,15 @@ impl Compiler {
                 limits.push("nothing is measured by `futurelens cargo check`, nor ahead of a save's build: it lays out nothing when it checks");
             }
         }
+        if read != "nothing" && !probed.lists_tests {
+            limits.push("of tests that use other crates (`--all-targets`) not all instances are found");
+        }
         let is_tried = !matches!(candidate.unfit, Some(Unfit::Dependency(_) | Unfit::NotTried));
         Compiler {
             toolchain: toolchain.name.clone(),
             version: toolchain.version.clone(),
             read: is_tried.then_some(read),
+            dialect: probed.dialect.filter(|_| is_tried),
             why,
             limits,
             chosen: false,

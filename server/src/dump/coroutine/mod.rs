@@ -43,10 +43,22 @@ pub struct CoroutineBody<'a> {
     pub upvars: Vec<UpvarDebug<'a>>,
     /// What it does with what it stores.
     pub flow: Flow<'a>,
+    /// The form of its layout, if it is one that is known.
+    pub dialect: Option<Dialect>,
     /// What of it could not be read. Nothing that depends on that is there.
     pub unread: Unread,
     /// The first line that was not as expected, if any.
     pub example: Option<&'a str>,
+}
+
+/// In which form the layout is dumped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dialect {
+    /// In a comment in front of the body.
+    Comment,
+    /// In a block at the beginning of the body.
+    Block,
 }
 
 /// What of a dump could not be read: a line was of an unknown form, or one was missing or elsewhere.
@@ -127,11 +139,17 @@ impl<'a> CoroutineBody<'a> {
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut body = CoroutineBody::default();
         let (layout, signature, code) = match text.split_once(comment::END) {
-            Some((header, code)) => (Some(comment::read(header)), "", code),
+            Some((header, code)) => {
+                body.dialect = Some(Dialect::Comment);
+                (Some(comment::read(header)), "", code)
+            }
             None => {
                 let code = &text[text.find("\nfn ")?..];
                 match block::split(code) {
-                    Some((signature, block, code)) => (Some(block::read(block)), signature, code),
+                    Some((signature, block, code)) => {
+                        body.dialect = Some(Dialect::Block);
+                        (Some(block::read(block)), signature, code)
+                    }
                     // Size and place can be told still.
                     None => (None, "", code),
                 }
