@@ -175,8 +175,11 @@ impl Refused {
     /// the user's.
     pub fn take_out(&self, args: &mut Vec<OsString>) {
         if self.flag == OBJECT {
-            let without = |arg: &OsString| Some(arg.to_str()?.strip_suffix(",obj")?.into());
-            args.iter_mut().for_each(|arg| *arg = without(arg).unwrap_or_else(|| arg.clone()));
+            for arg in args.iter_mut() {
+                if let Some(without) = arg.to_str().and_then(|arg| arg.strip_suffix(",obj")) {
+                    *arg = without.into();
+                }
+            }
             args.retain(|arg| {
                 COMPLETE.iter().all(|flag| !arg.to_str().is_some_and(|arg| arg.starts_with(flag)))
             });

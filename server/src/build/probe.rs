@@ -55,10 +55,10 @@ const REFUSED: &str = "it does not know `";
 const VERSION: &str = "2";
 
 impl Toolchain {
-    /// What it is good for: as it was found out earlier, or else by compiling a few lines with it. `about` is what it
-    /// says of itself, and `dir` the project's folder.
-    pub(super) fn probe(&self, about: &str, dir: &Path) -> Probed {
-        let kept = kept(about);
+    /// What it is good for: as it was found out earlier, or else by compiling a few lines with it. `dir` is the project's
+    /// folder.
+    pub(super) fn probe(&self, dir: &Path) -> Probed {
+        let kept = kept(&self.about);
         let read = |file: &PathBuf| serde_json::from_slice(&std::fs::read(file).ok()?).ok();
         if let Some(probed) = kept.as_ref().and_then(read) {
             return probed;
@@ -113,15 +113,9 @@ impl Toolchain {
         let library = folder.path().join("libprobe.rmeta");
         let tests = folder.path().join("tests.rs");
         std::fs::write(&tests, "#[test]\nfn test() { drop(probe::leaf()) }\n")?;
-        let run = |args: Vec<OsString>| -> io::Result<bool> {
-            let mut command = self.command("rustc");
-            command.args(args).args(["--edition=2021", "--cap-lints=allow"]).current_dir(dir);
-            if self.bootstrap {
-                command.env("RUSTC_BOOTSTRAP", "1");
-            }
-            let rustc = Guarded::new("rustc", &command, true).map_err(io::Error::other)?;
-            let rustc = rustc.stdout(Stdio::null()).stderr(Stdio::null());
-            rustc.start(&Cancel::default()).and_then(|one| one.wait()).map_err(io::Error::other)
+        let run = |mut args: Vec<OsString>| {
+            args.extend(["--edition=2021", "--cap-lints=allow"].map(OsString::from));
+            self.run(dir, &args, Stdio::null(), Stdio::null())
         };
         let output = |file: &Path| ["-o".into(), file.into()];
         let library_args =
@@ -136,6 +130,25 @@ impl Toolchain {
             .chain(["--crate-name=probe".into()])
             .collect())?;
         Ok(is_made && run(test_args.into_iter().chain(output(&folder.path().join("tests"))).collect())?)
+    }
+
+    /// Runs the compiler; did it succeed?
+    fn run(
+        &self,
+        dir: &Path,
+        args: &[OsString],
+        stdout: impl std::convert::Into<Stdio>,
+        stderr: impl std::convert::Into<Stdio>,
+    ) -> io::Result<bool> {
+        let mut command = self.command("rustc");
+        // The project's own is the one that is found in its folder.
+        command.args(args).env("RUSTC_ICE", "0").current_dir(dir);
+        if self.bootstrap {
+            command.env("RUSTC_BOOTSTRAP", "1");
+        }
+        let rustc = Guarded::new("rustc", &command, true).map_err(io::Error::other)?;
+        let rustc = rustc.stdout(stdout).stderr(stderr);
+        rustc.start(&Cancel::default()).and_then(|one| one.wait()).map_err(io::Error::other)
     }
 
     /// Compiles a file and reads what is printed.
@@ -161,16 +174,7 @@ impl Toolchain {
         }
         let mut without: Vec<Refused> = Vec::new();
         loop {
-            let mut command = self.command("rustc");
-            // The project's own is the one that is found in its folder.
-            command.args(&args).env("RUSTC_ICE", "0").current_dir(dir);
-            if self.bootstrap {
-                command.env("RUSTC_BOOTSTRAP", "1");
-            }
-            let rustc = Guarded::new("rustc", &command, true).map_err(io::Error::other)?;
-            let rustc = rustc.stdout(File::create(&sizes)?).stderr(File::create(&said)?);
-            let success =
-                rustc.start(&Cancel::default()).and_then(|one| one.wait()).map_err(io::Error::other)?;
+            let success = self.run(dir, &args, File::create(&sizes)?, File::create(&said)?)?;
             let said = String::from_utf8_lossy(&std::fs::read(&said)?).into_owned();
             let refused = Refused::find(&said).filter(|refused| !success && !without.contains(refused));
             if let Some(refused) = refused.filter(|refused| !refused.is_needed) {

@@ -34,7 +34,7 @@ pub struct Toolchain {
     /// How it is asked.
     pub(super) how: How,
     /// All that it says of itself.
-    about: String,
+    pub(super) about: String,
 }
 
 /// The compiler that measures, and why not another.
@@ -129,8 +129,7 @@ impl Choice {
             Ok(Some(toolchain)) if installed().is_some() => toolchain,
             _ => return Err(BuildError::NoToolchain { name: name.to_owned() }),
         };
-        let Probed { read, how, .. } = toolchain.probe(&toolchain.about, dir);
-        toolchain.how = how;
+        let read = toolchain.learn(dir);
         match &read {
             ReadAs::Nothing(why) => {
                 let own = Toolchain::ask(None, dir);
@@ -180,23 +179,19 @@ impl Choice {
                     because = if is_too_old { Because::TooOld } else { Because::Dependency };
                     unfit.why().to_owned()
                 }
-                None => {
-                    let Probed { read, how, .. } = toolchain.probe(&toolchain.about, dir);
-                    toolchain.how = how;
-                    match read {
-                        ReadAs::Whole => {
-                            return Ok(Choice { toolchain, read, is_automatic: true, passed_over });
-                        }
-                        ReadAs::Sizes(line) => {
-                            let why = format!("only the sizes it prints are read: `{line}`");
-                            if second.is_none() {
-                                second = Some((toolchain.clone(), ReadAs::Sizes(line), passed_over.len()));
-                            }
-                            why
-                        }
-                        ReadAs::Nothing(why) => why,
+                None => match toolchain.learn(dir) {
+                    read @ ReadAs::Whole => {
+                        return Ok(Choice { toolchain, read, is_automatic: true, passed_over });
                     }
-                }
+                    ReadAs::Sizes(line) => {
+                        let why = format!("only the sizes it prints are read: `{line}`");
+                        if second.is_none() {
+                            second = Some((toolchain.clone(), ReadAs::Sizes(line), passed_over.len()));
+                        }
+                        why
+                    }
+                    ReadAs::Nothing(why) => why,
+                },
             };
             passed_over.push(PassedOver { name: toolchain.name, version: toolchain.version, why, because });
         }
@@ -216,8 +211,7 @@ impl Choice {
     /// The same with the project's own compiler, since the one that was chosen does not compile a dependency.
     pub fn pass_over(&self, own: Toolchain, dir: &Path, why: String) -> Option<Self> {
         let mut toolchain = own;
-        let Probed { read, how, .. } = toolchain.probe(&toolchain.about, dir);
-        toolchain.how = how;
+        let read = toolchain.learn(dir);
         let mut passed_over = self.passed_over.clone();
         let Toolchain { name, version, .. } = self.toolchain.clone();
         passed_over.push(PassedOver { name, version, why, because: Because::Dependency });
@@ -356,7 +350,7 @@ impl Iterator for Candidates<'_> {
 impl Candidate {
     /// What it is good for.
     pub fn probe(&self, dir: &Path) -> Probed {
-        self.toolchain.probe(&self.toolchain.about, dir)
+        self.toolchain.probe(dir)
     }
 }
 
@@ -364,8 +358,15 @@ impl Toolchain {
     /// One by rustup's name, or the project's own; as it wants to be asked.
     pub(super) fn named(name: Option<&str>, dir: &Path) -> Option<Self> {
         let mut toolchain = Self::ask(name, dir).ok().flatten()?;
-        toolchain.how = toolchain.probe(&toolchain.about, dir).how;
+        toolchain.learn(dir);
         Some(toolchain)
+    }
+
+    /// Finds out how it wants to be asked, and gives how much of its output is read.
+    fn learn(&mut self, dir: &Path) -> ReadAs {
+        let Probed { read, how, .. } = self.probe(dir);
+        self.how = how;
+        read
     }
 
     /// Asks a toolchain what it is. `Ok(None)` if it ran and refused (rustup: not installed).

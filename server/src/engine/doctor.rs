@@ -215,9 +215,9 @@ impl Compiler {
             if !probed.how.checks {
                 limits.push("nothing is measured by `futurelens cargo check`, nor ahead of a save's build: it lays out nothing when it checks");
             }
-        }
-        if read != "nothing" && !probed.lists_tests {
-            limits.push("of tests that use other crates (`--all-targets`) not all instances are found");
+            if !probed.lists_tests {
+                limits.push("of tests that use other crates (`--all-targets`) not all instances are found");
+            }
         }
         let is_tried = !matches!(candidate.unfit, Some(Unfit::Dependency(_) | Unfit::NotTried));
         Compiler {

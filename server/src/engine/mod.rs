@@ -99,14 +99,13 @@ pub fn measure_project(
         return Ok(measured.with_advice(&dependency));
     };
     tracing::info!("`{dependency}` does not compile with {}", project.toolchain().version);
-    match measure_with(&own, request, previous, cancel, early, on_news)? {
-        (measured, None) => {
-            own.remember_unfit();
-            Ok(measured)
-        }
+    let (of_own, dependency) = measure_with(&own, request, previous, cancel, early, on_news)?;
+    if dependency.is_some() {
         // Then it is nobody's fault but the dependency's.
-        _ => Ok(measured),
+        return Ok(measured);
     }
+    own.remember_unfit();
+    Ok(of_own)
 }
 
 /// The same with one compiler; second, a dependency that does not compile with it.
