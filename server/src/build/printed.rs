@@ -27,7 +27,7 @@ use super::inputs::Inputs;
 use super::invocation::Form;
 use super::unit::Unit;
 use crate::dump::mono_items::{self, as_in_types, makers};
-use crate::dump::names::{self, CoroutineName};
+use crate::dump::names::{self, CoroutineName, Parameters};
 use crate::dump::records::{Record, records};
 use crate::dump::types::{every_type, has_body, is_boxed_future, is_named, mentions};
 use crate::dump::{self, CoroutineBody, LineCol, Span, type_sizes};
@@ -626,7 +626,7 @@ impl<'a> Instances<'a> {
         let own = self.own.get(&names::skeleton(name.path)).into_iter().flatten();
         let whole = Self::whole(&name);
         let found = own.filter_map(|(ty, pattern)| {
-            let arguments = names::unify(pattern, &whole)?.into_iter();
+            let arguments = names::unify(pattern, &whole, Parameters::AnyCapitalised)?.into_iter();
             Some((*ty, arguments.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
         });
         found.collect()

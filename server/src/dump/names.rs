@@ -226,13 +226,107 @@ fn strip(path: &str, skeleton: bool, depth: usize) -> String {
     out
 }
 
-/// Does a path or type seem to mention a generic parameter?
-pub fn has_parameters(text: &str) -> bool {
+/// Which bare names in the words of a body are its generic parameters. `impl Trait` and `N/#0` always are: the compiler
+/// prints them like that. Of `A` in `<Vec<A> as Step>::go` only what is declared tells whether it is a parameter or a type
+/// at the crate's root.
+#[derive(Debug, Clone, Copy)]
+pub enum Parameters<'a> {
+    /// These, and no others.
+    Declared(&'a [std::sync::Arc<str>]),
+    /// Nobody knows: any name that could be one by how it is written.
+    AnyCapitalised,
+}
+
+impl Parameters<'_> {
+    fn has(self, name: &str) -> bool {
+        match self {
+            Parameters::Declared(names) => names.iter().any(|declared| **declared == *name),
+            Parameters::AnyCapitalised => name.starts_with(char::is_uppercase),
+        }
+    }
+
+    /// Does a path or type mention one?
+    pub fn are_in(self, text: &str) -> bool {
+        let mut previous = b' ';
+        text.char_indices().any(|(at, char)| {
+            let starts = !is_word(previous);
+            previous = if char.is_ascii() { char as u8 } else { 0x80 };
+            starts && self.first(&text[at..]).is_some_and(|(name, _)| !name.is_empty())
+        })
+    }
+
+    /// A generic parameter at the start of a type, and what is behind it: `T`, `N/#0`, `impl Trait`.
+    fn first(self, pattern: &str) -> Option<(&str, &str)> {
+        if pattern.starts_with("impl ") {
+            let end = argument_end(pattern);
+            return Some(pattern.split_at(end));
+        }
+        let (name, rest) = name(pattern);
+        if let Some(index) = rest.strip_prefix("/#") {
+            let digits = index.bytes().take_while(u8::is_ascii_digit).count();
+            return Some((name, &index[digits..]));
+        }
+        (is_bare(rest) && self.has(name)).then_some((name, rest))
+    }
+}
+
+/// The name a text starts with, maybe none, and what is behind it.
+fn name(text: &str) -> (&str, &str) {
+    text.split_at(text.find(|c: char| !(c == '_' || c.is_alphanumeric())).unwrap_or(text.len()))
+}
+
+/// Is a name with this behind it all there is of a path?
+fn is_bare(rest: &str) -> bool {
+    !rest.starts_with("::") && !rest.starts_with('<')
+}
+
+/// The names of the path to what a definition path without its arguments is defined by: `m::S::f` of `m::S<u8>::f`,
+/// `m::Trait::f` of `<S as m::Trait>::f`, since that is the trait's or of one who knows it.
+pub fn defining_names(path: &str) -> Vec<&str> {
+    let qualified = path.strip_prefix('<').and_then(|_| closing(path)).map(|end| path.split_at(end));
+    let (of, rest) = match qualified {
+        Some((own, rest)) => {
+            let own = &own[1..];
+            (find_outside(own, " as ").map_or(own, |at| &own[at + " as ".len()..]), rest)
+        }
+        None => (path, ""),
+    };
+    let mut names = Vec::new();
+    for text in [of, rest] {
+        let mut closings = Closings::of(text);
+        let mut at = 0;
+        while at < text.len() {
+            let (found, _) = name(&text[at..]);
+            // Arguments and `{closure#0}` are no names.
+            at += match text.as_bytes()[at] {
+                b'<' | b'{' | b'(' | b'[' => closings.closing(at).map_or(1, |end| end + 1),
+                _ if found.is_empty() => char_len(text, at),
+                _ => found.len(),
+            };
+            names.extend(Some(found).filter(|found| !found.is_empty()));
+        }
+    }
+    names
+}
+
+/// The names in a path or type that are no part of a longer path: parameters, types at the crate's root, primitive types
+/// and keywords.
+pub fn bare_names(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
     let mut previous = b' ';
-    text.char_indices().any(|(at, char)| {
-        let starts = !is_word(previous);
-        previous = if char.is_ascii() { char as u8 } else { 0x80 };
-        starts && parameter(&text[at..]).is_some_and(|(name, _)| !name.is_empty())
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let (found, after) = name(rest);
+            let starts = !is_word(previous);
+            let len = found.len().max(char_len(rest, 0));
+            let is_name = starts && !found.is_empty() && is_bare(after);
+            previous = rest.as_bytes()[len - 1];
+            rest = &rest[len..];
+            if is_name {
+                return Some(found);
+            }
+        }
+        None
     })
 }
 
@@ -240,14 +334,18 @@ pub fn has_parameters(text: &str) -> bool {
 ///
 /// Returns what each generic parameter stands for, in order of first use. Arguments may be missing in
 /// `text`: the compiler leaves defaulted ones out.
-pub fn unify<'a>(pattern: &'a str, text: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
+pub fn unify<'a>(
+    pattern: &'a str,
+    text: &'a str,
+    parameters: Parameters<'_>,
+) -> Option<Vec<(&'a str, &'a str)>> {
     let mut bindings = Vec::new();
     let mut pattern = pattern;
     let mut text = text;
     let mut previous = b' ';
     while let Some(&p) = pattern.as_bytes().first() {
         if !is_word(previous)
-            && let Some((name, rest)) = parameter(pattern)
+            && let Some((name, rest)) = parameters.first(pattern)
         {
             let end = argument_end(text);
             if end == 0 {
@@ -290,7 +388,8 @@ pub fn substitute(ty: &str, arguments: &[(String, String)]) -> String {
     let mut previous = b' ';
     while !rest.is_empty() {
         if !is_word(previous)
-            && let Some((name, after)) = parameter(rest)
+            && let Some((name, after)) =
+                Parameters::Declared(&[]).first(rest).or(Some(name(rest)).filter(|(_, rest)| is_bare(rest)))
             && let Some((_, value)) = arguments.iter().find(|(parameter, _)| parameter == name)
         {
             out.push_str(value);
@@ -308,22 +407,6 @@ pub fn substitute(ty: &str, arguments: &[(String, String)]) -> String {
 
 fn is_word(byte: u8) -> bool {
     byte == b'_' || byte == b':' || byte.is_ascii_alphanumeric() || byte >= 0x80
-}
-
-/// A generic parameter at the start of a type: `T`, `N/#0`, `impl Trait`.
-fn parameter(pattern: &str) -> Option<(&str, &str)> {
-    if pattern.starts_with("impl ") {
-        let end = argument_end(pattern);
-        return Some(pattern.split_at(end));
-    }
-    let end = pattern.find(|c: char| !(c == '_' || c.is_alphanumeric())).unwrap_or(pattern.len());
-    let (name, rest) = pattern.split_at(end);
-    if let Some(index) = rest.strip_prefix("/#") {
-        let digits = index.bytes().take_while(u8::is_ascii_digit).count();
-        return Some((name, &index[digits..]));
-    }
-    let plain = name.starts_with(char::is_uppercase) && !rest.starts_with("::") && !rest.starts_with('<');
-    plain.then_some((name, rest))
 }
 
 /// Where the type or constant at the start of `text` ends.
@@ -600,6 +683,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn unify<'a>(pattern: &'a str, text: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
+        super::unify(pattern, text, Parameters::AnyCapitalised)
+    }
+
     #[track_caller]
     fn check(verbose: &str, plain: &str) {
         let local = |path: &str| {
@@ -677,6 +764,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_declared_is_a_parameter_and_nothing_else_is() {
+        let declared = ["A".into(), "t".into()];
+        let unify = |pattern, text| super::unify(pattern, text, Parameters::Declared(&declared));
+        // A type at the crate's root is a bare name, too.
+        assert_eq!(unify("<Leaf as Step>::go", "<Vec<u8> as Step>::go"), None);
+        assert_eq!(unify("<Leaf as Step>::go", "<Leaf as Step>::go"), Some(Vec::new()));
+        assert_eq!(unify("<Vec<A> as Step>::go", "<Vec<Leaf> as Step>::go"), Some(vec![("A", "Leaf")]));
+        assert_eq!(unify("f<t>", "f<u8>"), Some(vec![("t", "u8")]));
+        assert_eq!(unify("f<[u8; N/#0]>", "f<[u8; 3]>"), Some(vec![("N", "3")]));
+        assert!(!Parameters::Declared(&declared).are_in("<Leaf as Step>::go::{closure#0}\n(&Leaf, A::B)"));
+        assert!(Parameters::Declared(&declared).are_in("(&Leaf, [A; 3])"));
+    }
+
+    #[test]
+    fn a_trait_s_method_is_the_trait_s() {
+        assert_eq!(defining_names("m::S<a::B>::f::{closure#0}"), ["m", "S", "f"]);
+        assert_eq!(defining_names("<m::S<u8> as n::T<x::Y>>::f::{closure#0}::{closure#1}"), ["n", "T", "f"]);
+        assert_eq!(defining_names("m::<impl x::Y>::f"), ["m", "f"]);
+        assert!(defining_names("").is_empty());
+    }
+
+    #[test]
+    fn bare_names_are_no_part_of_a_path() {
+        let names = |text| bare_names(text).collect::<Vec<_>>();
+        assert_eq!(names("<Vec<A> as m::Step<é>>::go::{closure#0}"), ["A", "as", "é"]);
+        assert_eq!(names("x::T, Vec<T>"), ["T"]);
+    }
+
+    #[test]
     fn a_body_s_types_are_written_for_the_instance() {
         let arguments = [("T".to_owned(), "a::B<u8>".to_owned()), ("N".to_owned(), "3".to_owned())];
         assert_eq!(
@@ -722,6 +838,7 @@ mod tests {
                 readable(x, &|_| None);
                 skeleton(x);
                 unify(x, y);
+                bare_names(x).count();
                 substitute(x, &[("T".to_owned(), y.clone())]);
                 CoroutineName::parse(x);
                 closing(x);

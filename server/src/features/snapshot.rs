@@ -7,10 +7,11 @@ use super::actions::box_recursion::Recursion;
 use super::drift::{self, Drift, Missing};
 use super::language::Language;
 use super::parallel;
-use crate::dump::{CoroutineBody, LineCol, Span, TypeSizes, Unread};
+use crate::dump::{names, CoroutineBody, LineCol, Span, TypeSizes, Unread};
 use crate::layout::{self, Bodies, Body, BodyIndex, Future, FutureKind};
 use crate::source::{self, Outline, PlacedKind};
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,8 +70,8 @@ struct Unit {
     dumps: HashMap<Arc<str>, Dump>,
     /// Bodies that have no future although each has to be laid out, by definition path.
     unread: HashSet<Arc<str>>,
-    /// What is declared in the crate, if there are bodies that are not known.
-    declared: HashSet<Box<str>>,
+    /// Identities of futures of the crate whose body is not known.
+    own: HashSet<Arc<str>>,
     /// What could not be read.
     drift: Vec<Drift>,
 }
@@ -91,6 +92,8 @@ pub trait Texts: std::fmt::Debug + Send + Sync {
     fn sizes(&self) -> Option<Cow<'_, str>>;
     /// One dump, by its index in [`UnitText::bodies`]. `None` if it cannot be had.
     fn body(&self, index: usize) -> Option<Cow<'_, str>>;
+    /// The source files as compiled. None of one that cannot be had.
+    fn sources(&self) -> Vec<Cow<'_, str>>;
 }
 
 /// What one compiler run printed, and what was compiled.
@@ -505,7 +508,7 @@ impl Update {
             let source = layout::Source { origin: &origin, unit: &name, sizes: &sizes, bodies: &index };
             unit.futures = layout::futures(&source).into_iter().map(Arc::new).collect();
             unit.boxed_when_large = layout::boxed_when_large(&source);
-            unit.compare(&sizes);
+            unit.compare(&sizes, &index, &*texts);
             if is_ahead {
                 let known = old.get(&origin).and_then(|known| known.as_deref());
                 let rest = ahead::split(&mut unit, &origin, known);
@@ -569,8 +572,14 @@ impl Unit {
         }
         // One copy of each text in all that was read now.
         let mut texts: HashSet<Arc<str>> = files.keys().cloned().collect();
+        let sources = || text.sources.iter().map(|(_, text)| *text);
+        let declared = OnceCell::new();
         for (index, mut body) in fresh {
-            if let Some(mut place) = place(&files, &mut body) {
+            let place = place(&files, &mut body);
+            set_parameters(&files, &mut body, place.as_ref(), |name| {
+                declared.get_or_init(|| declared_in(sources())).contains(name)
+            });
+            if let Some(mut place) = place {
                 if let Some((file, _)) = files.get_key_value(&place.file) {
                     place.file = file.clone();
                 }
@@ -584,11 +593,6 @@ impl Unit {
             body.pack(&mut texts);
             read[index].1.body = Some(Arc::new(body));
         }
-        let is_known = |(_, dump): &(_, Dump)| dump.body.as_ref().is_some_and(|body| !body.is_raw);
-        let declared = match read.is_empty() || !read.iter().all(is_known) {
-            true => declared(text.sources.iter().map(|(_, text)| *text)),
-            false => HashSet::new(),
-        };
         let mut unit = Unit {
             stamp: text.stamp,
             language: text.language(),
@@ -601,7 +605,7 @@ impl Unit {
             places,
             dumps: read.into_iter().collect(),
             unread: HashSet::new(),
-            declared,
+            own: HashSet::new(),
             drift: Vec::new(),
         };
         unit.look_at_bodies(text);
@@ -653,7 +657,7 @@ impl Unit {
     }
 
     /// Compares what was read of sizes with itself and with the bodies.
-    fn compare(&mut self, sizes: &TypeSizes<'_>) {
+    fn compare(&mut self, sizes: &TypeSizes<'_>, bodies: &BodyIndex, texts: &dyn Texts) {
         let all = self.futures.len();
         let unread: Vec<&Arc<Future>> =
             self.futures.iter().filter(|future| future.states.is_empty()).collect();
@@ -692,9 +696,7 @@ impl Unit {
             let drift = Drift::new(Missing::Names, (raw.len(), all), Some(&raw[0].ty));
             self.drift.push(drift.with_futures(raw.iter()));
         }
-        if !raw.is_empty() && self.declared.is_empty() {
-            self.declared = declared(self.files.values().map(|outline| &**outline.text()));
-        }
+        self.own = self.find_own(bodies, texts);
         let own: Vec<&Arc<Future>> = self.futures.iter().filter(|future| self.is_own(future)).collect();
         let known = self.drift.iter().position(|drift| drift.missing == Missing::Places && drift.of == 0);
         let without = known.map(|known| self.drift.remove(known).example);
@@ -707,11 +709,36 @@ impl Unit {
         }
     }
 
-    /// Is a future without a body of this crate? Then its path begins with something that is declared here.
+    /// Identities of the futures that are of the workspace, for all that no body is theirs. If all bodies are known,
+    /// their paths tell: what they name is declared here. Else it has to do that they begin with something that is.
+    fn find_own(&self, bodies: &BodyIndex, texts: &dyn Texts) -> HashSet<Arc<str>> {
+        let is_known = |dump: &Dump| dump.body.as_ref().is_some_and(|body| !body.is_raw);
+        let is_whole = !self.dumps.is_empty() && self.dumps.values().all(is_known);
+        let declared = OnceCell::new();
+        let is_declared = |name: &str| {
+            let declared = declared.get_or_init(|| {
+                let sources = texts.sources();
+                declared_in(sources.iter().map(|text| &**text))
+            });
+            declared.contains(name)
+        };
+        let is_own = |future: &&Arc<Future>| {
+            let is_raw = future.id.starts_with("{static ");
+            let path = future.id.trim_start_matches("{static ");
+            let path = names::defining_names(path);
+            match path.first() {
+                Some(first) if bodies.has_library(first) => true,
+                Some(_) if is_whole && !is_raw => path.into_iter().all(is_declared),
+                Some(first) => is_declared(first),
+                None => false,
+            }
+        };
+        let without_body = self.futures.iter().filter(|future| future.body.is_none());
+        without_body.filter(is_own).map(|future| future.id.clone()).collect()
+    }
+
     fn is_own(&self, future: &Future) -> bool {
-        let path = future.id.trim_start_matches("{static ").trim_start_matches(['<', '{']);
-        let first = path.split(|char: char| !(char == '_' || char.is_alphanumeric())).next();
-        future.body.is_none() && first.is_some_and(|first| self.declared.contains(first))
+        self.own.contains(&future.id)
     }
 
     /// The text a body is placed in, and the compiler's path of it.
@@ -762,7 +789,7 @@ impl<'a> Before<'a> {
 }
 
 /// The names of modules, functions and types that are declared anywhere in these texts.
-fn declared<'a>(texts: impl Iterator<Item = &'a str>) -> HashSet<Box<str>> {
+fn declared_in<'a>(texts: impl Iterator<Item = &'a str>) -> HashSet<Box<str>> {
     const KEYWORDS: [&str; 6] = ["mod", "fn", "struct", "enum", "union", "trait"];
     let words = texts.flat_map(|text| text.split(|char: char| !(char == '_' || char.is_alphanumeric())));
     let mut words = words.filter(|word| !word.is_empty()).peekable();
@@ -773,6 +800,31 @@ fn declared<'a>(texts: impl Iterator<Item = &'a str>) -> HashSet<Box<str>> {
         }
     }
     found
+}
+
+/// Tells a body which of the names in its type are generic parameters: those that the items around it declare. Of what a
+/// macro made the items may be the macro's. There a name that is no type of the crate is one, if it is written like one.
+fn set_parameters(
+    files: &BTreeMap<Arc<str>, Outline>,
+    body: &mut Body,
+    place: Option<&source::Place>,
+    is_type: impl Fn(&str) -> bool,
+) {
+    let of_place = place.and_then(|place| {
+        let outline = files.get(&place.file)?;
+        Some((outline, outline.sites().get(place.site)?.body.start()))
+    });
+    let of_span = |span: &Span| {
+        let outline = files.get(&span.file)?;
+        Some((outline, outline.offset(span.start)?))
+    };
+    let around = [of_place, body.span.as_ref().and_then(of_span), body.impl_span.as_ref().and_then(of_span)];
+    let names = around.into_iter().flatten().flat_map(|(outline, at)| outline.generics_around(at));
+    // A trait's own methods are of it.
+    let names: HashSet<String> = names.chain(["Self"]).map(str::to_owned).collect();
+    let is_macros = place.is_none_or(|place| place.made_by_macro);
+    let could_be = |name: &str| is_macros && name.starts_with(char::is_uppercase) && !is_type(name);
+    body.set_parameters(|name| names.contains(name) || could_be(name));
 }
 
 /// Reads one dump; second, the first line that was not as expected.

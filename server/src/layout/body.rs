@@ -4,7 +4,7 @@ use super::FutureKind;
 use super::whatif::Conflicts;
 use super::why::{self, Origin, Why};
 use crate::dump::mir::{Event, Place};
-use crate::dump::names::{self, CoroutineName};
+use crate::dump::names::{self, CoroutineName, Parameters};
 use crate::dump::span::{SpanRef, is_of_std};
 use crate::dump::{CoroutineBody, Span, Unread, coroutine};
 use std::collections::{HashMap, HashSet};
@@ -24,6 +24,8 @@ pub struct Body {
     pub name: Arc<str>,
     /// Its own verbose path and captures, in its own generic parameters' words.
     pub pattern: String,
+    /// The names in the pattern that are generic parameters.
+    pub parameters: Box<[Arc<str>]>,
     /// What it is in the source.
     pub kind: FutureKind,
     /// Where the body stands as the compiler says; inside the macro's definition for macro-made ones.
@@ -109,7 +111,8 @@ impl Body {
     /// Takes what is needed out of a dumped body. `file_name` is the dump file's name, which spells the
     /// definition path: `CRATE.mod-{impl#0}-f-{closure#0}.-------.coroutine_post-transform.0.mir`.
     ///
-    /// The kind is a first guess by the path; who knows the source puts it right.
+    /// The kind is a first guess by the path, the generic parameters are by how names are written; who knows the source
+    /// puts both right.
     pub fn new(origin: &str, krate: &str, file_name: &str, dump: &CoroutineBody<'_>) -> Option<Self> {
         let parsed = CoroutineName::parse(dump.self_ty);
         let own = parsed.unwrap_or(CoroutineName::raw(dump.self_ty));
@@ -124,6 +127,7 @@ impl Body {
             def_path: definition_path(krate, file_name)?.into(),
             name: "".into(),
             pattern: pattern(&own),
+            parameters: Box::default(),
             kind: match own.resumption {
                 names::Resumption::Async if names::function_of(own.path).is_some() => FutureKind::AsyncFn,
                 names::Resumption::Async => FutureKind::AsyncBlock,
@@ -176,6 +180,7 @@ impl Body {
         body.files = body.all_files();
         let kind = body.kind;
         body.set_kind(kind);
+        body.set_parameters(|name| Parameters::AnyCapitalised.are_in(name));
         Some(body)
     }
 
@@ -268,6 +273,14 @@ impl Body {
         self.name = names::without_arguments(&names::readable(named, &|_| None)).into();
     }
 
+    /// Says which of the names that could be generic parameters are.
+    pub fn set_parameters(&mut self, is_parameter: impl Fn(&str) -> bool) {
+        let mut names: Vec<&str> = names::bare_names(&self.pattern).filter(|name| is_parameter(name)).collect();
+        names.sort_unstable();
+        names.dedup();
+        self.parameters = names.into_iter().map(Into::into).collect();
+    }
+
     /// The variable whose value a stored local was made from.
     pub fn origin_name(&self, saved: &Saved) -> Option<&Arc<str>> {
         match saved.origin? {
@@ -294,7 +307,7 @@ impl Body {
 
     /// Is it the same for all its callers, so that the compiler lays it out in any case?
     pub fn is_concrete(&self) -> bool {
-        !self.is_raw && !names::has_parameters(&self.pattern)
+        !self.is_raw && !Parameters::Declared(&self.parameters).are_in(&self.pattern)
     }
 
     /// Segments of the definition path without the crate.
@@ -384,6 +397,11 @@ impl BodyIndex {
         self.runs.insert(run.1, bodies);
     }
 
+    /// Were the bodies of a library of this name dumped?
+    pub fn has_library(&self, krate: &str) -> bool {
+        self.libraries.iter().any(|(library, _)| **library == *krate)
+    }
+
     /// The body that a coroutine in the dump of compiler run `origin` is an instance of. Give the captures
     /// where they are known: without them two `impl`s with the same path may stay undecided.
     pub fn find(&self, origin: &str, path: &str, upvars: Option<&str>) -> Option<Instance> {
@@ -397,27 +415,36 @@ impl BodyIndex {
         })
     }
 
-    fn find_in(&self, origin: &str, text: &str) -> Option<Instance> {
+    fn find_in<'a>(&'a self, origin: &str, text: &'a str) -> Option<Instance> {
         let path = text.split('\n').next()?;
         let candidates = self.runs.get(origin)?.with_skeleton_of(path);
         if let Some(own) = candidates.clone().find(|body| body.pattern == text) {
             return Some(Instance { body: own.clone(), arguments: Vec::new() });
         }
-        let unified = candidates.clone().filter_map(|body| Some((body, names::unify(&body.pattern, text)?)));
-        // The fewer parameters had to be filled in, the closer the body.
-        let closest = unified.min_by_key(|(_, arguments)| arguments.len()).or_else(|| {
+        let matched = |of: fn(&Body) -> &str, text| {
+            let unify = move |body: &'a Arc<Body>| {
+                let arguments = names::unify(of(body), text, Parameters::Declared(&body.parameters))?;
+                // The less its parameters stand for, the more of it is its own: `impl Step for Vec<A>` before a
+                // default method, which is of `Self`.
+                let filled_in = arguments.iter().map(|(_, value)| value.len()).sum::<usize>();
+                Some((filled_in, arguments.len(), body, arguments))
+            };
+            let mut found: Vec<_> = candidates.clone().filter_map(unify).collect();
+            found.sort_by_key(|(filled_in, count, ..)| (*filled_in, *count));
+            found
+        };
+        let mut found = matched(|body| &body.pattern, text);
+        if found.is_empty() {
             // Captures may be unknown, or written in the instance's own words (a projection resolved):
             // then the path decides, if it can.
-            let mut by_path: Vec<_> =
-                candidates.filter_map(|body| Some((body, names::unify(body.path(), path)?))).collect();
-            by_path.sort_by_key(|(_, arguments)| arguments.len());
-            match &by_path[..] {
-                [_] => by_path.pop(),
-                [first, second, ..] if first.1.len() < second.1.len() => Some(by_path.swap_remove(0)),
-                _ => None,
+            found = matched(Body::path, path);
+            if let [first, second, ..] = &found[..]
+                && (first.0, first.1) == (second.0, second.1)
+            {
+                return None;
             }
-        });
-        let (body, arguments) = closest?;
+        }
+        let (_, _, body, arguments) = found.into_iter().next()?;
         let arguments = arguments.into_iter().map(|(name, ty)| (name.to_owned(), ty.to_owned())).collect();
         Some(Instance { body: body.clone(), arguments })
     }

@@ -1,6 +1,7 @@
 //! What a walk through a text finds, before it is sorted and hashed.
 
 use super::attributes::Attribute;
+use super::generics::Generics;
 use ra_ap_syntax::{TextRange, TextSize};
 use std::sync::Arc;
 
@@ -120,6 +121,7 @@ pub(super) struct Drafts {
     pub(super) definitions: Vec<Definition>,
     pub(super) uses: Vec<TextRange>,
     pub(super) closures: Vec<TextRange>,
+    pub(super) generics: Vec<Generics>,
 }
 
 impl Drafts {

@@ -13,6 +13,7 @@ mod attributes;
 mod carry;
 mod drafts;
 mod edit;
+mod generics;
 mod nesting;
 mod outline;
 mod place;

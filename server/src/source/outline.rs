@@ -7,6 +7,7 @@ use ra_ap_syntax::{NodeOrToken, SyntaxKind, SyntaxNode, TextRange, TextSize, Wal
 
 use super::attributes::{self, Attribute};
 use super::drafts::{Context, Definition, Draft, Drafts, FnItem, SiteKind, join};
+use super::generics::{self, Generics};
 use super::position::PositionMap;
 use super::tokens::{Token, Tokens};
 use super::tree::with_tree;
@@ -73,6 +74,8 @@ struct Found {
     uses: Vec<TextRange>,
     /// Closures that are not async.
     closures: Vec<TextRange>,
+    /// What the items declare that have generic parameters.
+    generics: Vec<Generics>,
 }
 
 impl Outline {
@@ -132,6 +135,12 @@ impl Outline {
         let call = &self.sites()[self.innermost(range.start(), is_around)?];
         let (start, end) = (self.line_col(call.range.start()), self.line_col(call.range.end()));
         Some(Span { file: span.file.clone(), start, end })
+    }
+
+    /// The names of the generic types and constants that the items around a place declare.
+    pub fn generics_around(&self, at: TextSize) -> impl Iterator<Item = &str> {
+        let around = self.found().generics.iter().filter(move |generics| generics.item.contains(at));
+        around.flat_map(|generics| &generics.names).map(|name| &self.text()[*name])
     }
 
     /// Does a range lie in a site, or in an attribute on it?
@@ -235,6 +244,9 @@ impl Walk<'_> {
         tokens: &Tokens<'_>,
         drafts: &mut Drafts,
     ) -> Option<Within> {
+        if matches!(node.kind(), SyntaxKind::FN | SyntaxKind::IMPL | SyntaxKind::TRAIT) {
+            drafts.generics.extend(generics::of(node, self.shift));
+        }
         let within = match node.kind() {
             // Nothing that is a future stands in these.
             SyntaxKind::ATTR
@@ -451,9 +463,9 @@ impl Walk<'_> {
 
 /// Hashes and sorts.
 fn finish(drafts: Drafts, tokens: &Tokens<'_>) -> Found {
-    let Drafts { mut drafts, mut fns, definitions, uses, closures } = drafts;
+    let Drafts { mut drafts, mut fns, definitions, uses, closures, generics } = drafts;
     drafts.sort_by_key(|draft| (draft.token.start(), draft.range.start()));
-    let mut found = Found { definitions, uses, closures, ..Found::default() };
+    let mut found = Found { definitions, uses, closures, generics, ..Found::default() };
     for draft in drafts {
         let own = &draft.attributes;
         let hash = own.iter().fold(tokens.hash(draft.range), |hash, attribute| {
@@ -487,6 +499,7 @@ fn finish(drafts: Drafts, tokens: &Tokens<'_>) -> Found {
     found.extras.shrink_to_fit();
     found.fns.shrink_to_fit();
     found.closures.shrink_to_fit();
+    found.generics.shrink_to_fit();
     found
 }
 

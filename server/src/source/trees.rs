@@ -5,7 +5,7 @@
 
 use ra_ap_syntax::{TextRange, TextSize};
 
-use super::attributes;
+use super::{attributes, generics};
 use super::drafts::{Context, Definition, Draft, Drafts, FnItem, SiteKind, join};
 use super::tokens::Tokens;
 
@@ -30,6 +30,7 @@ pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Conte
                     Some(fun) => {
                         let inside = context.within("fn", fun.name);
                         drafts.fns.push(fun.item(tokens, &inside));
+                        drafts.generics.extend(generics::in_tokens(tokens, at + 2, fun.open, (at, fun.last)));
                         enter(fun.last + 1, inside);
                         fun.open
                     }
@@ -40,6 +41,7 @@ pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Conte
                 if let Some((open, close)) = header_end(tokens, at + 2, end) {
                     let mut inside = context.within(tokens.word(at), tokens.word(at + 1));
                     inside.async_trait = owner_is_async_trait(tokens, at);
+                    drafts.generics.extend(generics::in_tokens(tokens, at + 2, open, (at, close)));
                     enter(close, inside);
                     at = open;
                 }
@@ -47,6 +49,7 @@ pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Conte
             }
             "impl" if starts_item(tokens, at, first) => {
                 if let Some((open, close)) = header_end(tokens, at + 1, end) {
+                    drafts.generics.extend(generics::in_tokens(tokens, at + 1, open, (at, close)));
                     let header: Vec<&str> = (at + 1..open).map(|i| tokens.word(i)).collect();
                     let mut inside = context.within("impl", &join(&header));
                     inside.async_trait = owner_is_async_trait(tokens, at);
@@ -112,6 +115,7 @@ fn async_thing(
             let Some(fun) = signature(tokens, next, end, context) else { return next + 1 };
             let keyword = first_keyword(tokens, at);
             let inside = Context { depth: 1, ..context.within("fn", fun.name) };
+            drafts.generics.extend(generics::in_tokens(tokens, next + 2, fun.open, (keyword, fun.last)));
             drafts.fns.push(fun.item(tokens, &inside));
             drafts.add(Draft {
                 kind: kind(SiteKind::AsyncFn),

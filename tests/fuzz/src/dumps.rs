@@ -2,7 +2,7 @@
 
 use futurelens::build::dep_info::sources;
 use futurelens::dump::coroutine::{statement_spans, trimmed};
-use futurelens::dump::names::{self, CoroutineName};
+use futurelens::dump::names::{self, CoroutineName, Parameters};
 use futurelens::dump::span::SpanRef;
 use futurelens::dump::{CoroutineBody, TypeSizes};
 use futurelens::layout::Body;
@@ -57,13 +57,13 @@ pub fn name(text: &str) {
     let skeleton = names::skeleton(text);
     assert!(skeleton.len() <= text.len() * 4 + 16, "{skeleton}");
     names::without_arguments(text);
-    if let Some(bindings) = names::unify(&skeleton, text) {
+    if let Some(bindings) = names::unify(&skeleton, text, Parameters::AnyCapitalised) {
         for (parameter, value) in bindings {
             assert!(skeleton.contains(parameter) && text.contains(value));
         }
     }
     let (a, b) = text.split_at(text.floor_char_boundary(text.len() / 2));
-    names::unify(a, b);
+    names::unify(a, b, Parameters::AnyCapitalised);
     names::substitute(a, &[("T".to_owned(), "u8".to_owned()), ("impl Future".to_owned(), b.to_owned())]);
 }
 
