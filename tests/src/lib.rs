@@ -10,6 +10,7 @@
 //! | [`registry`] | published crates as projects of their own |
 //! | [`oracle`] | today's workflow: a plain full build that prints type sizes, and a reader for it |
 //! | [`layouts`] | what was reported against what was printed |
+//! | [`plain`] | every future of every target of a workspace against a plain build, field by field |
 //! | [`report`] | `report --format json`, as far as tests look at it |
 //! | [`scale`] | synthetic workspaces of any size |
 //! | [`project`] | small cargo projects in temporary directories |
@@ -26,6 +27,7 @@ pub mod edits;
 pub mod kept;
 pub mod layouts;
 pub mod oracle;
+pub mod plain;
 pub mod project;
 pub mod registry;
 pub mod report;

@@ -274,7 +274,7 @@ fn units(root: &Path, text_of: impl Fn(&Target, &Path) -> String) -> Vec<Unit> {
 /// is named by its path, and the paths of other crates start with the name of their crate. The body
 /// of a method of a trait is where the `impl` is, and the orphan rule puts that into the crate of
 /// the type or of the trait.
-fn is_own(ty: &str, external: &HashSet<String>) -> bool {
+pub fn is_own(ty: &str, external: &HashSet<String>) -> bool {
     block_place(ty).is_some() || heads(ty).iter().any(|head| !external.contains(*head))
 }
 

@@ -36,6 +36,8 @@ pub struct Future {
     pub file: String,
     /// One-based.
     pub line: usize,
+    /// One-based.
+    pub column: usize,
     /// In bytes.
     pub size: u64,
     /// In bytes.
@@ -177,6 +179,7 @@ fn future(value: &Value) -> Future {
         ty: string(value, "type"),
         id: string(value, "id"),
         line: usize::try_from(number(value, "line")).expect("a line"),
+        column: usize::try_from(number(value, "column")).expect("a column"),
         size: number(value, "size"),
         align: number(value, "align"),
         cache_lines: number(value, "cache_lines"),

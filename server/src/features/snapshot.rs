@@ -7,7 +7,7 @@ use super::actions::box_recursion::Recursion;
 use super::drift::{self, Drift, Missing};
 use super::language::Language;
 use super::parallel;
-use crate::dump::{names, CoroutineBody, LineCol, Span, TypeSizes, Unread};
+use crate::dump::{CoroutineBody, LineCol, Span, TypeSizes, Unread, names};
 use crate::layout::{self, Bodies, Body, BodyIndex, Future, FutureKind};
 use crate::source::{self, Outline, PlacedKind};
 use std::borrow::Cow;

@@ -275,7 +275,8 @@ impl Body {
 
     /// Says which of the names that could be generic parameters are.
     pub fn set_parameters(&mut self, is_parameter: impl Fn(&str) -> bool) {
-        let mut names: Vec<&str> = names::bare_names(&self.pattern).filter(|name| is_parameter(name)).collect();
+        let mut names: Vec<&str> =
+            names::bare_names(&self.pattern).filter(|name| is_parameter(name)).collect();
         names.sort_unstable();
         names.dedup();
         self.parameters = names.into_iter().map(Into::into).collect();

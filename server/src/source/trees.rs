@@ -5,9 +5,9 @@
 
 use ra_ap_syntax::{TextRange, TextSize};
 
-use super::{attributes, generics};
 use super::drafts::{Context, Definition, Draft, Drafts, FnItem, SiteKind, join};
 use super::tokens::Tokens;
+use super::{attributes, generics};
 
 /// A header, or a body without braces, of more tokens than this is none: looking for its end again and again would
 /// take long.
