@@ -68,6 +68,11 @@ impl Invocation {
         files.next().map(String::as_str)
     }
 
+    /// Is a crate compiled with its tests? Then it is an executable, whatever else is said.
+    pub(super) fn is_tests(&self) -> bool {
+        is_tests(&self.args)
+    }
+
     /// The oldest compiler the package promises to work with.
     pub fn rust_version(&self) -> Option<&str> {
         let (_, version) = self.env.iter().find(|(name, _)| name == "CARGO_PKG_RUST_VERSION")?;
@@ -102,7 +107,13 @@ const MEASURE: &[&str] = &[
 
 /// The flags of [`Form::Complete`]. The list of instances, see [`How::list`], tells what is gone, see
 /// [`super::printed`].
-const COMPLETE: &[&str] = &["-Zno-codegen", MONO_ITEMS];
+const COMPLETE: &[&str] = &[NO_CODE, MONO_ITEMS];
+
+const NO_CODE: &str = "-Zno-codegen";
+
+/// Where code has to be generated, nobody runs it: no passes over it, and nothing for a debugger.
+const AS_LITTLE_CODE: &[&str] =
+    &["-Cno-prepopulate-passes", "-Cdebuginfo=0", "-Ccodegen-units=1", "-Clto=off", "-Cembed-bitcode=no"];
 
 const MONO_ITEMS: &str = "-Zprint-mono-items=";
 
@@ -171,6 +182,11 @@ impl Refused {
         Some(Refused { flag: (*flag).to_owned(), is_needed })
     }
 
+    /// Does it want no object file?
+    pub fn is_object(&self) -> bool {
+        self.flag == OBJECT
+    }
+
     /// Takes the flag out of a compiler's arguments; the folder of dumps goes with the dumps, or they would end up in
     /// the user's.
     pub fn take_out(&self, args: &mut Vec<OsString>) {
@@ -229,6 +245,8 @@ pub(super) struct Into<'a> {
     /// What incremental compilation uses and leaves. It is ours, as the compiler prints only what it computed
     /// anew.
     pub incremental: &'a Path,
+    /// The code; `None` if none is generated.
+    pub object: Option<&'a Path>,
 }
 
 /// cargo's arguments, turned into those of a run that measures.
@@ -244,11 +262,15 @@ pub(super) fn measuring<S: AsRef<OsStr>>(args: &[S], form: Form, how: &How, into
         };
         if let Some(emit) = value("--emit") {
             let emit = emit.to_str().unwrap_or_default();
-            let emit = match form {
+            let mut emit = OsString::from(match form {
                 Form::Complete => format!("--emit={emit},obj"),
                 Form::Checked | Form::Concrete => "--emit=dep-info,metadata".to_owned(),
-            };
-            measuring.push(emit.into());
+            });
+            if let Some(object) = into.object {
+                emit.push("=");
+                emit.push(object);
+            }
+            measuring.push(emit);
         } else if let Some(out_dir) = value("--out-dir") {
             measuring.extend(["--out-dir".into(), into.out_dir.map_or(out_dir, OsString::from)]);
         } else if is_library && value("--crate-type").is_some() {
@@ -262,7 +284,11 @@ pub(super) fn measuring<S: AsRef<OsStr>>(args: &[S], form: Form, how: &How, into
         }
     }
     let own = if form == Form::Complete { COMPLETE } else { CHECKED };
-    measuring.extend(MEASURE.iter().chain(own).filter(|flag| **flag != MONO_ITEMS).map(OsString::from));
+    let is_known = |flag: &&&str| **flag != MONO_ITEMS && (**flag != NO_CODE || into.object.is_none());
+    measuring.extend(MEASURE.iter().chain(own).filter(is_known).map(OsString::from));
+    if into.object.is_some() {
+        measuring.extend(AS_LITTLE_CODE.iter().map(OsString::from));
+    }
     if let Some(list) = how.list.as_ref().filter(|_| form == Form::Complete) {
         measuring.push(format!("{MONO_ITEMS}{list}").into());
     }
@@ -279,8 +305,11 @@ pub(super) fn measuring<S: AsRef<OsStr>>(args: &[S], form: Form, how: &How, into
 
 /// Is a binary compiled, and not its tests? Those are an executable whatever else is said.
 pub(super) fn is_binary<S: AsRef<OsStr>>(args: &[S]) -> bool {
-    option(args, "--crate-type").is_some_and(|ty| ty == "bin")
-        && !args.iter().any(|arg| arg.as_ref() == "--test")
+    option(args, "--crate-type").is_some_and(|ty| ty == "bin") && !is_tests(args)
+}
+
+fn is_tests<S: AsRef<OsStr>>(args: &[S]) -> bool {
+    args.iter().any(|arg| arg.as_ref() == "--test")
 }
 
 fn is_incremental(arg: Option<&&OsStr>) -> bool {
@@ -319,7 +348,8 @@ mod tests {
         assert_eq!(refused(value), Some(("-Zmir-include-spans=yes".to_owned(), false)));
         assert_eq!(refused("error: unknown unstable option: `of-the-user`"), None);
         assert_eq!(refused("error[E0308]: mismatched types"), None);
-        let into = Into { out_dir: None, bodies: Path::new("/m"), incremental: Path::new("/n") };
+        let into =
+            Into { out_dir: None, bodies: Path::new("/m"), incremental: Path::new("/n"), object: None };
         let mut args = measuring(&["--emit=metadata"], Form::Complete, &How::default(), into);
         Refused::find("unknown unstable option: `dump-mir-dir`").unwrap().take_out(&mut args);
         assert!(!args.iter().any(|arg| arg.to_str().unwrap().contains("dump-mir")), "{args:?}");
@@ -329,7 +359,8 @@ mod tests {
     #[test]
     fn a_binary_is_measured_as_a_library() {
         let args: Vec<&str> = "--crate-name a --crate-type bin --emit=metadata".split(' ').collect();
-        let into = Into { out_dir: None, bodies: Path::new("/m"), incremental: Path::new("/n") };
+        let into =
+            Into { out_dir: None, bodies: Path::new("/m"), incremental: Path::new("/n"), object: None };
         let has = |args: &[OsString], flag: &str| args.contains(&flag.into());
         let complete = measuring(&args, Form::Complete, &How::default(), into);
         assert!(has(&complete, "--crate-type=rlib") && !has(&complete, "bin"), "{complete:?}");
@@ -340,6 +371,10 @@ mod tests {
         let mut tests = measuring(&[&args[..], &["--test"]].concat(), Form::Complete, &old, into);
         assert!(has(&tests, "bin") && has(&tests, "--emit=metadata,obj") && has(&tests, "-Zno-codegen"));
         assert!(!tests.iter().any(|arg| arg.to_str().unwrap().contains("mono-items")), "{tests:?}");
+        let object = Into { object: Some(Path::new("/x.o")), ..into };
+        let code = measuring(&[&args[..], &["--test"]].concat(), Form::Complete, &How::default(), object);
+        assert!(has(&code, "--emit=metadata,obj=/x.o") && !has(&code, "-Zno-codegen"), "{code:?}");
+        assert!(has(&code, "-Cno-prepopulate-passes") && has(&code, "-Zprint-mono-items=yes"));
         let said = "error: crate `a` required to be available in rlib format, but was not found in this form";
         Refused::find(said).unwrap().take_out(&mut tests);
         assert!(has(&tests, "--emit=metadata") && !has(&tests, "-Zno-codegen"), "{tests:?}");
@@ -357,7 +392,8 @@ mod tests {
         );
         assert_eq!(run.origin(), "a-1f");
         assert_eq!(artifact_stem(&run.args).with_extension("d"), Path::new("/t/deps/a-1f.d"));
-        let into = |out_dir| Into { out_dir, bodies: Path::new("/m"), incremental: Path::new("/n") };
+        let into =
+            |out_dir| Into { out_dir, bodies: Path::new("/m"), incremental: Path::new("/n"), object: None };
         let complete = measuring(&run.args, Form::Complete, &How::default(), into(None));
         assert_eq!(option(&complete, "--emit").unwrap(), "dep-info,metadata,obj");
         assert_eq!(option(&complete, "--out-dir").unwrap(), "/t/deps");

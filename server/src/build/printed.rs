@@ -176,6 +176,15 @@ impl Printed {
         self.has_list || self.form != Form::Complete
     }
 
+    /// Is there a body of which no instance is known, although each instance would be printed here?
+    pub fn lacks_instances(&self) -> bool {
+        let generic = self.bodies.values().filter(|body| !self.records.contains_key(&body.ty));
+        let generic = Instances::new(generic.map(|body| &*body.ty));
+        let known = self.records.keys().flat_map(|name| generic.all(name)).map(|(pattern, _)| pattern);
+        let known: HashSet<&str> = known.collect();
+        generic.own.values().flatten().any(|(pattern, _)| !known.contains(pattern))
+    }
+
     /// Adds everything to a unit.
     pub fn push_to(&self, unit: &mut Unit) {
         unit.push_sizes(&self.sizes());

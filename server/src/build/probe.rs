@@ -166,7 +166,7 @@ impl Toolchain {
                 folder.path().into(),
             ])
             .collect();
-        let into = Into { out_dir: None, bodies: &bodies, incremental: &incremental };
+        let into = Into { out_dir: None, bodies: &bodies, incremental: &incremental, object: None };
         let mut args = invocation::measuring(&args, form, how, into);
         if form == Form::Complete {
             // What dependencies get.

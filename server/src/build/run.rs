@@ -22,6 +22,9 @@ pub(super) struct Run {
     before: Before,
     how: How,
     without: Vec<Refused>,
+    /// Code is generated, into a file that nobody looks at: of the tests of a crate, which are an executable whatever
+    /// else is said, compilers find no instances without.
+    generates: Option<PathBuf>,
 }
 
 impl Run {
@@ -37,7 +40,14 @@ impl Run {
         remove(&bodies)?;
         let (sizes, messages) = (scratch.join("sizes"), scratch.join("messages"));
         let before = Before::now(inputs, &messages)?;
-        Ok(Run { sizes, messages, bodies, before, how: how.clone(), without: without.to_owned() })
+        let (how, without) = (how.clone(), without.to_owned());
+        Ok(Run { sizes, messages, bodies, before, how, without, generates: None })
+    }
+
+    /// The same run, but if `yes` code is generated.
+    pub fn generates(self, yes: bool) -> Run {
+        let generates = yes.then(|| self.sizes.with_file_name("object.o"));
+        Run { generates, ..self }
     }
 
     /// The compiler's arguments, made of cargo's. See [`Into`].
@@ -48,8 +58,8 @@ impl Run {
         out_dir: Option<&Path>,
         incremental: &Path,
     ) -> Vec<OsString> {
-        let mut measuring =
-            invocation::measuring(args, form, &self.how, Into { out_dir, bodies: &self.bodies, incremental });
+        let into = Into { out_dir, bodies: &self.bodies, incremental, object: self.generates.as_deref() };
+        let mut measuring = invocation::measuring(args, form, &self.how, into);
         self.without.iter().for_each(|refused| refused.take_out(&mut measuring));
         measuring
     }
@@ -149,6 +159,8 @@ impl Store {
         compile: &mut dyn FnMut(&Run, &Path) -> io::Result<Option<ExitStatus>>,
     ) -> io::Result<Ended> {
         let _lock = self.lock()?;
+        let is_tests = self.form == Form::Complete && unit.is_tests();
+        unit.generates = is_tests && Unit::read_head(&self.kept).is_ok_and(|kept| kept.generates());
         let mut base = self.base(&unit);
         let mut without = Vec::new();
         loop {
@@ -157,7 +169,7 @@ impl Store {
             }
             let known = Unit::read_head(&self.kept).ok();
             let inputs = known.iter().flat_map(UnitHead::inputs).map(|(file, _)| file);
-            let run = Run::new(scratch, inputs, how, &without)?;
+            let run = Run::new(scratch, inputs, how, &without)?.generates(unit.generates);
             let Some(status) = compile(&run, &self.incremental)? else { return Ok(Ended::Stopped) };
             if !status.success() {
                 if let Some(refused) = run.refused() {
@@ -187,6 +199,14 @@ impl Store {
                 None => Some(printed),
             };
             let Some(printed) = printed else { continue };
+            if is_tests
+                && !unit.generates
+                && !without.iter().any(Refused::is_object)
+                && printed.lacks_instances()
+            {
+                unit.generates = true;
+                continue;
+            }
             printed.push_to(&mut unit);
             // Where something is not understood, nobody knows what an incremental run would leave as it was.
             let is_base = is_base(&printed, &unit);
@@ -208,8 +228,8 @@ fn is_listed(unit: &Unit) -> bool {
     let Some(invocation) = &unit.invocation else { return true };
     let args = &invocation.args;
     let is_library = invocation::option(args, "--crate-type").is_some_and(|ty| ty == "lib" || ty == "rlib");
-    let is_test = args.iter().any(|arg| arg == "--test");
-    (invocation::is_binary(args) || is_library && !is_test) && unit.bodies().next().is_some()
+    let has_list = invocation::is_binary(args) || is_library && !unit.is_tests() || unit.generates;
+    has_list && unit.bodies().next().is_some()
 }
 
 /// Names what the last compiler run that succeeded has left for incremental compilation. None if that is not to be

@@ -40,6 +40,8 @@ struct Origin {
     invocation: Invocation,
     /// What the whole run printed, once one succeeded: a unit file, since it is tens of megabytes.
     whole: Option<PathBuf>,
+    /// See [`Run::generates`].
+    generates: bool,
 }
 
 /// The end of a compiler run.
@@ -116,13 +118,15 @@ impl Shadow {
 
         let mut base = origin.whole.clone();
         let mut without: Vec<Refused> = Vec::new();
+        let is_tests = invocation.is_tests();
+        let mut generates = is_tests && origin.generates;
         loop {
             remove(&work).map_err(io)?;
             match &base {
                 Some(_) => copy(&origin.base(), &work).map_err(io)?,
                 None => std::fs::create_dir(&work).map_err(io)?,
             }
-            let run = Run::new(out, std::iter::empty(), &how, &without).map_err(io)?;
+            let run = Run::new(out, std::iter::empty(), &how, &without).map_err(io)?.generates(generates);
             let mut command = command(invocation, &env, own_group, bootstrap);
             command
                 .args(run.arguments(&invocation.args, Form::Complete, Some(out), &work))
@@ -178,6 +182,11 @@ impl Shadow {
                 None => Some(printed),
             };
             let Some(printed) = printed else { continue };
+            if is_tests && !generates && !without.iter().any(Refused::is_object) && printed.lacks_instances()
+            {
+                (generates, origin.generates, origin.whole) = (true, true, None);
+                continue;
+            }
             let mut done = unit_of(invocation, &printed);
             done.without = without.iter().map(|refused| refused.flag.clone()).collect();
             if origin.whole.is_none() && run::is_base(&printed, &done) {
@@ -204,7 +213,7 @@ impl Shadow {
                 let folder = self.folder.path().join(self.made.to_string());
                 std::fs::create_dir(&folder)?;
                 self.made += 1;
-                place.insert(Origin { folder, invocation: invocation.clone(), whole: None })
+                place.insert(Origin { folder, invocation: invocation.clone(), whole: None, generates: false })
             }
         })
     }

@@ -43,6 +43,8 @@ pub struct Unit {
     included: Vec<(String, u64)>,
     /// Flags of ours that the compiler does not know, and that it ran without.
     pub without: Vec<String>,
+    /// Code was generated to find the instances, see [`Run::generates`](super::run::Run::generates).
+    pub(super) generates: bool,
     sections: Vec<Section>,
     text: String,
 }
@@ -86,6 +88,8 @@ struct Header {
     included: Vec<(String, u64)>,
     #[serde(default)]
     without: Vec<String>,
+    #[serde(default)]
+    generates: bool,
     sections: Vec<SectionHeader>,
 }
 
@@ -129,6 +133,11 @@ impl Unit {
     /// An empty unit, to be filled by the compiler wrapper.
     pub fn new(flags: &str, dir: PathBuf) -> Self {
         Unit { flags: flags.to_owned(), dir, ..Unit::default() }
+    }
+
+    /// Is it a crate with its tests?
+    pub(super) fn is_tests(&self) -> bool {
+        self.invocation.as_ref().is_some_and(Invocation::is_tests)
     }
 
     fn push(&mut self, kind: SectionKind, name: String, text: &str) {
@@ -219,6 +228,7 @@ impl Unit {
             session: self.session.clone(),
             included: self.included.clone(),
             without: self.without.clone(),
+            generates: self.generates,
             sections: self
                 .sections
                 .iter()
@@ -255,7 +265,8 @@ impl Unit {
         let len = file.metadata()?.len();
         let mut file = BufReader::with_capacity(1 << 16, file);
         let header = parse_header(&read_header(&mut file)?)?;
-        let Header { flags, dir, invocation, session, included, without, sections: headers } = header;
+        let Header { flags, dir, invocation, session, included, without, generates, sections: headers } =
+            header;
         // Tens of megabytes: neither copied nor grown into.
         let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
         file.read_to_end(&mut bytes)?;
@@ -271,7 +282,7 @@ impl Unit {
             at = range.end;
             sections.push(Section { kind, name, range, digest: expected });
         }
-        Ok(Unit { flags, dir, invocation, session, included, without, sections, text })
+        Ok(Unit { flags, dir, invocation, session, included, without, generates, sections, text })
     }
 }
 
@@ -445,6 +456,11 @@ impl UnitHead {
         &self.0.without
     }
 
+    /// See [`Unit::generates`].
+    pub(super) fn generates(&self) -> bool {
+        self.0.generates
+    }
+
     /// The paths of the source files whose text was measured.
     pub fn sources(&self) -> impl Iterator<Item = &str> {
         let sources = self.0.sections.iter().filter(|section| section.kind == SectionKind::Source);
@@ -475,6 +491,7 @@ impl UnitHead {
         self.is_text_known()
             && kept.session == *session
             && kept.flags == unit.flags
+            && kept.generates == unit.generates
             && kept.invocation.is_some()
             && kept.invocation == unit.invocation
     }

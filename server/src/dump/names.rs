@@ -788,7 +788,7 @@ mod tests {
     #[test]
     fn bare_names_are_no_part_of_a_path() {
         let names = |text| bare_names(text).collect::<Vec<_>>();
-        assert_eq!(names("<Vec<A> as m::Step<é>>::go::{closure#0}"), ["A", "as", "é"]);
+        assert_eq!(names("<Vec<A> as m::Step<é>>::go::{closure#0}"), ["A", "as", "é", "closure"]);
         assert_eq!(names("x::T, Vec<T>"), ["T"]);
     }
 
