@@ -30,10 +30,13 @@ pub fn fixture(name: &str) -> PathBuf {
 /// The release build of futurelens: what users run, and what the promises about speed are for.
 ///
 /// Built once for each test process, and by cargo, so that it is never an old one. It is built the
-/// way the tests were, with their toolchain and target directory.
+/// way the tests were, with their toolchain and target directory. `TEST_BINARY` is another to take in its place.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(given) = std::env::var_os("TEST_BINARY") {
+            return PathBuf::from(given);
+        }
         let output = Command::new(env!("CARGO"))
             .args(["build", "--release", "--package", "futurelens"])
             .args(["--bins", "--message-format", "json"])

@@ -308,8 +308,8 @@ impl Project {
         }
     }
 
-    /// `name version` of the packages in `Cargo.lock`, by crate name; only of those that are there in one
-    /// version. Empty if there is no such file.
+    /// `name version` of the packages in `Cargo.lock`, by crate name; nothing for those that are there in several
+    /// versions. Empty if there is no such file.
     pub fn versions(&self) -> HashMap<String, String> {
         let lock = std::fs::read_to_string(self.root.join("Cargo.lock")).unwrap_or_default();
         locked_versions(&lock)
@@ -829,7 +829,7 @@ fn locked_versions(lock: &str) -> HashMap<String, String> {
         let rest = line.strip_prefix(key)?.strip_prefix(" = \"")?;
         Some(rest.strip_suffix('"')?.to_owned())
     };
-    let mut versions: HashMap<String, Option<String>> = HashMap::new();
+    let mut versions: HashMap<String, String> = HashMap::new();
     let mut name = None;
     for line in lock.lines() {
         if line.starts_with("[[") {
@@ -838,10 +838,10 @@ fn locked_versions(lock: &str) -> HashMap<String, String> {
             name = Some(found);
         } else if let (Some(version), Some(name)) = (value(line, "version"), &name) {
             let entry = versions.entry(name.replace('-', "_"));
-            entry.and_modify(|known| *known = None).or_insert(Some(format!("{name} {version}")));
+            entry.and_modify(String::clear).or_insert_with(|| format!("{name} {version}"));
         }
     }
-    versions.into_iter().filter_map(|(krate, version)| Some((krate, version?))).collect()
+    versions
 }
 
 /// The folder of the nearest `Cargo.toml` at or above `path`.

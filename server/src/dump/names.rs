@@ -319,7 +319,8 @@ pub fn bare_names(text: &str) -> impl Iterator<Item = &str> {
             let (found, after) = name(rest);
             let starts = !is_word(previous);
             let len = found.len().max(char_len(rest, 0));
-            let is_name = starts && !found.is_empty() && is_bare(after);
+            let is_name =
+                starts && found.starts_with(|c: char| c == '_' || c.is_alphabetic()) && is_bare(after);
             previous = rest.as_bytes()[len - 1];
             rest = &rest[len..];
             if is_name {
@@ -376,8 +377,6 @@ pub fn unify<'a>(
             _ => return None,
         }
     }
-    // What a parameter name stands for itself is no news.
-    bindings.retain(|(name, value)| name != value);
     text.is_empty().then_some(bindings)
 }
 
@@ -426,6 +425,53 @@ fn argument_end(text: &str) -> usize {
         }
     }
     at
+}
+
+/// A name or type that was printed where the crate `own` was compiled, in the words of a library that is called `krate`
+/// there: the library's paths without it in front, and those of `own` with it, or two crates' types would have one name.
+/// Second, whether it names the library at all. `is_crate` tells what is the name of a crate.
+pub fn seen_from(text: &str, krate: &str, own: &str, is_crate: &dyn Fn(&str) -> bool) -> (String, bool) {
+    let mut out = String::with_capacity(text.len() + own.len());
+    let mut names_it = false;
+    let mut rest = text;
+    let mut previous = b' ';
+    while !rest.is_empty() {
+        let (found, after) = name(rest);
+        if found.is_empty() || is_word(previous) {
+            let len = found.len().max(char_len(rest, 0));
+            out.push_str(&rest[..len]);
+            (previous, rest) = (rest.as_bytes()[len - 1], &rest[len..]);
+            continue;
+        }
+        let is_path = after.starts_with("::");
+        if is_path && found == krate {
+            names_it = true;
+            (previous, rest) = (b' ', &after["::".len()..]);
+            // What follows is a path's first name now, and no other crate's.
+            let (first, after) = name(rest);
+            out.push_str(first);
+            rest = after;
+            previous = first.bytes().last().unwrap_or(previous);
+            continue;
+        }
+        let is_root = match is_path {
+            true => found.starts_with(|c: char| c == '_' || c.is_alphabetic()) && !is_crate(found),
+            // Everything else that is written like this is no path: `Output = T`, `ValTree(…)`, a lifetime.
+            false => {
+                found.starts_with(char::is_uppercase)
+                    && !matches!(previous, b'\'' | b'.' | b'"' | b'#')
+                    && !matches!(found, "BrAnon" | "BrEnv" | "Self")
+                    && !after.trim_start().starts_with(['(', '='])
+            }
+        };
+        if is_root {
+            out.push_str(own);
+            out.push_str("::");
+        }
+        out.push_str(found);
+        (previous, rest) = (found.as_bytes()[found.len() - 1], after);
+    }
+    (out, names_it)
 }
 
 /// Turns a verbose type name into the one people read.
@@ -533,6 +579,10 @@ impl Writer<'_> {
                     out.push('F');
                     1
                 })
+            }
+            // A constant parameter has its number behind it.
+            b'/' if text.starts_with("/#") && ends_in_word(out) => {
+                "/#".len() + text["/#".len()..].bytes().take_while(u8::is_ascii_digit).count()
             }
             _ => {
                 let len = char_len(text, 0);
@@ -714,6 +764,7 @@ mod tests {
     #[test]
     fn regions_trait_objects_and_constants_read_as_written() {
         check("S<'{erased}, &'{erased} mut T>", "S<'_, &mut T>");
+        check("<[A; N/#1] as S>::m", "<[A; N] as S>::m");
         check(
             "std::boxed::Box<(dyn A + std::marker::Send + '{erased})>",
             "std::boxed::Box<dyn A + std::marker::Send>",
@@ -775,6 +826,22 @@ mod tests {
         assert_eq!(unify("f<[u8; N/#0]>", "f<[u8; 3]>"), Some(vec![("N", "3")]));
         assert!(!Parameters::Declared(&declared).are_in("<Leaf as Step>::go::{closure#0}\n(&Leaf, A::B)"));
         assert!(Parameters::Declared(&declared).are_in("(&Leaf, [A; 3])"));
+    }
+
+    #[test]
+    fn types_of_two_crates_keep_two_names() {
+        let seen = |text| seen_from(text, "lib", "bin", &|name| matches!(name, "std" | "lib" | "tokio"));
+        assert_eq!(seen("<Leaf as lib::Step>::go"), ("<bin::Leaf as Step>::go".to_owned(), true));
+        assert_eq!(
+            seen("lib::m::f<m::Leaf<lib::Leaf>, u8>"),
+            ("m::f<bin::m::Leaf<Leaf>, u8>".to_owned(), true)
+        );
+        let unchanged =
+            "{static std::f<&'{erased} [u8; ValTree(Leaf(0x03): usize)]>::{closure#0} upvar_tys=(tokio::T,)}";
+        assert_eq!(seen(unchanged), (unchanged.to_owned(), false));
+        let object = "(dyn for<Region(BrAnon)> std::ops::FnMut<(&'^0 str,), Output = u8> + 'A)";
+        assert_eq!(seen(object), (object.to_owned(), false));
+        assert_eq!(seen("xlib::C").0, "bin::xlib::C");
     }
 
     #[test]

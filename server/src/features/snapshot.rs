@@ -29,7 +29,7 @@ pub struct Snapshot {
     pub target: String,
     /// Whether the profile has debug assertions.
     pub debug_assertions: bool,
-    /// `name version` of the packages in `Cargo.lock`, by crate name; only where there is one version.
+    /// `name version` of the packages in `Cargo.lock`, by crate name; nothing where there are several versions.
     pub versions: HashMap<String, String>,
     /// What the manifests allow.
     pub budgets: super::budget::Budgets,
@@ -321,7 +321,7 @@ impl Snapshot {
     /// The package (`tokio 1.52.0`) that a future of another crate is from, by the future's identity.
     pub fn version_of(&self, id: &str) -> Option<&str> {
         let krate = id.trim_start_matches(['<', '{']).split("::").next()?;
-        self.versions.get(krate).map(String::as_str)
+        self.versions.get(krate).map(String::as_str).filter(|version| !version.is_empty())
     }
 
     /// Where a future's body is placed; the path is as the compiler prints it.
@@ -497,7 +497,7 @@ impl Update {
             unsaved.remove(&read.origin);
         }
         // All bodies first, since a unit may instantiate those of another.
-        let mut index = BodyIndex::default();
+        let mut index = BodyIndex::among(circumstances.versions.keys());
         for unit in units.values().map(|unit| &**unit).chain(read.iter().map(|read| &read.unit)) {
             index.insert(unit.bodies.clone(), unit.is_library);
         }

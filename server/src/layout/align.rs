@@ -5,6 +5,7 @@
 //! alignment, its size is one, and the largest alignment of all parts is the future's. Where that leaves more
 //! than one possibility, the alignment is unknown.
 
+use super::body::BodyIndex;
 use super::whatif::{Embedded, Layer};
 use crate::dump::names::{self, CoroutineName, arguments};
 use crate::dump::type_sizes::{FieldRecord, TypeRecord, TypeSizes};
@@ -75,10 +76,11 @@ impl<'a> TypeFacts<'a> {
     }
 
     /// The same for bodies of another crate, which name their crate's types without it.
-    pub fn seen_from(&self, krate: &str) -> Self {
+    pub fn seen_from(&self, bodies: &BodyIndex, krate: &str, origin: &str) -> Self {
         let mut by_name = self.by_name.clone();
         for ty in &self.sizes.types {
-            if let Some(name) = super::body::without_crate(ty.name, krate) {
+            let (name, _) = bodies.seen_from(ty.name, krate, origin);
+            if name != ty.name {
                 let known = by_name.entry(Cow::Owned(name)).or_insert(Some(ty));
                 if known.is_some_and(|known| (known.size, known.align) != (ty.size, ty.align)) {
                     *known = None;
@@ -447,7 +449,7 @@ mod tests {
             None
         );
         assert_eq!(align("[S; 1]"), None);
-        assert_eq!(facts.seen_from("a").align("[S; 1]", 32), Some(16));
+        assert_eq!(facts.seen_from(&BodyIndex::default(), "a", "b-1").align("[S; 1]", 32), Some(16));
         assert_eq!(align("[(u8, a::S); ValTree(Leaf(0x1): usize)]"), Some(16));
         assert_eq!(align("(&'{erased} str, u16)"), Some(4));
         assert_eq!(align("(u16, b::Unknown)"), None);

@@ -376,6 +376,8 @@ pub struct BodyIndex {
     runs: HashMap<Arc<str>, Arc<Bodies>>,
     /// The libraries among the runs: crate and run. Only their bodies are seen from other crates.
     libraries: Vec<(Arc<str>, Arc<str>)>,
+    /// Names of crates, as far as known.
+    crates: HashSet<String>,
 }
 
 /// An instance of a body.
@@ -388,6 +390,19 @@ pub struct Instance {
 }
 
 impl BodyIndex {
+    /// Where these crates are known, besides those that come with the compiler.
+    pub fn among<'a>(crates: impl Iterator<Item = &'a String>) -> Self {
+        let of_compiler = ["std", "core", "alloc", "proc_macro", "test"].map(str::to_owned);
+        BodyIndex { crates: crates.cloned().chain(of_compiler).collect(), ..BodyIndex::default() }
+    }
+
+    /// What a compiler run printed, in the words of a library that is called `krate` there, see [`names::seen_from`].
+    pub fn seen_from(&self, text: &str, krate: &str, origin: &str) -> (String, bool) {
+        let own = origin.rsplit_once('-').map_or(origin, |(own, _)| own);
+        let is_library = |name: &str| self.libraries.iter().any(|(library, _)| **library == *name);
+        names::seen_from(text, krate, own, &|name| self.crates.contains(name) || is_library(name))
+    }
+
     /// Adds the bodies of a run; `library`: other crates can make use of them.
     pub fn insert(&mut self, bodies: Arc<Bodies>, library: bool) {
         let Some(body) = bodies.first() else { return };
@@ -410,8 +425,8 @@ impl BodyIndex {
         self.find_in(origin, &text).or_else(|| {
             // Another crate of the workspace: there its paths have no crate in front.
             self.libraries.iter().filter(|(_, run)| **run != *origin).find_map(|(krate, run)| {
-                let local = without_crate(&text, krate)?;
-                self.find_in(run, &local)
+                let (local, names_it) = self.seen_from(&text, krate, origin);
+                names_it.then(|| self.find_in(run, &local)).flatten()
             })
         })
     }
@@ -419,7 +434,9 @@ impl BodyIndex {
     fn find_in<'a>(&'a self, origin: &str, text: &'a str) -> Option<Instance> {
         let path = text.split('\n').next()?;
         let candidates = self.runs.get(origin)?.with_skeleton_of(path);
-        if let Some(own) = candidates.clone().find(|body| body.pattern == text) {
+        // A parameter may be called as the type is that it stands for.
+        let is_it = |body: &&Arc<Body>| body.parameters.is_empty() && body.pattern == text;
+        if let Some(own) = candidates.clone().find(is_it) {
             return Some(Instance { body: own.clone(), arguments: Vec::new() });
         }
         let matched = |of: fn(&Body) -> &str, text| {
@@ -451,24 +468,6 @@ impl BodyIndex {
     }
 }
 
-/// Removes `krate::` wherever a path begins with it; `None` if none does.
-pub(super) fn without_crate(text: &str, krate: &str) -> Option<String> {
-    let prefix = format!("{krate}::");
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    let mut found = false;
-    while let Some(at) = rest.find(&prefix) {
-        let before = rest[..at].chars().next_back().or(out.chars().next_back().filter(|_| at == 0));
-        let starts_path = !before.is_some_and(|c| c == '_' || c == ':' || c.is_alphanumeric());
-        let keep = if starts_path { at } else { at + prefix.len() };
-        out.push_str(&rest[..keep]);
-        rest = &rest[at + prefix.len()..];
-        found |= starts_path;
-    }
-    out.push_str(rest);
-    found.then_some(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -479,11 +478,5 @@ mod tests {
             definition_path("a_b", "a_b.m-{impl#0}-f-{closure#0}.-------.coroutine_post-transform.0.mir"),
             Some("a_b::m::{impl#0}::f::{closure#0}".into())
         );
-    }
-
-    #[test]
-    fn crates_are_taken_off_paths_only() {
-        assert_eq!(without_crate("<a::B as xa::C<a::D>>::m", "a").unwrap(), "<B as xa::C<D>>::m");
-        assert_eq!(without_crate("xa::C", "a"), None);
     }
 }

@@ -175,9 +175,9 @@ impl<'a> Names<'a> {
         let source = self.source;
         let found = source.bodies.find(source.origin, name.path, Some(name.upvars));
         let facts = match &found {
-            Some(Instance { body, .. }) if *body.origin != *source.origin => {
-                seen_from.entry(body.krate.clone()).or_insert_with(|| facts.seen_from(&body.krate))
-            }
+            Some(Instance { body, .. }) if *body.origin != *source.origin => seen_from
+                .entry(body.krate.clone())
+                .or_insert_with(|| facts.seen_from(source.bodies, &body.krate, source.origin)),
             _ => facts,
         };
         // A name that is a coroutine's, and other states than a coroutine has: one of the two is wrong.

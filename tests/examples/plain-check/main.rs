@@ -43,8 +43,8 @@ fn main() -> ExitCode {
     println!("{:<44} {COLUMNS}", "package, target");
     let mut faults = 0;
     let mut sums = Vec::new();
+    let work = tempfile::tempdir().expect("the temporary directory is writable");
     for project in &projects {
-        let work = tempfile::tempdir().expect("the temporary directory is writable");
         let checked = check(project, &options, work.path());
         for ((package, target), row) in &checked.rows {
             println!("{:<44} {row}", format!("{package} {target}"));
