@@ -377,6 +377,10 @@ pub fn unify<'a>(
             _ => return None,
         }
     }
+    if matches!(parameters, Parameters::AnyCapitalised) {
+        // What stands for itself need not be a parameter.
+        bindings.retain(|(name, value)| name != value);
+    }
     text.is_empty().then_some(bindings)
 }
 

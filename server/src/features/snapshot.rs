@@ -697,11 +697,19 @@ impl Unit {
             self.drift.push(drift.with_futures(raw.iter()));
         }
         self.own = self.find_own(bodies, texts);
-        let own: Vec<&Arc<Future>> = self.futures.iter().filter(|future| self.is_own(future)).collect();
+        let is_placed = |body: &Body| self.places.contains_key(&body.def_path) || body.is_raw;
+        let of_this = |body: &&Arc<Body>| self.bodies.first().is_some_and(|first| first.origin == body.origin);
+        let is_nowhere = |future: &&Arc<Future>| match &future.body {
+            Some(body) => Some(body).filter(of_this).is_some_and(|body| !is_placed(body)),
+            None => self.is_own(future),
+        };
+        let own: Vec<&Arc<Future>> = self.futures.iter().filter(is_nowhere).collect();
         let known = self.drift.iter().position(|drift| drift.missing == Missing::Places && drift.of == 0);
         let without = known.map(|known| self.drift.remove(known).example);
         if !own.is_empty() {
-            let example = without.as_deref().or(Some("a future without a dumped body"));
+            let first: Vec<&str> = own.iter().take(3).map(|future| &*future.id).collect();
+            let named = first.join("`, `");
+            let example = without.as_deref().or(Some(&named));
             let drift = Drift::new(Missing::Places, (own.len(), all), example);
             let drift = drift.with_futures(own.into_iter());
             self.drift.retain(|drift| drift.missing != Missing::Places);
