@@ -698,7 +698,8 @@ impl Unit {
         }
         self.own = self.find_own(bodies, texts);
         let is_placed = |body: &Body| self.places.contains_key(&body.def_path) || body.is_raw;
-        let of_this = |body: &&Arc<Body>| self.bodies.first().is_some_and(|first| first.origin == body.origin);
+        let of_this =
+            |body: &&Arc<Body>| self.bodies.first().is_some_and(|first| first.origin == body.origin);
         let is_nowhere = |future: &&Arc<Future>| match &future.body {
             Some(body) => Some(body).filter(of_this).is_some_and(|body| !is_placed(body)),
             None => self.is_own(future),

@@ -341,6 +341,32 @@ fn all_compilers_say_the_same() {
 }
 
 #[test]
+fn a_future_whose_body_is_nowhere_is_said_by_name() {
+    let golden = &goldens()[0];
+    let whole = golden.whole();
+    for (missing, _) in &golden.bodies {
+        let others: Vec<(&str, &str)> =
+            golden.bodies().into_iter().filter(|(name, _)| name != missing).collect();
+        let without = snapshot(&Snapshot::default(), &golden.sizes, &others, &[]);
+        let sizes = |snapshot: &Snapshot| -> Vec<u64> {
+            snapshot.futures(false).map(|placed| placed.future.size).collect()
+        };
+        // The closure's second body is that of the same futures.
+        if sizes(&without).len() < sizes(&whole).len() || without.drift().is_empty() {
+            assert!(missing.contains("{closure#1}"), "{missing}: nothing is said");
+            continue;
+        }
+        assert_eq!(sizes(&without), sizes(&whole), "{missing}");
+        let nowhere = without.drift().into_iter().find(|drift| drift.missing == Missing::Places);
+        let nowhere = nowhere.unwrap_or_else(|| panic!("{missing}: {:?}", without.drift()));
+        let lost = without.futures(false).filter(|placed| placed.future.body.is_none());
+        let lost: Vec<&str> = lost.map(|placed| &*placed.future.id).collect();
+        assert!(!lost.is_empty() && lost.iter().all(|id| nowhere.futures.iter().any(|said| said == id)));
+        assert!(lost.iter().any(|id| nowhere.example.contains(id)), "{}", nowhere.example);
+    }
+}
+
+#[test]
 fn whatever_line_of_the_sizes_is_different_no_number_is_wrong() {
     const KEYWORDS: [&str; 17] = [
         "print-type-size",
