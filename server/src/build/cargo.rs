@@ -6,7 +6,7 @@ use super::scratch::Scratch;
 use super::toolchain::{self, Because, Candidates, Choice, Installed, Needs};
 use super::unit::{Unit, UnitError, UnitFile};
 use super::wrapper::{self, Settings, Task};
-use super::{BuildError, Invocation, Toolchain, background, disk, files, inner_wrapper};
+use super::{BuildError, Invocation, Toolchain, background, cargo_config, disk, files, inner_wrapper};
 use cargo_metadata::diagnostic::DiagnosticLevel;
 use cargo_metadata::{Message, Metadata, PackageId, TargetKind};
 use serde::{Deserialize, Serialize};
@@ -115,6 +115,9 @@ pub struct MeasuredUnit {
     pub krate: String,
     /// `lib`, `bin NAME`, `test NAME`, …; `(test)` behind it if compiled with its unit tests.
     pub unit: String,
+    /// The package's folder. Projects that share a target directory call the files of their units alike: what is kept
+    /// may be that of another checkout.
+    pub folder: PathBuf,
     /// The file with what the compiler printed, see [`UnitFile`].
     pub file: PathBuf,
     /// Whether its profile has debug assertions.
@@ -135,10 +138,16 @@ impl MeasuredUnit {
     /// Opens what the compiler printed.
     ///
     /// # Errors
-    /// [`UnitError`] if that is not there, no unit file, or measured with other flags than ours.
+    /// [`UnitError`] if that is not there, no unit file, of another project, or measured with other flags than ours.
     pub fn open(&self) -> Result<UnitFile, UnitError> {
         let unit = UnitFile::open(&self.file)?;
-        if unit.head().flags() == wrapper::FLAGS { Ok(unit) } else { Err(UnitError::OtherFlags) }
+        if unit.head().flags() != wrapper::FLAGS {
+            return Err(UnitError::OtherFlags);
+        }
+        if !unit.head().is_of(&self.folder) {
+            return Err(UnitError::OtherProject(unit.head().dir().to_owned()));
+        }
+        Ok(unit)
     }
 }
 
@@ -162,6 +171,8 @@ pub struct Outcome {
     pub failure: Option<String>,
     /// A dependency that did not compile.
     pub dependency: Option<String>,
+    /// The triples that the units were compiled for, as the compiler was told.
+    pub targets: BTreeSet<String>,
 }
 
 /// What a manifest says to futurelens: `[package.metadata.futurelens]`, or `[workspace.metadata.futurelens]`.
@@ -188,6 +199,9 @@ pub struct Project {
     pub manifests: Vec<Manifest>,
     /// Where what rides along with the user's own cargo is kept.
     pub ride_along: PathBuf,
+    /// What the user's configuration names as `build.target`, in its order; empty is the compiler's host. What is
+    /// asked for by [`Selection::target`] comes before it.
+    targets: Vec<String>,
     /// The user's own `rustc-wrapper`.
     pub(super) inner: Option<PathBuf>,
     /// Additional environment of cargo and the compiler, see [`Request::env`].
@@ -269,9 +283,52 @@ impl Project {
         let ride_along = own_target_dir(&metadata).join("ride-along");
         let target_dir = target_dir(request, &metadata);
         let root = metadata.workspace_root.into();
-        let inner = inner_wrapper::configured(&choice.toolchain, &dir);
         let (inputs, env) = (Known::default(), request.env.clone());
-        Project { root, dir, target_dir, ride_along, choice, manifests, inner, env, members, inputs }
+        let (inner, targets) = std::thread::scope(|scope| {
+            let inner = scope.spawn(|| inner_wrapper::configured(&choice.toolchain, &dir, &env));
+            let targets = cargo_config::targets(&choice.toolchain, &dir, &env);
+            (inner.join().ok().flatten(), targets)
+        });
+        Project { root, dir, target_dir, ride_along, choice, manifests, targets, inner, env, members, inputs }
+    }
+
+    /// The triples that a request is for, in the user's order: what it names, else what the user's configuration does,
+    /// else the compiler's host. A measurement is for one of them.
+    pub fn triples(&self, request: &Request) -> Vec<String> {
+        self.triples_of(self.asked_targets(request))
+    }
+
+    /// The request, once for each of [`Project::triples`].
+    pub fn for_each_target(&self, request: &Request) -> Vec<Request> {
+        let host = &self.toolchain().host;
+        let mut seen = BTreeSet::new();
+        let targets = self.asked_targets(request).iter().filter(|target| seen.insert(triple(target, host)));
+        let targets: Vec<&String> = targets.collect();
+        if targets.len() < 2 {
+            return vec![request.clone()];
+        }
+        let of = |target: &String| {
+            let selection = Selection { target: Some(target.clone()), ..request.selection.clone() };
+            Request { selection, ..request.clone() }
+        };
+        targets.into_iter().map(of).collect()
+    }
+
+    /// The triples that cargo builds for when it is told so, or nothing.
+    pub(super) fn triples_of(&self, targets: &[String]) -> Vec<String> {
+        triples(if targets.is_empty() { &self.targets } else { targets }, &self.toolchain().host)
+    }
+
+    /// The triple that is measured for: the first one if there are several.
+    pub fn triple(&self, request: &Request) -> String {
+        self.triples(request).swap_remove(0)
+    }
+
+    fn asked_targets<'a>(&'a self, request: &'a Request) -> &'a [String] {
+        match &request.selection.target {
+            Some(target) => std::slice::from_ref(target),
+            None => &self.targets,
+        }
     }
 
     /// The compiler that measures.
@@ -414,9 +471,15 @@ impl Project {
                     tracing::error!("{} was compiled, but its numbers cannot be read", unit.file.display());
                 }
                 self.inputs.keep(units.iter().map(|unit| &unit.measured));
+                let host = &self.toolchain().host;
+                let targets = self.inputs.targets().into_iter();
+                let targets =
+                    targets.map(|target| target.map_or(host.clone(), |target| triple(&target, host)));
+                let targets = targets.collect();
                 let dependency = failure.as_ref().and_then(|failure| failure.dependency.clone());
                 let failure = failure.map(|failure| failure.text);
-                return Ok(Outcome { units, failed: read_failed(scratch.path()), failure, dependency });
+                let failed = read_failed(scratch.path());
+                return Ok(Outcome { units, failed, failure, dependency, targets });
             }
             changed.iter().for_each(|unit| forget(&unit.measured.file, false));
         }
@@ -533,7 +596,9 @@ impl Project {
         for feature in &selection.features {
             cargo.args(["--features", feature]);
         }
-        if let Some(target) = &selection.target {
+        // One measurement is of one target; what the configuration says alone is left to cargo.
+        let is_list = self.targets.len() > 1;
+        if let Some(target) = selection.target.as_ref().or(self.targets.first().filter(|_| is_list)) {
             cargo.args(["--target", target]);
         }
         for (flag, on) in [
@@ -548,6 +613,7 @@ impl Project {
             }
         }
         cargo
+            .envs(&request.env)
             .env("RUSTC_WRAPPER", wrapper)
             .env(wrapper::ENV, settings.to_json()?)
             // How members are compiled incrementally is the wrapper's business.
@@ -557,8 +623,7 @@ impl Project {
             .env("CARGO_TERM_PROGRESS_WIDTH", "200")
             .env("CARGO_TERM_COLOR", "never")
             .env("CARGO_TERM_VERBOSE", "false")
-            .env("CARGO_TERM_QUIET", "false")
-            .envs(&request.env);
+            .env("CARGO_TERM_QUIET", "false");
         Ok(cargo)
     }
 
@@ -675,7 +740,7 @@ impl Project {
 
     /// The kept file of a member's library, binary, test, …; nothing for what is not measured.
     pub(super) fn unit(&self, artifact: &cargo_metadata::Artifact) -> Option<MeasuredUnit> {
-        let (package, _) = self.members.get(&artifact.package_id)?;
+        let (package, folder) = self.members.get(&artifact.package_id)?;
         let target = &artifact.target;
         let kind = match target.kind.first()? {
             TargetKind::CustomBuild | TargetKind::ProcMacro => return None,
@@ -695,6 +760,7 @@ impl Project {
             package: package.clone(),
             krate: target.name.replace('-', "_"),
             unit: if in_tests { format!("{kind} (test)") } else { kind },
+            folder: folder.clone(),
             file: file.parent()?.join(format!("{stem}.futurelens")).into(),
             debug_assertions: artifact.profile.debug_assertions,
         })
@@ -730,6 +796,29 @@ impl UnfitCompilers {
 /// `NAME@VERSION` of a package, where its identity has that: `registry+…#proc-macro2@1.0.56`.
 fn named(package: &PackageId) -> Option<&str> {
     package.repr.rsplit_once('#').map(|(_, named)| named).filter(|named| named.contains('@'))
+}
+
+/// What a target is called that `--target` names, as the compiler calls it.
+pub(super) fn triple(target: &str, host: &str) -> String {
+    match target.strip_suffix(".json") {
+        _ if target == "host-tuple" => host.to_owned(),
+        Some(path) => path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned(),
+        None => target.to_owned(),
+    }
+}
+
+/// Each of these targets once, in this order; the host if there is none.
+fn triples(targets: &[String], host: &str) -> Vec<String> {
+    let mut triples: Vec<String> = Vec::new();
+    for triple in targets.iter().map(|target| triple(target, host)) {
+        if !triples.contains(&triple) {
+            triples.push(triple);
+        }
+    }
+    if triples.is_empty() {
+        triples.push(host.to_owned());
+    }
+    triples
 }
 
 fn lock_digest(root: &Path) -> u32 {
@@ -1001,6 +1090,34 @@ mod tests {
         assert_eq!(versions["async_nats"], "async-nats 0.51.0");
         // It is a crate's name, and nobody knows which version's.
         assert_eq!((versions.len(), &*versions["syn"]), (2, ""));
+    }
+
+    #[test]
+    fn a_target_is_the_same_however_it_is_named() {
+        let of =
+            |targets: &[&str]| triples(&targets.iter().map(|t| t.to_string()).collect::<Vec<_>>(), "h-o-s");
+        assert_eq!(of(&[]), ["h-o-s"]);
+        assert_eq!(of(&["host-tuple", "thumb", "h-o-s", "boards/b.json"]), ["h-o-s", "thumb", "b"]);
+    }
+
+    #[test]
+    fn what_another_checkout_has_measured_is_not_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a-1.futurelens");
+        let mut unit = Unit::new(wrapper::FLAGS, "/one".into());
+        let env = vec![("CARGO_MANIFEST_DIR".to_owned(), "/one/a".to_owned())];
+        unit.invocation =
+            Some(Invocation { program: "rustc".into(), args: Vec::new(), env, dir: "/one".into() });
+        unit.write(&file).unwrap();
+        let open = |folder: &str| {
+            MeasuredUnit { file: file.clone(), folder: folder.into(), ..MeasuredUnit::default() }.open()
+        };
+        assert!(open("/one/a").is_ok());
+        assert!(matches!(open("/two/a"), Err(UnitError::OtherProject(dir)) if dir == Path::new("/one")));
+        // Where it is not known how it was compiled, the folder that the compiler ran in tells.
+        unit.invocation = None;
+        unit.write(&file).unwrap();
+        assert!(open("/one/a").is_ok() && open("/two/a").is_err());
     }
 
     #[test]

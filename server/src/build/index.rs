@@ -110,7 +110,12 @@ impl Index {
         };
         let mut units: Vec<Indexed> = measured.filter_map(inside).collect();
         let before = Index::read(&project.target_dir, request, project.part());
-        for unit in before.into_iter().flat_map(|before| before.units) {
+        // Of another checkout, compiler or target it says nothing about this project.
+        let compiler = &project.toolchain().version;
+        let is_same = |index: &Index| {
+            (&index.root, &index.compiler, &*index.target) == (&project.root, compiler, target)
+        };
+        for unit in before.filter(is_same).into_iter().flat_map(|before| before.units) {
             let is_here = units.iter().any(|one| one.measured.file == unit.measured.file);
             if let Some(stale) = fate(&unit.measured).filter(|_| !is_here) {
                 units.push(Indexed { stale: stale || unit.stale, ..unit });

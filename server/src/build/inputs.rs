@@ -125,6 +125,8 @@ struct MadeOf {
     stamp: u64,
     /// The folder of its package.
     package: Option<PathBuf>,
+    /// What the compiler was told to compile for; none is its host.
+    target: Option<String>,
     files: Vec<Input>,
 }
 
@@ -159,6 +161,11 @@ impl Known {
         self.lock().values_mut().filter(is_other).any(MadeOf::has_changed)
     }
 
+    /// What the units were compiled for; none is the compiler's host.
+    pub fn targets(&self) -> BTreeSet<Option<String>> {
+        self.lock().values().map(|made| made.target.clone()).collect()
+    }
+
     /// Forgets all but these units.
     pub fn keep<'a>(&self, units: impl Iterator<Item = &'a MeasuredUnit>) {
         let kept: BTreeSet<&Path> = units.map(|unit| &*unit.file).collect();
@@ -169,8 +176,9 @@ impl Known {
 impl MadeOf {
     fn new(head: &UnitHead, stamp: u64) -> Self {
         let package = head.invocation().and_then(|run| run.package()).map(Path::to_owned);
+        let target = head.invocation().and_then(|run| run.target());
         let input = |(path, digest)| Input { path, digest, mark: None };
-        MadeOf { stamp, package, files: head.inputs().map(input).collect() }
+        MadeOf { stamp, package, target, files: head.inputs().map(input).collect() }
     }
 
     fn has_changed(&mut self) -> bool {

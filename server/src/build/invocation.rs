@@ -73,6 +73,11 @@ impl Invocation {
         is_tests(&self.args)
     }
 
+    /// What it compiles for, as the compiler is told; none is the compiler's host.
+    pub fn target(&self) -> Option<String> {
+        option(&self.args, "--target")?.into_string().ok()
+    }
+
     /// The oldest compiler the package promises to work with.
     pub fn rust_version(&self) -> Option<&str> {
         let (_, version) = self.env.iter().find(|(name, _)| name == "CARGO_PKG_RUST_VERSION")?;

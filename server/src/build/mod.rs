@@ -5,6 +5,7 @@
 
 mod background;
 mod cargo;
+mod cargo_config;
 pub mod dep_info;
 mod disk;
 pub mod files;

@@ -12,7 +12,7 @@
 //! What was recorded is kept in `futurelens/ride-along` of the project's own target directory, wherever cargo puts
 //! its artifacts: one file for each unit, as of a size build, and an [`Index`].
 
-use super::cargo::stamp;
+use super::cargo::{stamp, triple};
 use super::invocation::{self, Form};
 use super::process::own_program;
 use super::run::{Ended, Run, Store};
@@ -20,7 +20,7 @@ use super::scratch::Scratch;
 use super::toolchain::Choice;
 use super::unit::Unit;
 use super::wrapper::{self, Settings, Task};
-use super::{Index, Indexed, MeasuredUnit, Project, Request, Selection, Toolchain};
+use super::{Index, Indexed, Invocation, MeasuredUnit, Project, Request, Selection, Toolchain};
 use cargo_metadata::{Artifact, Message};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -29,19 +29,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::SystemTime;
 
-/// The request that stands for what rode along with a build of the same profile and target.
-pub fn request(like: &Request) -> Request {
+/// The request that stands for what rode along with a build of the same profile for a target, however that was named.
+pub fn request(like: &Request, triple: &str) -> Request {
     Request {
         toolchain: "ride-along".to_owned(),
         profile: like.profile.clone(),
-        selection: Selection { target: like.selection.target.clone(), ..Selection::default() },
+        selection: Selection { target: Some(triple.to_owned()), ..Selection::default() },
         ..Request::new(PathBuf::new())
     }
 }
 
 /// When the index of what rode along was last written.
-pub fn written(folder: &Path, like: &Request) -> Option<SystemTime> {
-    Index::written(folder, &request(like))
+pub fn written(folder: &Path, like: &Request, triple: &str) -> Option<SystemTime> {
+    Index::written(folder, &request(like, triple))
 }
 
 /// What of cargo's command line matters here.
@@ -142,14 +142,17 @@ fn replace_with(mut command: Command) -> std::io::Result<ExitStatus> {
 /// What cargo said.
 #[derive(Default)]
 struct Heard {
-    units: Vec<Indexed>,
+    /// With the target of each.
+    units: Vec<(String, Indexed)>,
     /// Whether everything compiles; not if cargo never got so far as to compile.
     success: Option<bool>,
 }
 
 struct Ride {
     project: Project,
-    request: Request,
+    asked: Request,
+    /// What it is built for.
+    triples: Vec<String>,
 }
 
 impl Ride {
@@ -162,17 +165,12 @@ impl Ride {
         };
         // Of a compiler that lays out nothing when it checks there is nothing to record.
         let toolchain = Toolchain::named(line.toolchain.as_deref(), &dir).filter(|one| one.how.checks)?;
-        let target = match &line.targets[..] {
-            [] => None,
-            [target] => Some(target.clone()),
-            _ => return None,
-        };
         let asked = Request {
             profile: line.profile.clone().unwrap_or_else(|| "dev".to_owned()),
-            selection: Selection { target, ..Selection::default() },
             ..Request::new(dir)
         };
         let mut project = Project::open_with(&asked, Choice::of_user(toolchain)).ok()?;
+        let triples = project.triples_of(&line.targets);
         // What is asked for and what was recorded before it are one whole.
         project.dir.clone_from(&project.root);
         let settings = Settings {
@@ -190,7 +188,7 @@ impl Ride {
             .env(wrapper::ENV, serde_json::to_string(&settings).ok()?)
             // Or cargo would ask the compiler what it is each time the wrapper changes, and write that down.
             .env("CARGO_CACHE_RUSTC_INFO", "0");
-        Some(Ride { request: request(&asked), project })
+        Some(Ride { asked, triples, project })
     }
 
     /// Takes note of a message of cargo.
@@ -209,34 +207,42 @@ impl Ride {
         }
     }
 
-    /// A unit that was recorded. It is stale if it was compiled again when nobody rode along.
-    fn unit(&self, artifact: &Artifact) -> Option<Indexed> {
+    /// A unit that was recorded, and its target. It is stale if it was compiled again when nobody rode along.
+    fn unit(&self, artifact: &Artifact) -> Option<(String, Indexed)> {
         let mut measured = self.project.unit(artifact)?;
         measured.file = store(&self.project.ride_along, measured.file.file_name()?).kept().to_owned();
         let written = |file: &Path| std::fs::metadata(file).and_then(|meta| meta.modified()).ok();
         let recorded = written(&measured.file)?;
+        // What another checkout has recorded in a target directory that they share is not of this project.
+        let target = measured.open().ok()?.head().invocation().and_then(Invocation::target);
+        let host = &self.project.toolchain().host;
+        let target = target.map_or(host.clone(), |target| triple(&target, host));
         let stale =
             artifact.filenames.iter().any(|file| written(file.as_std_path()).is_none_or(|t| t > recorded));
-        Some(Indexed { stamp: stamp(&measured.file), measured, stale })
+        Some((target, Indexed { stamp: stamp(&measured.file), measured, stale }))
     }
 
-    /// Writes which units there are. Packages that cargo said nothing about were not asked for, or do not compile.
+    /// Writes which units there are, for each target. Packages that cargo said nothing about were not asked for, or do
+    /// not compile.
     fn keep(&self, heard: Heard) {
         let Some(success) = heard.success else { return };
         let folder = &self.project.ride_along;
         let mut project = self.project.clone();
         project.target_dir.clone_from(folder);
-        let host = || project.toolchain().host.clone();
-        let target = self.request.selection.target.clone().unwrap_or_else(host);
-        let built: BTreeSet<String> = heard.units.iter().map(|unit| unit.measured.package.clone()).collect();
+        let built: BTreeSet<String> =
+            heard.units.iter().map(|(_, unit)| unit.measured.package.clone()).collect();
         let fate = |unit: &MeasuredUnit| match built.contains(&unit.package) {
             _ if !success => Some(true),
             true => None,
             false => project.is_member(&unit.package).then_some(false),
         };
-        let index = Index::new(&project, &self.request, &target, heard.units.into_iter(), &fate);
-        if let Err(error) = index.write(folder) {
-            eprintln!("futurelens: cannot keep what was recorded in {}: {error}", folder.display());
+        for triple in &self.triples {
+            let units = heard.units.iter().filter(|(target, _)| target == triple);
+            let units = units.map(|(_, unit)| unit.clone());
+            let index = Index::new(&project, &request(&self.asked, triple), triple, units, &fate);
+            if let Err(error) = index.write(folder) {
+                eprintln!("futurelens: cannot keep what was recorded in {}: {error}", folder.display());
+            }
         }
     }
 }

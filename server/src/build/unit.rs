@@ -115,6 +115,9 @@ pub enum UnitError {
     /// Another version of futurelens made it.
     #[error("measured with other flags")]
     OtherFlags,
+    /// Another project that shares the target directory made it, or the same one in another folder.
+    #[error("measured in `{}`", .0.display())]
+    OtherProject(PathBuf),
 }
 
 impl UnitError {
@@ -483,6 +486,15 @@ impl UnitHead {
     /// Is the text of every source file known that was measured? Not of one that was changed meanwhile.
     pub fn is_text_known(&self) -> bool {
         self.0.sections.iter().all(|section| section.kind != SectionKind::Changed)
+    }
+
+    /// Was it made of the package in this folder?
+    pub(super) fn is_of(&self, package: &Path) -> bool {
+        // How it was compiled is not known where something is not UTF-8; then the folder is not known by name either.
+        match self.invocation().and_then(Invocation::package) {
+            Some(folder) => folder == package,
+            None => package.starts_with(self.dir()) || self.dir() == package,
+        }
     }
 
     /// Can an incremental run of this unit build on it? `session` is what there is to build on.

@@ -318,6 +318,7 @@ impl Call<'_> {
             package: variable("CARGO_PKG_NAME"),
             krate,
             unit: if is_test { format!("{unit} (test)") } else { unit },
+            folder: std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default().into(),
             file: kept.to_owned(),
             // The compiler's own default.
             debug_assertions: assertions.map_or(opt_level.is_none_or(|level| level == "0"), |on| on == "on"),

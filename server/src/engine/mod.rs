@@ -117,17 +117,18 @@ fn measure_with(
     early: Option<&Early>,
     on_news: &mut dyn FnMut(News),
 ) -> Result<(Measurement, Option<String>), BuildError> {
-    // Numbers of another compiler or profile are not comparable: start anew.
+    // Numbers of another compiler, profile or target are not comparable: start anew.
+    let triple = project.triple(request);
     let is_comparable = previous.compiler == project.toolchain().version
         && previous.profile == request.profile
+        && previous.target == triple
         && previous.root == project.root;
     let nothing = Snapshot::default();
     let mut circumstances = Snapshot::default();
     circumstances.root.clone_from(&project.root);
     circumstances.compiler.clone_from(&project.toolchain().version);
     circumstances.profile.clone_from(&request.profile);
-    circumstances.target =
-        request.selection.target.clone().unwrap_or_else(|| project.toolchain().host.clone());
+    circumstances.target.clone_from(&triple);
     circumstances.budgets = budgets(project);
     circumstances.versions = project.versions();
     let update = if is_comparable { previous.update() } else { nothing.update() };
@@ -164,6 +165,10 @@ fn measure_with(
     let mut snapshot = update.finish(&current, stale);
     // Of a project without a lock file the build has just made one.
     snapshot.versions = project.versions();
+    if !outcome.targets.is_empty() && !outcome.targets.contains(&triple) {
+        // The compiler's word: a package may have a target of its own.
+        snapshot.target = outcome.targets.iter().cloned().collect::<Vec<_>>().join(", ");
+    }
     snapshot.debug_assertions = outcome.units.iter().any(|unit| unit.measured.debug_assertions);
     let mut units = Units::default();
     for unit in &outcome.units {

@@ -24,13 +24,14 @@ impl Warm {
         Some(read).filter(|warm| warm.snapshot.origins().next().is_some())
     }
 
-    /// Reads what rode along with the user's own builds of the same profile and target. What `base` has is not
+    /// Reads what rode along with the user's own builds of the same profile, for a target. What `base` has is not
     /// read again.
-    pub fn rode_along(folder: &Path, request: &Request, base: &Snapshot) -> Option<Self> {
-        let request = ride_along::request(request);
+    pub fn rode_along(folder: &Path, request: &Request, triple: &str, base: &Snapshot) -> Option<Self> {
+        let request = ride_along::request(request, triple);
         let index = Index::read(folder, &request, None)?;
         let (compiler, root, profile) = (&base.compiler, &base.root, &base.profile);
-        let is_base = (&index.compiler, &index.root, &request.profile) == (compiler, root, profile);
+        let is_base = (&index.compiler, &index.root, &request.profile) == (compiler, root, profile)
+            && index.target == base.target;
         let nothing = Snapshot::default();
         Some(Self::units(index, folder, &request.profile, if is_base { base } else { &nothing }))
     }
@@ -56,17 +57,20 @@ impl Warm {
         Warm { target_dir: target_dir.to_owned(), snapshot }
     }
 
-    /// The numbers, if they were measured in this project by the compiler that measures it now.
-    pub fn of(self, project: &Project) -> Option<Snapshot> {
+    /// The numbers, if they were measured in this project by the compiler that measures it now, for the same target.
+    pub fn of(self, project: &Project, request: &Request) -> Option<Snapshot> {
         let is_it = self.target_dir == project.target_dir
+            && self.snapshot.target == project.triple(request)
             && self.snapshot.compiler == project.toolchain().version
             && self.snapshot.root == project.root;
         is_it.then(|| self.with_budgets(project))
     }
 
-    /// The numbers that rode along, if they are of this project, and of the compiler that is asked for if one is.
+    /// The numbers that rode along, if they are of this project and target, and of the compiler that is asked for if one
+    /// is.
     pub fn beside(self, project: &Project, request: &Request) -> Option<Snapshot> {
         let is_it = self.snapshot.root == project.root
+            && self.snapshot.target == project.triple(request)
             && (request.toolchain == "auto" || self.snapshot.compiler == project.toolchain().version);
         is_it.then(|| self.with_budgets(project))
     }

@@ -708,11 +708,12 @@ impl Session {
         let Some(workspace) = self.workspaces.get_mut(root) else { return };
         let Some(build) = workspace.opening else { return };
         let target_dir = &workspace.project.target_dir;
-        let Taken::Read(warm) = self.warm.take(target_dir, &self.config.request(root)) else { return };
+        let request = self.config.request(root);
+        let Taken::Read(warm) = self.warm.take(target_dir, &request) else { return };
         workspace.opening = None;
         self.watch_rides(root);
         let Some(workspace) = self.workspaces.get_mut(root) else { return };
-        let snapshot = warm.and_then(|warm| warm.of(&workspace.project));
+        let snapshot = warm.and_then(|warm| warm.of(&workspace.project, &request));
         let is_warm = snapshot.is_some();
         if let Some(snapshot) = snapshot {
             workspace.snapshot = Arc::new(snapshot);
@@ -737,7 +738,8 @@ impl Session {
         let project = &workspace.project;
         let (sender, told) = (self.sender.clone(), root.to_owned());
         let tell = move || _ = sender.send(Message::Riding(told.clone()));
-        workspace.watch = Some(warm::watch(project.ride_along.clone(), &project.target_dir, &request, tell));
+        let (folder, triple) = (project.ride_along.clone(), project.triple(&request));
+        workspace.watch = Some(warm::watch(folder, &project.target_dir, &request, triple, tell));
     }
 
     fn read_ride(&mut self, root: &Path) {
@@ -745,10 +747,11 @@ impl Session {
         let Some(workspace) = self.workspaces.get_mut(root) else { return };
         workspace.rides += 1;
         let (number, snapshot) = (workspace.rides, workspace.snapshot.clone());
+        let triple = workspace.project.triple(&request);
         let (folder, sender, root) =
             (workspace.project.ride_along.clone(), self.sender.clone(), root.to_owned());
         tokio::task::spawn_blocking(move || {
-            let warm = Warm::rode_along(&folder, &request, &snapshot).map(Box::new);
+            let warm = Warm::rode_along(&folder, &request, &triple, &snapshot).map(Box::new);
             let _ = sender.send(Message::RodeAlong(root, number, warm));
         });
     }

@@ -100,12 +100,18 @@ impl WarmStart {
 /// microseconds; and editors do not watch target directories, or nothing at all.
 const GLANCE: Duration = Duration::from_millis(200);
 
-/// Tells whenever numbers that ride along with builds like `request` are newer than the last, for as long as the
+/// Tells whenever numbers that ride along with builds like `request` for a target are newer than the last, for as long as the
 /// receipt is kept.
-pub fn watch(folder: PathBuf, own: &Path, request: &Request, tell: impl Fn() + Send + 'static) -> Watch {
+pub fn watch(
+    folder: PathBuf,
+    own: &Path,
+    request: &Request,
+    triple: String,
+    tell: impl Fn() + Send + 'static,
+) -> Watch {
     // What is older than the numbers of size builds is not news.
     let own = Index::written(own, &Request { dir: PathBuf::new(), ..request.clone() });
-    let written = move |request: &Request| ride_along::written(&folder, request);
+    let written = move |request: &Request| ride_along::written(&folder, request, &triple);
     let mut last = written(request).filter(|time| own.is_some_and(|own| own > *time));
     let request = request.clone();
     let watch = Watch(Arc::new(()));
