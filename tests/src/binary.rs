@@ -199,16 +199,32 @@ pub fn rustup_home(folder: &Path, toolchains: &[(&str, &str)]) -> PathBuf {
 fn own_rustup_home() -> &'static Path {
     static HOME: OnceLock<PathBuf> = OnceLock::new();
     HOME.get_or_init(|| {
-        let mut nightlies: Vec<&String> =
-            rustup().names.iter().filter(|name| name.starts_with("nightly")).collect();
-        // `nightly-2026-…` sorts before `nightly-x86_64-…`.
-        nightlies.sort_unstable();
-        let named = |variable: &str| std::env::var(variable).ok().filter(|name| !name.is_empty());
-        let nightly = named("TEST_NIGHTLY").or_else(|| nightlies.last().map(|name| (*name).clone()));
-        let nightly = nightly.expect("the tests need an installed nightly toolchain");
         let stable = named("TEST_STABLE").unwrap_or_else(|| "stable".to_owned());
-        rustup_home(&cache_dir().join("rustup"), &[("stable", &stable), ("nightly", &nightly)])
+        rustup_home(&cache_dir().join("rustup"), &[("stable", &stable), ("nightly", &installed_nightly())])
     })
+}
+
+/// What is set, unless it is empty.
+fn named(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|name| !name.is_empty())
+}
+
+/// What rustup calls the toolchain that [`nightly`] stands for.
+fn installed_nightly() -> String {
+    let mut nightlies: Vec<&String> =
+        rustup().names.iter().filter(|name| name.starts_with("nightly")).collect();
+    // `nightly-2026-…` sorts before `nightly-x86_64-…`.
+    nightlies.sort_unstable();
+    let nightly = named("TEST_NIGHTLY").or_else(|| nightlies.last().map(|name| (*name).clone()));
+    nightly.expect("the tests need an installed nightly toolchain")
+}
+
+/// Has the nightly of the tests what it takes to compile for a target? It is installed if it is not there.
+pub fn has_target(triple: &str) -> bool {
+    let add = ["target", "add", triple, "--toolchain", &installed_nightly()];
+    // In the home of the user: that of the tests has links to the toolchains there.
+    let output = Command::new("rustup").args(add).stdin(Stdio::null()).output();
+    output.is_ok_and(|output| output.status.success())
 }
 
 /// What a program left behind.

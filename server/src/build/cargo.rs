@@ -22,8 +22,11 @@ use std::time::UNIX_EPOCH;
 /// Which features, targets and packages; the words are cargo's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// `--package`; none is what the folder stands for: the whole workspace at its root, else one package.
+    /// `--package`; none is what the folder stands for: the whole workspace at its root, or its `default-members` where it
+    /// has such, else one package.
     pub packages: Vec<String>,
+    /// Members that are measured besides `default-members`; where all members are, this says nothing.
+    pub also: BTreeSet<String>,
     /// `--features`.
     pub features: Vec<String>,
     /// `--all-features`.
@@ -32,8 +35,8 @@ pub struct Selection {
     pub no_default_features: bool,
     /// Tests, examples and benches too.
     pub all_targets: bool,
-    /// `--target`.
-    pub target: Option<String>,
+    /// `--target`; one measurement is for one of them, see [`Project::for_each_target`].
+    pub targets: Vec<String>,
     /// `--locked`.
     pub locked: bool,
     /// `--offline`.
@@ -45,6 +48,8 @@ pub struct Selection {
 pub struct Request {
     /// A folder in the project.
     pub dir: PathBuf,
+    /// Measure what the workspace's root stands for, whatever folder of it `dir` is.
+    pub whole: bool,
     /// `auto` or a rustup toolchain, see [`Choice`].
     pub toolchain: String,
     /// `release`, `dev`, or a profile of the project's own.
@@ -67,6 +72,7 @@ impl Request {
     pub fn new(dir: PathBuf) -> Self {
         Request {
             dir,
+            whole: false,
             toolchain: "auto".to_owned(),
             profile: "release".to_owned(),
             selection: Selection::default(),
@@ -173,6 +179,20 @@ pub struct Outcome {
     pub dependency: Option<String>,
     /// The triples that the units were compiled for, as the compiler was told.
     pub targets: BTreeSet<String>,
+    /// What was asked for and has no numbers since something does not compile, as cargo calls it: `` `app` (lib) ``.
+    pub missing: Vec<String>,
+}
+
+/// What cargo is told to compile.
+enum Asked<'a> {
+    /// Every member.
+    Workspace,
+    /// The package of the folder.
+    Folder,
+    /// The workspace's `default-members`.
+    Default,
+    /// These.
+    Packages(Vec<&'a String>),
 }
 
 /// What a manifest says to futurelens: `[package.metadata.futurelens]`, or `[workspace.metadata.futurelens]`.
@@ -200,7 +220,7 @@ pub struct Project {
     /// Where what rides along with the user's own cargo is kept.
     pub ride_along: PathBuf,
     /// What the user's configuration names as `build.target`, in its order; empty is the compiler's host. What is
-    /// asked for by [`Selection::target`] comes before it.
+    /// asked for by [`Selection::targets`] comes before it.
     targets: Vec<String>,
     /// The user's own `rustc-wrapper`.
     pub(super) inner: Option<PathBuf>,
@@ -208,6 +228,10 @@ pub struct Project {
     pub(super) env: BTreeMap<String, String>,
     /// The workspace's packages: name and folder.
     members: BTreeMap<PackageId, (String, PathBuf)>,
+    /// The names of its `default-members`, if it has such and they are not all.
+    default_members: Option<BTreeSet<String>>,
+    /// What is compiled of each package unless it takes features to be: as [`MeasuredUnit::unit`] calls it.
+    compiled: BTreeMap<String, Vec<String>>,
     /// What was measured.
     inputs: Known,
 }
@@ -282,14 +306,84 @@ impl Project {
         let manifests = manifests(&metadata);
         let ride_along = own_target_dir(&metadata).join("ride-along");
         let target_dir = target_dir(request, &metadata);
-        let root = metadata.workspace_root.into();
+        let compiled = compiled(&metadata, request.selection.all_targets);
+        let root = metadata.workspace_root.as_std_path().to_owned();
+        let is_at_root = dir == root;
+        let dir = if request.whole { root.clone() } else { dir };
+        let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
+        let default_members = match dir == root && names_default_members(&manifest) {
+            true if is_at_root => default_members(&metadata),
+            true => read_metadata(request, &root, choice.toolchain.command("cargo"))
+                .ok()
+                .and_then(|metadata| default_members(&metadata)),
+            false => None,
+        };
         let (inputs, env) = (Known::default(), request.env.clone());
         let (inner, targets) = std::thread::scope(|scope| {
             let inner = scope.spawn(|| inner_wrapper::configured(&choice.toolchain, &dir, &env));
             let targets = cargo_config::targets(&choice.toolchain, &dir, &env);
             (inner.join().ok().flatten(), targets)
         });
-        Project { root, dir, target_dir, ride_along, choice, manifests, targets, inner, env, members, inputs }
+        Project {
+            root,
+            dir,
+            target_dir,
+            ride_along,
+            choice,
+            manifests,
+            targets,
+            inner,
+            env,
+            members,
+            default_members,
+            compiled,
+            inputs,
+        }
+    }
+
+    fn asked_packages<'a>(&'a self, selection: &'a Selection) -> Asked<'a> {
+        if !selection.packages.is_empty() {
+            return Asked::Packages(selection.packages.iter().collect());
+        }
+        if self.dir != self.root {
+            return Asked::Folder;
+        }
+        let Some(default) = &self.default_members else { return Asked::Workspace };
+        let also = selection.also.iter().filter(|name| !default.contains(*name) && self.is_member(name));
+        match also.clone().next() {
+            None => Asked::Default,
+            Some(_) => Asked::Packages(default.iter().chain(also).collect()),
+        }
+    }
+
+    /// Is this member measured only if [`Selection::also`] names it?
+    pub fn is_extra(&self, member: &str) -> bool {
+        self.default_members.as_ref().is_some_and(|default| !default.contains(member))
+    }
+
+    /// What a request asks for and was not measured, as cargo calls it: `` `app` (bin "app") ``.
+    fn missing(&self, request: &Request, units: &[KeptUnit]) -> Vec<String> {
+        let asked = self.asked_packages(&request.selection);
+        let is_asked = |name: &String, folder: &Path| match &asked {
+            Asked::Workspace => true,
+            Asked::Folder => folder == self.dir,
+            Asked::Default => !self.is_extra(name),
+            Asked::Packages(packages) => packages.contains(&name),
+        };
+        let packages = self.members.values().filter(|(name, folder)| is_asked(name, folder));
+        let mut missing = Vec::new();
+        for (package, _) in packages {
+            let is_there = |unit: &&String| {
+                units.iter().any(|kept| kept.measured.package == *package && kept.measured.unit == **unit)
+            };
+            let compiled = self.compiled.get(package).into_iter().flatten();
+            let gone = compiled.filter(|unit| !is_there(unit));
+            missing.extend(gone.map(|unit| match unit.split_once(' ') {
+                Some((kind, name)) => format!("`{package}` ({kind} \"{name}\")"),
+                None => format!("`{package}` ({unit})"),
+            }));
+        }
+        missing
     }
 
     /// The triples that a request is for, in the user's order: what it names, else what the user's configuration does,
@@ -308,7 +402,7 @@ impl Project {
             return vec![request.clone()];
         }
         let of = |target: &String| {
-            let selection = Selection { target: Some(target.clone()), ..request.selection.clone() };
+            let selection = Selection { targets: vec![target.clone()], ..request.selection.clone() };
             Request { selection, ..request.clone() }
         };
         targets.into_iter().map(of).collect()
@@ -325,9 +419,9 @@ impl Project {
     }
 
     fn asked_targets<'a>(&'a self, request: &'a Request) -> &'a [String] {
-        match &request.selection.target {
-            Some(target) => std::slice::from_ref(target),
-            None => &self.targets,
+        match &request.selection.targets[..] {
+            [] => &self.targets,
+            targets => targets,
         }
     }
 
@@ -444,7 +538,10 @@ impl Project {
                 ..self.settings(Task::Measure, scratch.path())
             };
             let runs = if round == 1 { runs } else { &[] };
-            let (compiled, failure) = self.run_cargo(request, &settings, runs, cancel, on_event)?;
+            let (compiled, tools, failure) = self.run_cargo(request, &settings, runs, cancel, on_event)?;
+            // Units that were made with tools of another checkout are compiled again after those.
+            let strange = tools.iter().filter(|tool| !tool.is_of(&self.root)).inspect(|tool| tool.remove());
+            let has_strange = strange.count() > 0;
             if let Ok(flag) = std::fs::read_to_string(scratch.path().join(wrapper::REFUSED)) {
                 return Err(BuildError::UnknownFlag { compiler: self.toolchain().version.clone(), flag });
             }
@@ -466,7 +563,7 @@ impl Project {
             // Fresh for cargo, which looks at times alone, or changed while it was compiled.
             let has_changed = |unit: &&KeptUnit| self.inputs.has_changed(&unit.measured, unit.stamp);
             let changed: Vec<&KeptUnit> = units.iter().filter(has_changed).collect();
-            if is_last || lost.is_empty() && changed.is_empty() {
+            if is_last || lost.is_empty() && changed.is_empty() && !has_strange {
                 for unit in lost {
                     tracing::error!("{} was compiled, but its numbers cannot be read", unit.file.display());
                 }
@@ -478,8 +575,9 @@ impl Project {
                 let targets = targets.collect();
                 let dependency = failure.as_ref().and_then(|failure| failure.dependency.clone());
                 let failure = failure.map(|failure| failure.text);
+                let missing = failure.as_ref().map(|_| self.missing(request, &units)).unwrap_or_default();
                 let failed = read_failed(scratch.path());
-                return Ok(Outcome { units, failed, failure, dependency, targets });
+                return Ok(Outcome { units, failed, failure, dependency, targets, missing });
             }
             changed.iter().for_each(|unit| forget(&unit.measured.file, false));
         }
@@ -587,18 +685,20 @@ impl Project {
             profile => cargo.args(["--profile", profile]),
         };
         let selection = &request.selection;
-        if selection.packages.is_empty() && self.dir == self.root {
-            cargo.arg("--workspace");
-        }
-        for package in &selection.packages {
-            cargo.args(["--package", package]);
+        match self.asked_packages(selection) {
+            Asked::Workspace => _ = cargo.arg("--workspace"),
+            // cargo knows which.
+            Asked::Folder | Asked::Default => {}
+            Asked::Packages(packages) => {
+                packages.into_iter().for_each(|package| _ = cargo.args(["--package", package]));
+            }
         }
         for feature in &selection.features {
             cargo.args(["--features", feature]);
         }
-        // One measurement is of one target; what the configuration says alone is left to cargo.
-        let is_list = self.targets.len() > 1;
-        if let Some(target) = selection.target.as_ref().or(self.targets.first().filter(|_| is_list)) {
+        // One measurement is of one target. What the configuration names alone is left to cargo.
+        let configured = self.targets.first().filter(|_| self.targets.len() > 1);
+        if let Some(target) = selection.targets.first().or(configured) {
             cargo.args(["--target", target]);
         }
         for (flag, on) in [
@@ -627,7 +727,7 @@ impl Project {
         Ok(cargo)
     }
 
-    /// One run of cargo: the members' units that compiled, and what went wrong if some did not.
+    /// One run of cargo: the members' units that compiled, their tools, and what went wrong if some did not.
     fn run_cargo(
         &self,
         request: &Request,
@@ -635,7 +735,7 @@ impl Project {
         ahead: &[Invocation],
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
-    ) -> Result<(Vec<MeasuredUnit>, Option<Failure>), BuildError> {
+    ) -> Result<(Vec<MeasuredUnit>, Vec<Tool>, Option<Failure>), BuildError> {
         let started = ahead.iter().map(|run| self.ahead(run, &settings.scratch)?.start(cancel));
         // They end with the build, at the latest.
         let ahead: Vec<Running<'_>> = started.collect::<Result<_, BuildError>>()?;
@@ -643,7 +743,8 @@ impl Project {
         let mut running = cargo.stdout(Stdio::piped()).stderr(Stdio::piped()).start(cancel)?;
         let (stdout, stderr) = (running.stdout.take(), running.stderr.take());
 
-        let (mut units, mut errors, mut nowhere) = (Vec::new(), String::new(), String::new());
+        let (mut units, mut tools) = (Vec::new(), Vec::new());
+        let (mut errors, mut nowhere) = (String::new(), String::new());
         let (mut is_crate_missing, mut dependency) = (false, None);
         let (tell, told) = mpsc::channel();
         let is_over = AtomicBool::new(settings.awaited.is_empty() && ahead.is_empty());
@@ -666,7 +767,10 @@ impl Project {
                 for message in Message::parse_stream(BufReader::new(stdout)).map_while(Result::ok) {
                     match message {
                         Message::CompilerArtifact(artifact) => {
-                            let Some(unit) = self.unit(&artifact) else { continue };
+                            let Some(unit) = self.unit(&artifact) else {
+                                tools.extend(self.tool(&artifact));
+                                continue;
+                            };
                             units.push(unit.clone());
                             let _ = tell.send(Event::Measured(unit));
                         }
@@ -719,7 +823,28 @@ impl Project {
         });
         units.sort();
         units.dedup();
-        Ok((units, failure))
+        Ok((units, tools, failure))
+    }
+
+    /// A build script or proc macro of a member, or what such is made of.
+    fn tool(&self, artifact: &cargo_metadata::Artifact) -> Option<Tool> {
+        let files = artifact.filenames.iter().map(|file| file.as_std_path().to_owned());
+        let mut tool = Tool { files: files.collect() };
+        if artifact.target.is_custom_build() {
+            // It is named by a link; what cargo looks at lies beside it.
+            let folder = tool.files.first().and_then(|file| file.parent());
+            let beside =
+                folder.and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+            let is_program =
+                |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("build_script_");
+            let programs = beside.filter(is_program).map(|entry| entry.path());
+            tool.files.extend(programs.collect::<Vec<_>>());
+        }
+        let is_ours = self.members.contains_key(&artifact.package_id) && !tool.files.is_empty();
+        if is_ours && !artifact.fresh {
+            tool.note(&self.root);
+        }
+        is_ours.then_some(tool)
     }
 
     /// The dependency whose build script failed, or that wants another compiler, as cargo says it.
@@ -742,14 +867,7 @@ impl Project {
     pub(super) fn unit(&self, artifact: &cargo_metadata::Artifact) -> Option<MeasuredUnit> {
         let (package, folder) = self.members.get(&artifact.package_id)?;
         let target = &artifact.target;
-        let kind = match target.kind.first()? {
-            TargetKind::CustomBuild | TargetKind::ProcMacro => return None,
-            TargetKind::Bin => format!("bin {}", target.name),
-            TargetKind::Test => format!("test {}", target.name),
-            TargetKind::Bench => format!("bench {}", target.name),
-            TargetKind::Example => format!("example {}", target.name),
-            _ => "lib".to_owned(),
-        };
+        let kind = unit_of(target)?;
         let in_tests =
             artifact.profile.test && !matches!(target.kind.first()?, TargetKind::Test | TargetKind::Bench);
         // A library also used by a build script is compiled a second time, for real; only what has
@@ -807,6 +925,49 @@ pub(super) fn triple(target: &str, host: &str) -> String {
     }
 }
 
+/// What a package's target is called as a unit; none of what is not measured.
+fn unit_of(target: &cargo_metadata::Target) -> Option<String> {
+    Some(match target.kind.first()? {
+        TargetKind::CustomBuild | TargetKind::ProcMacro => return None,
+        TargetKind::Bin => format!("bin {}", target.name),
+        TargetKind::Test => format!("test {}", target.name),
+        TargetKind::Bench => format!("bench {}", target.name),
+        TargetKind::Example => format!("example {}", target.name),
+        _ => "lib".to_owned(),
+    })
+}
+
+/// See [`Project::compiled`].
+fn compiled(metadata: &Metadata, all_targets: bool) -> BTreeMap<String, Vec<String>> {
+    let is_compiled = |target: &&cargo_metadata::Target| {
+        let is_always = !target.is_test() && !target.is_bench() && !target.is_example();
+        target.required_features.is_empty() && (is_always || all_targets)
+    };
+    let units = |package: &cargo_metadata::Package| {
+        package.targets.iter().filter(is_compiled).filter_map(unit_of).collect()
+    };
+    let packages = metadata.workspace_packages().into_iter();
+    packages.map(|package| (package.name.to_string(), units(package))).collect()
+}
+
+/// The names of the `default-members`, if the workspace's manifest names such and they are not all. A package at the
+/// root that is cargo's default only as nothing is named is none: the root stands for the whole workspace. `of_root` is
+/// what cargo says there; in the folder of a member it would name that one.
+fn default_members(of_root: &Metadata) -> Option<BTreeSet<String>> {
+    if !of_root.workspace_default_members.is_available() {
+        return None;
+    }
+    let default = of_root.workspace_default_packages();
+    let is_part = !default.is_empty() && default.len() < of_root.workspace_members.len();
+    is_part.then(|| default.into_iter().map(|package| package.name.to_string()).collect())
+}
+
+/// Does a manifest say which members are the default?
+fn names_default_members(manifest: &str) -> bool {
+    let said = |line: &str| line.split('#').next().is_some_and(|said| said.contains("default-members"));
+    manifest.lines().any(said)
+}
+
 /// Each of these targets once, in this order; the host if there is none.
 fn triples(targets: &[String], host: &str) -> Vec<String> {
     let mut triples: Vec<String> = Vec::new();
@@ -861,6 +1022,47 @@ fn read_metadata(request: &Request, dir: &Path, mut command: Command) -> Result<
 /// How often cargo is run at most in one build: units may have to be compiled again, and somebody may change or remove
 /// what it works on while it does.
 const ROUNDS: usize = 3;
+
+/// What cargo made of a member to build others with. Where checkouts of a project share a target directory, cargo may take
+/// what it has made of one for the other's: it looks at times alone. So there is a note beside it of whose it is.
+struct Tool {
+    files: Vec<PathBuf>,
+}
+
+impl Tool {
+    fn mark(&self) -> Option<PathBuf> {
+        let first = self.files.first()?;
+        let mut name = first.file_name()?.to_owned();
+        name.push(".checkout");
+        Some(first.with_file_name(name))
+    }
+
+    /// Notes that it is of the project with this root.
+    fn note(&self, root: &Path) {
+        let text = root.as_os_str().as_encoded_bytes();
+        let Some(mark) = self.mark().filter(|mark| std::fs::read(mark).ok().as_deref() != Some(text)) else {
+            return;
+        };
+        if let Err(error) = files::write(&mark, |file| file.write_all(text)) {
+            // Then it is made again the next time.
+            tracing::debug!("cannot note whose {} is: {error}", mark.display());
+        }
+    }
+
+    fn is_of(&self, root: &Path) -> bool {
+        let noted = self.mark().and_then(|mark| std::fs::read(mark).ok());
+        noted.as_deref() == Some(root.as_os_str().as_encoded_bytes())
+    }
+
+    /// Has cargo make it again.
+    fn remove(&self) {
+        for file in self.files.iter().filter(|file| file.exists()) {
+            if let Err(error) = std::fs::remove_file(file) {
+                tracing::warn!("cannot remove {}: {error}", file.display());
+            }
+        }
+    }
+}
 
 /// What cargo and the compiler said when a build failed.
 struct Failure {

@@ -59,7 +59,7 @@ struct Key {
     all_features: bool,
     no_default_features: bool,
     all_targets: bool,
-    target: Option<String>,
+    targets: Vec<String>,
     /// Names, and checksums of the values: those may be secret.
     env: BTreeMap<String, u32>,
     /// The package that the folder stands for, unless it stands for the workspace: its folder.
@@ -77,7 +77,7 @@ impl Key {
             all_features: selection.all_features,
             no_default_features: selection.no_default_features,
             all_targets: selection.all_targets,
-            target: selection.target.clone(),
+            targets: selection.targets.clone(),
             env: request
                 .env
                 .iter()

@@ -34,7 +34,7 @@ pub fn request(like: &Request, triple: &str) -> Request {
     Request {
         toolchain: "ride-along".to_owned(),
         profile: like.profile.clone(),
-        selection: Selection { target: Some(triple.to_owned()), ..Selection::default() },
+        selection: Selection { targets: vec![triple.to_owned()], ..Selection::default() },
         ..Request::new(PathBuf::new())
     }
 }

@@ -1,10 +1,12 @@
 //! `futurelens check`: fails on a future over its budget, or grown past the baseline.
 
 use super::git::folder_in_repository;
-use super::{BuildArgs, CliError, OutputArgs, in_file, json, read_text, record, write_file};
-use crate::features::check::{self, Question, Tolerance};
+use super::{BuildArgs, CliError, OutputArgs, PARTIAL, in_file, json, read_text, record, write_file};
+use crate::features::Snapshot;
+use crate::features::check::{self, Check, Question, Tolerance};
 use crate::features::growth::compare;
 use crate::features::record::{Key, Record};
+use crate::features::report::SCHEMA;
 use clap::{Args, ValueEnum};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -53,51 +55,127 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
         Some(file) if !args.update_baseline || file.exists() => Some(read(file)?),
         _ => None,
     };
-    let snapshot = args.build.measure(&args.path)?;
-    if let Some(error) = snapshot.budgets.errors.first() {
+    let measured = args.build.measure(&args.path)?;
+    if let Some(error) = measured.first.budgets.errors.first() {
         return Err(CliError::Other(error.clone()));
     }
-    let record = record(&snapshot)?;
-    let (old, others) = match old {
-        // If only some packages are measured, the others are not gone.
-        Some(old) if !args.build.packages.is_empty() => of_same_crates(old, &record),
-        Some(old) => (Some(old), None),
-        None => (None, None),
-    };
-    let comparison = match (&old, &args.baseline) {
-        (Some(old), Some(file)) => {
-            Some((&old.measured, compare(old, &record).map_err(|error| in_file(file, &error))?))
-        }
-        _ => None,
-    };
-    let question = Question {
-        snapshot: &snapshot,
-        record: &record,
-        budget: args.budget,
-        baseline: comparison
-            .as_ref()
-            .filter(|_| !args.update_baseline)
-            .map(|(of, comparison)| (*of, comparison)),
-        tolerance: args.tolerance,
-    };
-    let check = check::check(&question);
+    let mut all = Vec::new();
+    for snapshot in measured.all() {
+        let record = record(snapshot)?;
+        let (old, others) = match (&old, &args.baseline) {
+            (Some(old), Some(file)) => {
+                of_same_target(args, file, old, &record)?.map_or((None, None), |old| {
+                    // If only some packages are measured, the others are not gone.
+                    if !args.build.packages.is_empty() {
+                        of_same(&old, &record, &|key| key.krate().to_owned())
+                    } else if measured.partial.is_some() {
+                        of_same(&old, &record, &|key| format!("{} {}", key.unit, key.krate()))
+                    } else {
+                        (Some(old), None)
+                    }
+                })
+            }
+            _ => (None, None),
+        };
+        all.push(OfTarget { snapshot, record, old, others });
+    }
+    let mut comparisons = Vec::new();
+    for OfTarget { record, old, .. } in &all {
+        comparisons.push(match (old, &args.baseline) {
+            (Some(old), Some(file)) => {
+                Some((&old.measured, compare(old, record).map_err(|error| in_file(file, &error))?))
+            }
+            _ => None,
+        });
+    }
+    let checks = all.iter().zip(&comparisons).map(|(OfTarget { snapshot, record, .. }, comparison)| {
+        check::check(&Question {
+            snapshot,
+            record,
+            budget: args.budget,
+            baseline: comparison
+                .as_ref()
+                .filter(|_| !args.update_baseline)
+                .map(|(of, comparison)| (*of, comparison)),
+            tolerance: args.tolerance,
+        })
+    });
+    let checks: Vec<Check<'_>> = checks.collect();
+    let passed = checks.iter().all(|check| check.passed);
+    let folder = folder_in_repository(&measured.first.root);
     let text = match args.format {
-        Format::Table => check.text(),
-        Format::Json => json(&check)?,
-        Format::Github => check::github(&check, &folder_in_repository(&snapshot.root)),
-        Format::Sarif => json(&check::sarif(&check, &folder_in_repository(&snapshot.root)))?,
+        Format::Table => {
+            let is_list = checks.len() > 1;
+            let heading = |check: &Check<'_>| match is_list {
+                true => format!("For {}:\n\n", check.target()),
+                false => String::new(),
+            };
+            checks.iter().map(|check| heading(check) + &check.text()).collect::<Vec<_>>().join("\n")
+        }
+        Format::Json => match &checks[..] {
+            [one] => json(one)?,
+            targets => json(&serde_json::json!({ "schema": SCHEMA, "passed": passed, "targets": targets }))?,
+        },
+        Format::Github => checks.iter().map(|check| check::github(check, &folder)).collect(),
+        Format::Sarif => json(&check::sarif(&checks, &folder))?,
     };
     args.output.write(&text)?;
-    if let Some(file) = args.baseline.as_ref().filter(|_| args.update_baseline) {
-        let mut new = record.clone();
-        new.futures.extend(others.into_iter().flat_map(|others| others.futures));
-        write_file(file, &new.baseline())?;
-        eprintln!("`{}` has {} futures", file.display(), new.futures.len());
+    if let Some(partial) = &measured.partial {
+        // What is only a part is nothing to compare with, and never passes.
+        let is_kept = args.baseline.is_some() && args.update_baseline;
+        eprintln!("error: {partial}{}", if is_kept { "\n\nthe baseline stays as it was" } else { "" });
+        return Ok(ExitCode::from(if passed { PARTIAL } else { FAILED }));
     }
-    Ok(if check.passed { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+    if let Some(file) = args.baseline.as_ref().filter(|_| args.update_baseline) {
+        let mut records: Vec<Record> = Vec::new();
+        for OfTarget { record, others, .. } in all {
+            let mut new = record;
+            new.futures.extend(others.into_iter().flat_map(|others| others.futures));
+            records.push(new);
+        }
+        // If only some targets are measured, what is known of the others stays.
+        let is_measured = |old: &Record| records.iter().any(|new| new.measured.target == old.measured.target);
+        let others =
+            old.into_iter().flatten().filter(|old| !args.build.targets.is_empty() && !is_measured(old));
+        let others: Vec<Record> = others.collect();
+        write_file(file, &Record::baseline_of_all(records.iter().chain(&others)))?;
+        let count: usize = records.iter().chain(&others).map(|record| record.futures.len()).sum();
+        eprintln!("`{}` has {count} futures", file.display());
+    }
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-fn read(file: &Path) -> Result<Record, CliError> {
+/// What was measured for one target.
+struct OfTarget<'a> {
+    snapshot: &'a Snapshot,
+    record: Record,
+    /// What it is compared with.
+    old: Option<Record>,
+    /// What of the baseline was not measured now.
+    others: Option<Record>,
+}
+
+/// The part of a baseline that is of the record's target.
+fn of_same_target(
+    args: &CheckArgs,
+    file: &Path,
+    old: &[Record],
+    new: &Record,
+) -> Result<Option<Record>, CliError> {
+    let target = &new.measured.target;
+    match (old.iter().find(|old| old.measured.target == *target), old) {
+        (Some(old), _) => Ok(Some(old.clone())),
+        // It is refused when they are compared.
+        (None, [only]) if args.build.targets.is_empty() || !args.update_baseline => Ok(Some(only.clone())),
+        (None, _) if args.update_baseline => Ok(None),
+        (None, _) => Err(CliError::Other(format!(
+            "`{0}` has nothing of target `{target}`: `--baseline {0} --update-baseline` adds it",
+            file.display()
+        ))),
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<Record>, CliError> {
     let text = read_text(file).map_err(|error| match error {
         CliError::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             CliError::Other(format!(
@@ -107,14 +185,14 @@ fn read(file: &Path) -> Result<Record, CliError> {
         }
         other => other,
     })?;
-    Record::parse(&text).map_err(|error| in_file(file, &error))
+    Record::parse_all(&text).map_err(|error| in_file(file, &error))
 }
 
-/// The futures of crates that were measured now, and the others.
-fn of_same_crates(mut old: Record, new: &Record) -> (Option<Record>, Option<Record>) {
-    let measured: BTreeSet<&str> = new.futures.keys().map(Key::krate).collect();
-    let mut others = old.clone();
-    old.futures.retain(|key, _| measured.contains(key.krate()));
-    others.futures.retain(|key, _| !measured.contains(key.krate()));
-    (Some(old), Some(others))
+/// The futures of crates, or units, that were measured now, and the others.
+fn of_same(old: &Record, new: &Record, of: &dyn Fn(&Key) -> String) -> (Option<Record>, Option<Record>) {
+    let measured: BTreeSet<String> = new.futures.keys().map(of).collect();
+    let (mut same, mut others) = (old.clone(), old.clone());
+    same.futures.retain(|key, _| measured.contains(&of(key)));
+    others.futures.retain(|key, _| !measured.contains(&of(key)));
+    (Some(same), Some(others))
 }

@@ -1,10 +1,11 @@
 //! `futurelens diff`: what became larger or smaller between two measurements.
 
 use super::git::{Worktree, git_top};
-use super::{BuildArgs, CliError, OutputArgs, in_file, json, read_text, record};
+use super::{BuildArgs, CliError, Measured, OutputArgs, in_file, json, read_text, record};
 use crate::build::Project;
 use crate::features::growth::compare;
 use crate::features::record::Record;
+use crate::features::report::SCHEMA;
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -41,36 +42,74 @@ pub(super) fn run(args: &DiffArgs) -> Result<(), CliError> {
         (None, Some(old), Some(new)) => (read(old)?, read(new)?),
         _ => return Err(CliError::Other("two reports are needed, or `--git REV`".to_owned())),
     };
-    let comparison = compare(&old, &new).map_err(|error| CliError::Other(error.to_string()))?;
-    if old.measured.compiler != new.measured.compiler {
+    let pairs = of_same_target(&old, &new);
+    let mut comparisons = Vec::new();
+    for (old, new) in &pairs {
+        comparisons.push(compare(old, new).map_err(|error| CliError::Other(error.to_string()))?);
+    }
+    if let Some((old, new)) = pairs.iter().find(|(old, new)| old.measured.compiler != new.measured.compiler) {
         let (old, new) = (&old.measured.compiler, &new.measured.compiler);
         eprintln!("note: measured with {old}, and with {new}");
     }
+    let is_list = pairs.len() > 1;
+    let heading = |new: &Record, mark: &str| match is_list {
+        true => format!("{mark}for {}\n\n", new.measured.target),
+        false => String::new(),
+    };
+    let each = || pairs.iter().map(|(_, new)| *new).zip(&comparisons);
     let text = match args.format {
-        Format::Table => {
-            if comparison.changes.is_empty() {
-                eprintln!("{}", comparison.summary());
-            }
-            comparison.table()
+        Format::Table => each()
+            .map(|(new, comparison)| {
+                if comparison.changes.is_empty() {
+                    let target =
+                        if is_list { format!("for {}: ", new.measured.target) } else { String::new() };
+                    eprintln!("{target}{}", comparison.summary());
+                }
+                let table = comparison.table();
+                if table.is_empty() { table } else { heading(new, "") + &table }
+            })
+            .collect::<Vec<_>>()
+            .join(if is_list { "\n" } else { "" }),
+        Format::Json => match &each().map(|(new, comparison)| comparison.diff(new)).collect::<Vec<_>>()[..] {
+            [one] => json(one)?,
+            targets => json(&serde_json::json!({ "schema": SCHEMA, "targets": targets }))?,
+        },
+        Format::Markdown => {
+            let texts = each().map(|(new, comparison)| heading(new, "## ") + &comparison.markdown());
+            texts.collect::<Vec<_>>().join("\n")
         }
-        Format::Json => json(&comparison.diff(&new))?,
-        Format::Markdown => comparison.markdown(),
     };
     args.output.write(&text)
 }
 
-fn read(file: &Path) -> Result<Record, CliError> {
-    Record::parse(&read_text(file)?).map_err(|error| in_file(file, &error))
+/// What was measured for the same target in both. If there is no such, a pair that cannot be compared: that says why.
+fn of_same_target<'a>(old: &'a [Record], new: &'a [Record]) -> Vec<(&'a Record, &'a Record)> {
+    let same = |new: &'a Record| {
+        let old = old.iter().find(|old| old.measured.target == new.measured.target)?;
+        Some((old, new))
+    };
+    let pairs: Vec<_> = new.iter().filter_map(same).collect();
+    if pairs.is_empty() {
+        return old.first().zip(new.first()).into_iter().collect();
+    }
+    let is_paired = |one: &Record| pairs.iter().any(|(old, _)| old.measured.target == one.measured.target);
+    for one in old.iter().chain(new).filter(|one| !is_paired(one)) {
+        eprintln!("note: only one of the two was measured for {}", one.measured.target);
+    }
+    pairs
 }
 
-/// The project as it is.
-fn measured(args: &DiffArgs) -> Result<Record, CliError> {
-    let snapshot = args.build.measure(Path::new("."))?;
-    record(&snapshot)
+fn read(file: &Path) -> Result<Vec<Record>, CliError> {
+    Record::parse_all(&read_text(file)?).map_err(|error| in_file(file, &error))
+}
+
+/// The project as it is, for each target.
+fn measured(args: &DiffArgs) -> Result<Vec<Record>, CliError> {
+    args.build.measure(Path::new("."))?.whole()?.all().map(record).collect()
 }
 
 /// The project as it was.
-fn of_revision(args: &DiffArgs, revision: &str) -> Result<Record, CliError> {
+fn of_revision(args: &DiffArgs, revision: &str) -> Result<Vec<Record>, CliError> {
     let request = args.build.request(Path::new("."));
     let project = Project::open(&request)?;
     let folder = project.target_dir.join("revision");
@@ -80,7 +119,8 @@ fn of_revision(args: &DiffArgs, revision: &str) -> Result<Record, CliError> {
     // Which compiler that is does not change on the way.
     request.toolchain = project.toolchain().name.clone().unwrap_or(request.toolchain);
     request.target_dir = Some(folder.join("target"));
-    let snapshot = BuildArgs::measure_request(&request)
-        .map_err(|error| CliError::Other(format!("`{revision}` cannot be measured: {error}")))?;
-    record(&snapshot)
+    let measured = Measured::new(&request).and_then(Measured::whole);
+    let measured =
+        measured.map_err(|error| CliError::Other(format!("`{revision}` cannot be measured: {error}")))?;
+    measured.all().map(record).collect()
 }

@@ -47,12 +47,28 @@ enum Format {
 }
 
 pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
-    let snapshot = args.common.build.measure(&args.path)?;
-    match find(&snapshot, &args.name) {
+    let measured = args.common.build.measure(&args.path)?;
+    let is_list = !measured.others.is_empty();
+    let mut texts = Vec::new();
+    for snapshot in measured.all().filter(|_| is_list) {
+        // What it is called in the one it is called in all, where it is there.
+        if let (Found::One(instances), Format::Text) = (find(snapshot, &args.name), args.format) {
+            texts.push(format!("For {}:\n\n{}", snapshot.target, explain(args, snapshot, &instances)));
+        }
+    }
+    if !texts.is_empty() {
+        args.common.output.write(&texts.join("\n"))?;
+        return measured.finish();
+    }
+    if is_list {
+        measured.note_first();
+    }
+    let snapshot = &measured.first;
+    let said = match find(snapshot, &args.name) {
         Found::One(instances) => {
             let text = match args.format {
-                Format::Text => explain(args, &snapshot, &instances),
-                Format::Svg => picture(args, &instances, &snapshot)?,
+                Format::Text => explain(args, snapshot, &instances),
+                Format::Svg => picture(args, &instances, snapshot)?,
             };
             args.common.output.write(&text)
         }
@@ -78,7 +94,9 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
             }
             Err(CliError::Other(text))
         }
-    }
+    };
+    // What is not found may be in what does not compile.
+    said.map_err(|error| measured.instead_of(error)).and_then(|()| measured.finish())
 }
 
 fn explain(args: &ExplainArgs, snapshot: &Snapshot, instances: &[&Placed]) -> String {

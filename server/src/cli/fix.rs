@@ -53,6 +53,11 @@ fn kinds() -> impl TypedValueParser<Value = ActionKind> {
 pub(super) fn run(args: &FixArgs) -> Result<(), CliError> {
     let request = args.build.request(&args.path);
     let project = Project::open(&request)?;
+    if let [first, others @ ..] = &project.triples(&request)[..]
+        && !others.is_empty()
+    {
+        eprintln!("note: edits are tried for {first}; `--target` chooses another of {}", others.join(", "));
+    }
     if args.apply && !args.allow_dirty {
         refuse_if_dirty(&project)?;
     }
@@ -72,8 +77,15 @@ pub(super) fn run(args: &FixArgs) -> Result<(), CliError> {
     super::note_choice(&measurement.project);
     let project = measurement.project.clone();
     super::warn_of_drift(&measurement.snapshot);
-    if let Some(failure) = measurement.failure.take_if(|_| measurement.snapshot.recursions.is_empty()) {
-        return Err(BuildError::Failed { message: failure.trim_end().to_owned() }.into());
+    let (is_recursive, is_nothing) = (!measurement.snapshot.recursions.is_empty(), measurement.is_nothing);
+    let mut partial = None;
+    if let Some(failure) = measurement.failure.take_if(|_| !is_recursive) {
+        let message = failure.trim_end().to_owned();
+        // Nothing is written into a project that does not compile as a whole.
+        if is_nothing || args.apply {
+            return Err(BuildError::Failed { message }.into());
+        }
+        partial = Some(CliError::Partial { missing: std::mem::take(&mut measurement.missing), message });
     }
     let wanted = |one: &Candidate| args.kinds.is_empty() || args.kinds.contains(&one.kind);
     let list = match args.apply {
@@ -104,7 +116,8 @@ pub(super) fn run(args: &FixArgs) -> Result<(), CliError> {
             list.table()
         }
     };
-    args.output.write(&text)
+    args.output.write(&text)?;
+    partial.map_or(Ok(()), Err)
 }
 
 /// Every action that compiles and saves enough.

@@ -1,6 +1,7 @@
 //! `futurelens hints`: a file as an editor would show it.
 
-use super::{CliError, CommonArgs};
+use super::{CliError, CommonArgs, Measured};
+use crate::build::Project;
 use crate::engine::Links;
 use crate::features::hints::{Awaits, HintSettings, hints};
 use crate::source::Outline;
@@ -34,9 +35,16 @@ pub(super) fn run(args: &HintsArgs) -> Result<(), CliError> {
     // A link in a package is a file of that package, wherever it leads.
     let is_in_package = |file: &&PathBuf| file.ancestors().any(|folder| folder.join("Cargo.toml").is_file());
     let placed = [&given, &real].into_iter().find(is_in_package).unwrap_or(&real);
-    let snapshot = args.common.build.measure(placed.parent().unwrap_or(placed))?;
+    let mut request = args.common.build.request(placed.parent().unwrap_or(placed));
+    // What the editor measures, and `report` at the root: a package alone may have other features.
+    request.whole = true;
+    let project = Project::open(&request)?;
+    request.selection.also = project.package_of(placed).map(str::to_owned).into_iter().collect();
+    let measured = Measured::of(project, &request)?;
+    measured.note_first();
+    let snapshot = &measured.first;
     let mut links = Links::default();
-    links.follow(&snapshot);
+    links.follow(snapshot);
     let file = links.compiled(&real).unwrap_or(&real);
     let outline = Outline::new(text.as_str().into());
     let settings =
@@ -57,5 +65,6 @@ pub(super) fn run(args: &HintsArgs) -> Result<(), CliError> {
         at = end;
     }
     out.push_str(&text[at..]);
-    args.common.output.write(&out)
+    args.common.output.write(&out)?;
+    measured.finish()
 }

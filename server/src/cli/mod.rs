@@ -13,12 +13,13 @@ mod merge;
 mod report;
 
 use crate::build::{BuildError, Cancel, Project, Request, Selection, files};
+use crate::engine;
 use crate::engine::News;
-use crate::engine::{self, Measurement};
 use crate::features::record::Record;
 use crate::features::report::Choice;
 use crate::features::{Snapshot, bytes, drift};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -42,7 +43,8 @@ use std::sync::Arc;
   futurelens check --budget 4096 --baseline futures.txt   what is too large, or grew
   futurelens fix                        edits that make futures smaller, and what each saves
 
-Exit status: 0 fine, 1 a check failed, 2 could not measure (the reason is on standard error).")]
+Exit status: 0 fine, 1 a check failed, 2 could not measure (the reason is on standard error), 3 measured
+in part: what compiles is on standard output, what does not is named on standard error.")]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -119,9 +121,9 @@ struct BuildArgs {
     /// Measure tests, examples and benches too.
     #[arg(long)]
     all_targets: bool,
-    /// Measure for this target.
-    #[arg(long, value_name = "TRIPLE")]
-    target: Option<String>,
+    /// Measure for this target (may be repeated) [default: what cargo would build for].
+    #[arg(long = "target", value_name = "TRIPLE")]
+    targets: Vec<String>,
     /// Where size builds keep their files [default: `futurelens` in the project's target directory].
     #[arg(long, value_name = "DIR")]
     target_dir: Option<PathBuf>,
@@ -167,6 +169,9 @@ struct OutputArgs {
 
 /// Could not measure, or could not write.
 const TROUBLE: u8 = 2;
+
+/// What compiles was measured, and something does not compile.
+const PARTIAL: u8 = 3;
 
 /// Runs what the command line says.
 pub fn main() -> ExitCode {
@@ -214,7 +219,7 @@ fn command_line() -> Cli {
 
 fn trouble(error: &CliError) -> ExitCode {
     eprintln!("error: {error}");
-    ExitCode::from(TROUBLE)
+    ExitCode::from(if matches!(error, CliError::Partial { .. }) { PARTIAL } else { TROUBLE })
 }
 
 /// The language server; says so to a person who started it by hand.
@@ -237,8 +242,16 @@ enum CliError {
     File { what: &'static str, path: PathBuf, source: std::io::Error },
     #[error("cannot write to standard output: {0}")]
     Stdout(std::io::Error),
+    /// Said after what was measured.
+    #[error("not everything compiles, and what does not is not measured{}\n{message}", listed(missing))]
+    Partial { missing: Vec<String>, message: String },
     #[error("{0}")]
     Other(String),
+}
+
+/// `: a, b`; nothing if that is not known.
+fn listed(missing: &[String]) -> String {
+    if missing.is_empty() { String::new() } else { format!(": {}", missing.join(", ")) }
 }
 
 impl BuildArgs {
@@ -252,7 +265,8 @@ impl BuildArgs {
                 all_features: self.all_features,
                 no_default_features: self.no_default_features,
                 all_targets: self.all_targets,
-                target: self.target.clone(),
+                also: BTreeSet::new(),
+                targets: self.targets.clone(),
                 locked: self.locked,
                 offline: self.offline,
             },
@@ -263,25 +277,93 @@ impl BuildArgs {
         }
     }
 
-    /// Measures with a progress bar on a terminal. Crates that do not compile are an error here.
-    fn measure(&self, dir: &Path) -> Result<Arc<Snapshot>, CliError> {
-        Self::measure_request(&self.request(dir))
+    /// Measures with a progress bar on a terminal.
+    fn measure(&self, dir: &Path) -> Result<Measured, CliError> {
+        Measured::new(&self.request(dir))
+    }
+}
+
+/// What a command has to say something about.
+struct Measured {
+    /// For the first target, in the user's order, that something compiles for.
+    first: Arc<Snapshot>,
+    /// For the other ones.
+    others: Vec<Arc<Snapshot>>,
+    /// What of it does not compile.
+    partial: Option<CliError>,
+}
+
+impl Measured {
+    /// Measures whatever compiles, for each target.
+    fn new(request: &Request) -> Result<Self, CliError> {
+        Self::of(Project::open(request)?, request)
     }
 
-    fn measure_request(request: &Request) -> Result<Arc<Snapshot>, CliError> {
-        let bar = progress_bar("Measuring");
-        let mut on_news = |news: News| show(&bar, news);
-        let measured = engine::measure(request, &Snapshot::default(), &Cancel::default(), &mut on_news);
-        bar.finish_and_clear();
-        let Measurement { snapshot, failure, project, .. } = measured?;
-        note_choice(&project);
-        match failure {
-            Some(message) => Err(BuildError::Failed { message: message.trim_end().to_owned() }.into()),
-            None => {
-                warn_of_drift(&snapshot);
-                Ok(snapshot)
+    fn of(mut project: Project, request: &Request) -> Result<Self, CliError> {
+        let (mut snapshots, mut missing, mut messages) = (Vec::new(), Vec::new(), Vec::new());
+        let requests = project.for_each_target(request);
+        let is_list = requests.len() > 1;
+        for request in requests {
+            let bar = progress_bar("Measuring");
+            let mut on_news = |news: News| show(&bar, news);
+            let (nothing, cancel) = (Snapshot::default(), Cancel::default());
+            let measured = engine::measure_project(&project, &request, &nothing, &cancel, None, &mut on_news);
+            bar.finish_and_clear();
+            let measured = measured?;
+            project = measured.project;
+            let triple = project.triple(&request);
+            missing.extend(measured.missing.into_iter().map(|unit| match is_list {
+                true => format!("{unit} for {triple}"),
+                false => unit,
+            }));
+            if !measured.is_nothing || measured.failure.is_none() {
+                snapshots.push(measured.snapshot);
             }
+            messages.extend(measured.failure.map(|failure| failure.trim_end().to_owned()));
         }
+        note_choice(&project);
+        messages.dedup();
+        let message = messages.join("\n\n");
+        snapshots.iter().for_each(|snapshot| warn_of_drift(snapshot));
+        let mut snapshots = snapshots.into_iter();
+        let Some(first) = snapshots.next() else { return Err(BuildError::Failed { message }.into()) };
+        let partial = (!message.is_empty()).then_some(CliError::Partial { missing, message });
+        Ok(Self { first, others: snapshots.collect(), partial })
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Snapshot> + Clone {
+        std::iter::once(&*self.first).chain(self.others.iter().map(|one| &**one))
+    }
+
+    /// The same, if everything compiles.
+    fn whole(self) -> Result<Self, CliError> {
+        match self.partial {
+            Some(CliError::Partial { message, .. }) => Err(BuildError::Failed { message }.into()),
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
+    }
+
+    /// Says for which target it is that is shown, if there are others.
+    fn note_first(&self) {
+        if !self.others.is_empty() {
+            let others: Vec<&str> = self.others.iter().map(|one| one.target.as_str()).collect();
+            let first = &self.first.target;
+            eprintln!("note: this is for {first}; `--target` chooses another of {}", others.join(", "));
+        }
+    }
+
+    /// An error about something that is not there: it may be in what does not compile.
+    fn instead_of(&self, error: CliError) -> CliError {
+        match &self.partial {
+            Some(partial) => CliError::Other(format!("{error}\n{partial}")),
+            None => error,
+        }
+    }
+
+    /// Ends a command that has said what there is.
+    fn finish(self) -> Result<(), CliError> {
+        self.partial.map_or(Ok(()), Err)
     }
 }
 

@@ -46,7 +46,7 @@ enum SortBy {
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
-    let snapshot = args.common.build.measure(&args.path)?;
+    let measured = args.common.build.measure(&args.path)?;
     let sort = match args.sort {
         SortBy::Size => Sort::Size,
         SortBy::Padding => Sort::Padding,
@@ -54,11 +54,11 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
     };
     let choice =
         Choice { all: args.all, cache_line: args.common.cache_line, sort, filter: args.filter.clone() };
-    let report = report::report(&snapshot, &choice);
+    let Some(report) = report::report_of_all(measured.all(), &choice) else { return measured.finish() };
     let text = match args.format {
         Format::Json => json(&report)?,
         Format::Html => {
-            let title = snapshot.root.file_name().unwrap_or_default().to_string_lossy();
+            let title = measured.first.root.file_name().unwrap_or_default().to_string_lossy();
             let page = page(&report, &title, args.common.cache_line);
             page.map_err(|error| CliError::Other(format!("cannot write the page: {error}")))?
         }
@@ -72,5 +72,6 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
             report::table(&report, sort)
         }
     };
-    args.common.output.write(&text)
+    args.common.output.write(&text)?;
+    measured.finish()
 }

@@ -36,6 +36,10 @@ pub struct Measurement {
     pub snapshot: Arc<Snapshot>,
     /// The compiler's rendered errors if some crates did not compile; their old numbers are kept.
     pub failure: Option<String>,
+    /// What has no numbers since it does not compile, as cargo calls it.
+    pub missing: Vec<String>,
+    /// Did nothing compile?
+    pub is_nothing: bool,
     /// How each unit is compiled.
     pub units: Units,
     /// What was measured: another compiler than the chosen one may have been needed.
@@ -184,7 +188,9 @@ fn measure_with(
     tracing::info!("{}: {new} of {all} units are new, read in {millis} ms", project.root.display());
     warm::keep(project, request, &outcome, &snapshot);
     let (snapshot, project) = (Arc::new(snapshot), project.clone());
-    Ok((Measurement { snapshot, failure: outcome.failure, units, project }, outcome.dependency))
+    let (is_nothing, missing) = (outcome.units.is_empty(), outcome.missing);
+    let measured = Measurement { snapshot, failure: outcome.failure, missing, is_nothing, units, project };
+    Ok((measured, outcome.dependency))
 }
 
 impl Measurement {

@@ -269,6 +269,11 @@ fn over_budget<'a>(question: &Question<'a>) -> Vec<Finding<'a>> {
 }
 
 impl Check<'_> {
+    /// The triple that was measured for.
+    pub fn target(&self) -> &str {
+        self.target
+    }
+
     /// For people.
     ///
     /// ```text

@@ -54,7 +54,9 @@ pub fn merge(reports: &[String]) -> Result<Value, MergeError> {
         }
         for future in more {
             let size = future["size"].as_u64().ok_or_else(|| no_report("a future has no `size`"))?;
+            // Of a report of several targets each future names its own.
             let (unit, id) = (text_of(&future["unit"]), text_of(&future["id"]));
+            let unit = format!("{unit} {}", future["target"].as_str().unwrap_or_default());
             match sizes.insert((unit.clone(), id.clone()), size) {
                 Some(first) if first != size => return Err(wrong(Why::Contradicts(id, first, size))),
                 Some(_) => {}

@@ -158,6 +158,32 @@ impl Record {
         }
     }
 
+    /// Reads what was measured for one target or for several, in the order of the file.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`] says what is wrong with it, and where.
+    pub fn parse_all(text: &str) -> Result<Vec<Self>, RecordError> {
+        match text.trim_start().starts_with('{') {
+            true => {
+                let json =
+                    serde_json::from_str(text).map_err(|error| RecordError::Json(error.to_string()))?;
+                of_each_target(json).into_iter().map(Self::from_json).collect()
+            }
+            false => sections(text).iter().map(|section| Self::parse_baseline(section)).collect(),
+        }
+    }
+
+    /// The text of a baseline of several targets: what [`Record::baseline`] gives of each, one after another.
+    pub fn baseline_of_all<'a>(records: impl Iterator<Item = &'a Record>) -> String {
+        let texts = records.map(Record::baseline).enumerate();
+        let cut = |(index, text): (usize, String)| match (index, text.split_once('\n')) {
+            (0, _) | (_, None) => text,
+            (_, Some((_head, rest))) => rest.to_owned(),
+        };
+        texts.map(cut).collect()
+    }
+
     fn from_json(json: Value) -> Result<Self, RecordError> {
         check_schema(&json)?;
         let file: ReportFile =
@@ -271,6 +297,46 @@ impl Key {
     pub fn krate(&self) -> &str {
         self.id.split("::").next().unwrap_or_default()
     }
+}
+
+/// Takes a baseline of several targets apart: each part begins with its profile. Lines keep their numbers.
+fn sections(text: &str) -> Vec<String> {
+    let mut sections: Vec<String> = vec![String::new()];
+    let (head, mut has_profile) = (text.lines().next().unwrap_or_default(), false);
+    for (index, line) in text.lines().enumerate() {
+        if line.starts_with("profile\t") && std::mem::replace(&mut has_profile, true) {
+            sections.push(format!("{head}{}", "\n".repeat(index)));
+        }
+        if let Some(section) = sections.last_mut() {
+            section.push_str(line);
+            section.push('\n');
+        }
+    }
+    sections
+}
+
+/// Takes the report of several targets apart.
+fn of_each_target(report: Value) -> Vec<Value> {
+    let futures = report["futures"].as_array().into_iter().flatten();
+    let of_futures = futures.clone().filter_map(|future| future["target"].as_str());
+    if of_futures.clone().next().is_none() {
+        return vec![report];
+    }
+    // In the report's own order, with those that have no futures.
+    let mut targets: Vec<&str> = report["target"].as_str().unwrap_or_default().split(", ").collect();
+    for target in of_futures {
+        if !targets.contains(&target) {
+            targets.push(target);
+        }
+    }
+    let of = |target: &str| {
+        let mut own = report.clone();
+        let is_own = |future: &&Value| future["target"].as_str() == Some(target);
+        own["futures"] = futures.clone().filter(is_own).cloned().collect();
+        own["target"] = target.into();
+        own
+    };
+    targets.iter().map(|target| of(target)).collect()
 }
 
 /// A name as a field of a baseline's line, which ends at a tab. It may come from a macro or another compiler.
@@ -410,6 +476,36 @@ mod tests {
         assert_eq!(again.baseline(), text);
         let first = again.futures.values().next().expect("there are two");
         assert_eq!((first.size, first.least, first.held.len()), (1040, 65, 1));
+    }
+
+    #[test]
+    fn several_targets_are_taken_apart() {
+        let mut other = record();
+        other.measured.target = "thumbv6m-none-eabi".to_owned();
+        other.futures.values_mut().next().expect("there are two").size = 4000;
+        let text = Record::baseline_of_all([&record(), &other].into_iter());
+        assert_eq!(text.lines().filter(|line| line.starts_with(HEAD)).count(), 1);
+        let both = Record::parse_all(&text).expect("it was just written");
+        assert_eq!(both.len(), 2);
+        assert_eq!((both[0].baseline(), both[1].baseline()), (record().baseline(), other.baseline()));
+        // A line that is wrong in the second part has its own number.
+        let wrong = Record::parse_all(&text.replace("\t4000", "\tmany")).expect_err("that is no size");
+        assert!(wrong.to_string().starts_with("line 10: `many` is no number"), "{wrong}");
+        let future = |target: &str, size: u64| {
+            serde_json::json!({
+                "name": "f", "kind": "async fn", "unit": "lib", "id": "a::f", "target": target, "size": size,
+                "upvars": [], "states": [],
+            })
+        };
+        let report = serde_json::json!({
+            "schema": 1, "compiler": "c", "profile": "release", "target": "t, u, none",
+            "futures": [future("u", 2), future("t", 1)],
+        });
+        let all = Record::parse_all(&report.to_string()).expect("it is a report");
+        let sizes = |record: &Record| record.futures.values().map(|one| one.size).collect::<Vec<_>>();
+        let of: Vec<_> = all.iter().map(|one| (&*one.measured.target, sizes(one))).collect();
+        assert_eq!(of, [("t", vec![1]), ("u", vec![2]), ("none", vec![])]);
+        assert_eq!(Record::parse_all(&record().baseline()).map(|all| all.len()), Ok(1));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::dump::Span;
 use crate::layout::{FutureKind, Held, HeldKind, Why};
 use crate::render::one_line;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -25,8 +26,8 @@ pub struct Report<'a> {
     pub compiler: &'a str,
     /// The cargo profile.
     pub profile: &'a str,
-    /// The triple.
-    pub target: &'a str,
+    /// The triple; if several were measured, all of them with commas between, and each future names its own.
+    pub target: Cow<'a, str>,
     /// What the compiler printed in a way that this version does not read; absent if there is nothing of that kind.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<Drift>,
@@ -46,6 +47,9 @@ pub struct FutureEntry<'a> {
     pub krate: &'a str,
     /// The unit that was compiled: `lib`, `bin NAME`, …
     pub unit: &'a str,
+    /// The triple, if the report is of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<&'a str>,
     /// As plain `-Zprint-type-sizes` names it.
     #[serde(rename = "type")]
     pub ty: &'a str,
@@ -243,23 +247,58 @@ pub struct Choice {
 pub fn report<'a>(snapshot: &'a Snapshot, choice: &Choice) -> Report<'a> {
     let entries = snapshot.futures(choice.all).map(|placed| entry(snapshot, placed, choice.cache_line));
     let mut futures: Vec<FutureEntry<'_>> = entries.filter(|entry| choice.takes(entry)).collect();
-    // Stable: futures of equal worth stay sorted by size.
-    match choice.sort {
-        Sort::Size => {}
-        Sort::Padding => futures.sort_by_key(|entry| std::cmp::Reverse(entry.padding)),
-        Sort::Duplicated => futures.sort_by_key(|entry| std::cmp::Reverse(entry.duplicated)),
-    }
+    choice.sort(&mut futures);
     Report {
         schema: SCHEMA,
         compiler: &snapshot.compiler,
         profile: &snapshot.profile,
-        target: &snapshot.target,
+        target: snapshot.target.as_str().into(),
         drift: snapshot.drift(),
         futures,
     }
 }
 
+/// Makes one report of what was measured for several targets, in this order. None without any.
+pub fn report_of_all<'a>(
+    snapshots: impl Iterator<Item = &'a Snapshot>,
+    choice: &Choice,
+) -> Option<Report<'a>> {
+    let mut all = Vec::new();
+    for snapshot in snapshots {
+        let mut report = report(snapshot, choice);
+        report.futures.iter_mut().for_each(|entry| entry.target = Some(&snapshot.target));
+        all.push(report);
+    }
+    let mut joined = all.pop()?;
+    if all.is_empty() {
+        joined.futures.iter_mut().for_each(|entry| entry.target = None);
+        return Some(joined);
+    }
+    let targets: Vec<&str> = all.iter().chain([&joined]).map(|one| &*one.target).collect();
+    joined.target = targets.join(", ").into();
+    let mut futures = Vec::new();
+    for one in &mut all {
+        joined
+            .drift
+            .extend(one.drift.drain(..).filter(|drift| !joined.drift.contains(drift)).collect::<Vec<_>>());
+        futures.append(&mut one.futures);
+    }
+    futures.append(&mut joined.futures);
+    futures.sort_by_key(|entry| std::cmp::Reverse(entry.size));
+    choice.sort(&mut futures);
+    Some(Report { futures, ..joined })
+}
+
 impl Choice {
+    /// Sorts what is sorted by size. Stable: futures of equal worth stay so.
+    fn sort(&self, futures: &mut [FutureEntry<'_>]) {
+        match self.sort {
+            Sort::Size => {}
+            Sort::Padding => futures.sort_by_key(|entry| std::cmp::Reverse(entry.padding)),
+            Sort::Duplicated => futures.sort_by_key(|entry| std::cmp::Reverse(entry.duplicated)),
+        }
+    }
+
     fn takes(&self, entry: &FutureEntry<'_>) -> bool {
         let Some(filter) = &self.filter else { return true };
         let fits = |text: &str| match filter.contains('*') {
@@ -304,6 +343,7 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: u64) -> Future
         kind: future.kind,
         krate: &future.krate,
         unit: &future.unit,
+        target: None,
         ty: &future.ty,
         id: &future.id,
         line: placed.location.as_ref().map(|location| location.at.line),
@@ -370,9 +410,12 @@ pub fn table(report: &Report<'_>, sort: Sort) -> String {
     };
     let more_width = more.map_or(0, |more| more.len() + 2);
     let heading = more.unwrap_or_default();
+    let targets = report.futures.iter().filter_map(|future| future.target);
+    let target_width = targets.map(|target| target.len() + 2).max().unwrap_or(0);
+    let target = if target_width == 0 { "" } else { "  target" };
     let _ = writeln!(
         out,
-        "{:>8}  {:>6}{heading:>more_width$}  {:<width$}  {:<13}  name",
+        "{:>8}  {:>6}{heading:>more_width$}{target:<target_width$}  {:<width$}  {:<13}  name",
         "bytes", "lines", "where", "kind"
     );
     for (future, place) in report.futures.iter().zip(&places) {
@@ -383,8 +426,11 @@ pub fn table(report: &Report<'_>, sort: Sort) -> String {
             Sort::Padding => future.padding.map_or_else(|| "?".to_owned(), bytes::exact),
             Sort::Duplicated => future.duplicated.map_or_else(|| "?".to_owned(), bytes::exact),
         };
-        let _ =
-            writeln!(out, "{size:>8}  {lines:>6}{more:>more_width$}  {place:<width$}  {kind:<13}  {name}");
+        let target = future.target.map(|target| format!("  {target}")).unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "{size:>8}  {lines:>6}{more:>more_width$}{target:<target_width$}  {place:<width$}  {kind:<13}  {name}"
+        );
     }
     out
 }

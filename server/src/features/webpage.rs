@@ -4,6 +4,7 @@ use super::drift;
 use super::report::{FutureEntry, HeldEntry, Report, StateEntry, WhyEntry};
 use crate::render::html;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// What the page's script reads: every text once, and elsewhere its number.
@@ -43,7 +44,7 @@ pub fn page(report: &Report<'_>, title: &str, cache_line: u64) -> Result<String,
     let data = Data {
         compiler: report.compiler,
         profile: report.profile,
-        target: report.target,
+        target: &report.target,
         cache_line,
         drift: (!report.drift.is_empty()).then(|| drift::text(&report.drift, report.compiler)),
         futures,
@@ -73,8 +74,8 @@ impl Texts {
             self.number(&future.full_name()),
             self.number(future.kind.name()),
             self.number(future.krate),
-            self.number(future.unit),
-            self.number(future.id),
+            self.number(&of_target(future.unit, future.target)),
+            self.number(&of_target(future.id, future.target)),
             self.number(future.ty),
             future.file.as_deref().map(|file| self.number(file)),
             future.line.unwrap_or(0),
@@ -82,19 +83,19 @@ impl Texts {
             future.align,
             future.padding,
             future.duplicated,
-            future.states.iter().map(|state| self.state(state, future.file.as_deref())).collect(),
+            future.states.iter().map(|state| self.state(state, future)).collect(),
         )
     }
 
-    fn state(&mut self, state: &StateEntry<'_>, file: Option<&str>) -> State {
+    fn state(&mut self, state: &StateEntry<'_>, of: &FutureEntry<'_>) -> State {
         let at =
             state.awaiting.as_ref().map(|at| self.number(&format!("{}:{}:{}", at.file, at.line, at.column)));
-        let held = state.held.iter().map(|held| self.held(held, file)).collect();
+        let held = state.held.iter().map(|held| self.held(held, of)).collect();
         (self.number(state.name), state.size, at, held)
     }
 
-    fn held(&mut self, held: &HeldEntry<'_>, file: Option<&str>) -> Held {
-        let declared = held.line.map(|line| match held.file.as_deref().or(file) {
+    fn held(&mut self, held: &HeldEntry<'_>, of: &FutureEntry<'_>) -> Held {
+        let declared = held.line.map(|line| match held.file.as_deref().or(of.file.as_deref()) {
             Some(file) => format!("{file}:{line}"),
             None => format!("line {line}"),
         });
@@ -106,9 +107,14 @@ impl Texts {
             held.offset,
             declared.map(|declared| self.number(&declared)),
             held.why.as_ref().map(|why| self.number(&words(why))),
-            held.future.map(|future| self.number(future)),
+            held.future.map(|future| self.number(&of_target(future, of.target))),
         )
     }
+}
+
+/// In a report of several targets: `lib (thumbv6m-none-eabi)`.
+fn of_target<'a>(text: &'a str, target: Option<&str>) -> Cow<'a, str> {
+    target.map_or(text.into(), |target| format!("{text} ({target})").into())
 }
 
 /// `used later, line 17`.

@@ -209,12 +209,13 @@ impl Config {
                 features,
                 all_features,
                 all_targets: self.cargo.all_targets,
-                target: self.cargo.target.clone(),
+                targets: self.cargo.target.iter().cloned().collect(),
                 ..Selection::default()
             },
             target_dir: self.cargo.target_dir.as_ref().map(Into::into),
             env: self.cargo.extra_env.clone(),
             own_group: true,
+            whole: true,
             ..Request::new(dir.to_owned())
         }
     }

@@ -154,6 +154,8 @@ struct Workspace {
     before: Sizes,
     /// What is shown is newer than `sizes`: of a build that is not over, or never was.
     is_early: bool,
+    /// Packages of the documents that were open when the last build began.
+    looked_at: BTreeSet<String>,
     /// How what was measured is compiled.
     units: Units,
     actions: Actions,
@@ -630,7 +632,7 @@ impl Session {
     }
 
     fn found(&mut self, package: PathBuf, result: Result<Project, BuildError>) {
-        let mut project = match result {
+        let project = match result {
             Ok(project) => project,
             Err(error) => {
                 // Asked again when something changes.
@@ -648,8 +650,6 @@ impl Session {
         let is_open = self.is_open(&package);
         let asked = self.packages.insert(package, Package::Of(root.clone()));
         let build = matches!(asked, Some(Package::Asked { build: true }));
-        // Whatever file led here, the whole workspace is measured.
-        project.dir.clone_from(&root);
         match self.workspaces.get_mut(&root) {
             Some(known) => {
                 known.project = project;
@@ -668,6 +668,7 @@ impl Session {
                     sizes: Sizes::default(),
                     before: Sizes::default(),
                     is_early: false,
+                    looked_at: BTreeSet::new(),
                     units: Units::default(),
                     actions: Actions::new(first),
                     ahead: Ahead::default(),
@@ -967,10 +968,14 @@ impl Session {
         });
         let (project, snapshot) = (workspace.project.clone(), workspace.snapshot.clone());
         let files = self.documents.values().filter_map(|document| document.file.as_deref());
-        let packages = files.filter_map(|file| project.package_of(file)).map(str::to_owned).collect();
+        let packages: BTreeSet<String> =
+            files.filter_map(|file| project.package_of(file)).map(str::to_owned).collect();
+        workspace.looked_at.clone_from(&packages);
+        let mut request = self.config.request(root);
+        // What someone looks at is measured, also if it is none of the workspace's default members.
+        request.selection.also.clone_from(&packages);
         let early = Early { packages, saved: workspace.saved.clone(), units: workspace.units.clone() };
         self.tell(root);
-        let request = self.config.request(root);
         let (sender, root) = (self.sender.clone(), root.to_owned());
         if self.abilities.progress {
             let name = root.file_name().unwrap_or_default().to_string_lossy();
@@ -1104,7 +1109,7 @@ impl Session {
             self.shown.remove(message);
         }
         let end = match result {
-            Ok(Measurement { snapshot, failure, units, project }) => {
+            Ok(Measurement { snapshot, failure, missing, units, project, .. }) => {
                 let empty = snapshot.has_no_bodies();
                 let drift = snapshot.drift();
                 if !snapshot.is_comparable_to(&workspace.snapshot) {
@@ -1128,6 +1133,7 @@ impl Session {
                 workspace.unsaved.clear();
                 let compiler = workspace.snapshot.compiler.clone();
                 let budget_errors = workspace.snapshot.budgets.errors.clone();
+                let triples = workspace.project.triples(&self.config.request(root));
                 self.refresh();
                 if let Some(note) = note {
                     match is_expected {
@@ -1135,11 +1141,21 @@ impl Session {
                         false => self.show_once(lsp::MessageType::INFO, note),
                     }
                 }
+                if let [first, others @ ..] = &triples[..]
+                    && !others.is_empty()
+                {
+                    let text = format!(
+                        "sizes are those for {first}; `futurelens.cargo.target` chooses another of {}",
+                        others.join(", ")
+                    );
+                    self.show_once(lsp::MessageType::INFO, text);
+                }
                 for error in budget_errors {
                     self.show_once(lsp::MessageType::WARNING, error);
                 }
                 rest = match failure {
-                    Some(_) => (State::Stale, Some(STALE.to_owned())),
+                    Some(_) if missing.is_empty() => (State::Stale, Some(STALE.to_owned())),
+                    Some(_) => (State::Stale, Some(format!("{STALE}: {}", missing.join(", ")))),
                     None => (State::Idle, None),
                 };
                 match failure {
@@ -1290,10 +1306,28 @@ impl Session {
             && file.extension().is_some_and(|extension| extension == "rs")
         {
             self.look_for_project_of(&file, false);
+            self.measure_extra(&uri);
             for root in self.roots() {
                 self.look_for_actions(&root);
             }
         }
+    }
+
+    /// Has a file measured that was opened and lies in none of the workspace's default members.
+    fn measure_extra(&mut self, uri: &lsp::Url) {
+        if !self.config.build.on_open {
+            return;
+        }
+        let Some(file) = self.documents.get(uri).and_then(|document| document.file.as_ref()) else { return };
+        let is_new = |workspace: &Workspace| {
+            let package = workspace.project.package_of(file).filter(|name| workspace.project.is_extra(name));
+            // Else it is among what the first build looks at.
+            workspace.opening.is_none()
+                && package.is_some_and(|package| !workspace.looked_at.contains(package))
+        };
+        let roots: Vec<PathBuf> =
+            self.workspaces.iter().filter(|(_, one)| is_new(one)).map(|(root, _)| root.clone()).collect();
+        roots.iter().for_each(|root| self.want_build(root, DEBOUNCE));
     }
 
     /// Finds what was measured of open files that the compiler knows by another name.

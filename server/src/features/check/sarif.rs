@@ -5,8 +5,18 @@ use super::{Check, Finding, Rule};
 use crate::render::one_line;
 use serde_json::{Value, json};
 
-/// The whole log. `folder` is the workspace's in the repository, with a slash at its end, or empty.
-pub fn sarif(check: &Check<'_>, folder: &str) -> Value {
+/// The whole log: a run for each target. `folder` is the workspace's in the repository, with a slash at its end, or
+/// empty.
+pub fn sarif(checks: &[Check<'_>], folder: &str) -> Value {
+    let runs: Vec<Value> = checks.iter().map(|check| run(check, folder, checks.len() > 1)).collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": runs,
+    })
+}
+
+fn run(check: &Check<'_>, folder: &str, is_one_of_several: bool) -> Value {
     let rules = Rule::ALL.map(|rule| {
         json!({
             "id": rule.name(),
@@ -14,22 +24,23 @@ pub fn sarif(check: &Check<'_>, folder: &str) -> Value {
             "defaultConfiguration": { "level": "error" },
         })
     });
-    json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": {
-                "name": "futurelens",
-                "version": env!("CARGO_PKG_VERSION"),
-                "rules": rules,
-            }},
-            "columnKind": "unicodeCodePoints",
-            "results": check.findings.iter().map(|finding| result(finding, folder)).collect::<Vec<Value>>(),
-            "properties": {
-                "compiler": check.compiler, "profile": check.profile, "target": check.target,
-            },
-        }],
-    })
+    let mut run = json!({
+        "tool": { "driver": {
+            "name": "futurelens",
+            "version": env!("CARGO_PKG_VERSION"),
+            "rules": rules,
+        }},
+        "columnKind": "unicodeCodePoints",
+        "results": check.findings.iter().map(|finding| result(finding, folder)).collect::<Vec<Value>>(),
+        "properties": {
+            "compiler": check.compiler, "profile": check.profile, "target": check.target,
+        },
+    });
+    if is_one_of_several {
+        // Else services would take one run for a newer state of the other.
+        run["automationDetails"] = json!({ "id": format!("futurelens/{}", check.target) });
+    }
+    run
 }
 
 fn result(finding: &Finding<'_>, folder: &str) -> Value {
