@@ -325,8 +325,9 @@ fn one_member_that_does_not_compile() {
     project.write("bad/src/lib.rs", &bad.replace("[1u8; 40]", "missing()"));
 
     let failed = run_report::<&str>(project.root(), &[]);
-    assert_eq!(failed.code, Some(2), "{failed:#?}");
-    assert_eq!(failed.stdout, "");
+    assert_eq!(failed.code, Some(3), "{failed:#?}");
+    assert_eq!(parse(&failed.stdout).names(), ["in_good"], "what compiles is there");
+    assert!(failed.stderr.contains("`bad` (lib)"), "and what does not is named: {}", failed.stderr);
     assert!(failed.stderr.contains("error[E0425]"), "{}", failed.stderr);
     let of_good: Vec<(PathBuf, SystemTime)> = kept(&project)
         .into_iter()

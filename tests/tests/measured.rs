@@ -1,10 +1,10 @@
 //! What is measured is what the user means: this checkout, these packages with these features, this target, and whatever
 //! compiles.
 
-use futurelens::build::{Project as Opened, Request, Selection};
+use futurelens::build::{Project as Opened, Request, Selection, set_program};
 use futurelens::engine::Warm;
 use futurelens::features::Snapshot;
-use futurelens_tests::binary::{Run, cargo, fixture, futurelens, has_target, nightly, run, skip};
+use futurelens_tests::binary::{Run, binary, cargo, fixture, futurelens, has_target, nightly, run, skip};
 use futurelens_tests::editor::{Editor, Hint, Setup};
 use futurelens_tests::project::{Project, copy};
 use futurelens_tests::report::{parse, report};
@@ -97,6 +97,11 @@ fn default_members_and_what_does_not_compile() {
     let named =
         |run: &Run| run.stderr.contains("not measured: `b` (lib)") && run.stderr.contains("the board");
     assert!(named(&part), "{}", part.stderr);
+    let missing = |run: &Run| {
+        let said: Value = serde_json::from_str(&run.stdout).expect("it is JSON");
+        (said["passed"].clone(), said["missing"].clone())
+    };
+    assert_eq!(missing(&part), (Value::Null, json!(["`b` (lib)"])));
 
     // Alone it is as ever: nothing could be measured.
     let nothing = in_folder(root, &["report", "-p", "b"]);
@@ -107,8 +112,9 @@ fn default_members_and_what_does_not_compile() {
     let large = check(&["--budget", "1000"]);
     assert_eq!(large.code, Some(1), "{large:#?}");
     assert!(large.stdout.contains("here") && named(&large), "{large:#?}");
-    let fine = check(&["--budget", "4096", "--baseline", "b.txt", "--update-baseline"]);
-    assert_eq!(fine.code, Some(3), "{fine:#?}");
+    let fine = ["--budget", "4096", "--baseline", "b.txt", "--update-baseline", "--format", "json"];
+    let fine = check(&fine);
+    assert_eq!((fine.code, missing(&fine)), (Some(3), (json!(false), json!(["`b` (lib)"]))), "{fine:#?}");
     assert!(named(&fine) && !root.join("b.txt").exists(), "{fine:#?}");
 
     let hints = in_folder(root, &["hints", "b/src/lib.rs"]);
@@ -215,6 +221,7 @@ fn the_target_that_was_measured() {
     project.write(".cargo/config.toml", "");
     let ride = ["cargo", &format!("+{}", nightly()), "check", "--message-format=json", "--target", THUMB];
     run(&mut command(&ride)).expect_success();
+    set_program(binary());
     let rode_along = |targets: &[&str]| {
         let selection = Selection {
             targets: targets.iter().map(|target| (*target).to_owned()).collect(),

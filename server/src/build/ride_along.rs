@@ -236,7 +236,11 @@ impl Ride {
             true => None,
             false => project.is_member(&unit.package).then_some(false),
         };
-        for triple in &self.triples {
+        // cargo may have been told of another target in a way that is not read here.
+        let seen: BTreeSet<&String> = heard.units.iter().map(|(target, _)| target).collect();
+        let is_as_told = seen.is_empty() || self.triples.iter().any(|triple| seen.contains(triple));
+        let told = self.triples.iter().filter(|triple| is_as_told && !seen.contains(triple));
+        for triple in seen.iter().copied().chain(told) {
             let units = heard.units.iter().filter(|(target, _)| target == triple);
             let units = units.map(|(_, unit)| unit.clone());
             let index = Index::new(&project, &request(&self.asked, triple), triple, units, &fate);

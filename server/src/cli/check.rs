@@ -100,8 +100,11 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
             tolerance: args.tolerance,
         })
     });
-    let checks: Vec<Check<'_>> = checks.collect();
+    let mut checks: Vec<Check<'_>> = checks.collect();
     let passed = checks.iter().all(|check| check.passed);
+    if measured.partial.is_some() {
+        checks = checks.into_iter().map(|check| check.without(measured.missing())).collect();
+    }
     let folder = folder_in_repository(&measured.first.root);
     let text = match args.format {
         Format::Table => {
@@ -114,7 +117,9 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
         }
         Format::Json => match &checks[..] {
             [one] => json(one)?,
-            targets => json(&serde_json::json!({ "schema": SCHEMA, "passed": passed, "targets": targets }))?,
+            targets => json(
+                &serde_json::json!({ "schema": SCHEMA, "passed": passed && measured.partial.is_none(), "targets": targets }),
+            )?,
         },
         Format::Github => checks.iter().map(|check| check::github(check, &folder)).collect(),
         Format::Sarif => json(&check::sarif(&checks, &folder))?,

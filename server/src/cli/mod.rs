@@ -361,6 +361,16 @@ impl Measured {
         }
     }
 
+    /// What does not compile, as cargo calls it.
+    fn missing(&self) -> Vec<String> {
+        match &self.partial {
+            // cargo may not have said which units it gave up.
+            Some(CliError::Partial { missing, .. }) if missing.is_empty() => vec!["something".to_owned()],
+            Some(CliError::Partial { missing, .. }) => missing.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Ends a command that has said what there is.
     fn finish(self) -> Result<(), CliError> {
         self.partial.map_or(Ok(()), Err)

@@ -54,7 +54,8 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
     };
     let choice =
         Choice { all: args.all, cache_line: args.common.cache_line, sort, filter: args.filter.clone() };
-    let Some(report) = report::report_of_all(measured.all(), &choice) else { return measured.finish() };
+    let Some(mut report) = report::report_of_all(measured.all(), &choice) else { return measured.finish() };
+    report.missing = measured.missing();
     let text = match args.format {
         Format::Json => json(&report)?,
         Format::Html => {

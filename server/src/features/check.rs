@@ -149,8 +149,11 @@ pub struct Check<'a> {
     compiler: &'a str,
     profile: &'a str,
     target: &'a str,
-    /// Nothing was found.
+    /// Nothing was found, and nothing is missing.
     pub passed: bool,
+    /// What was not measured since it does not compile, as cargo calls it; absent if there is nothing of that kind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
     /// How many futures were looked at.
     futures: usize,
     /// What fails, worst first.
@@ -197,6 +200,7 @@ pub fn check<'a>(question: &Question<'a>) -> Check<'a> {
         profile: &snapshot.profile,
         target: &snapshot.target,
         passed: findings.is_empty(),
+        missing: Vec::new(),
         futures: record.futures.len(),
         findings,
         renamed: question.baseline.map_or(0, |(_, comparison)| comparison.renamed),
@@ -269,6 +273,12 @@ fn over_budget<'a>(question: &Question<'a>) -> Vec<Finding<'a>> {
 }
 
 impl Check<'_> {
+    /// The outcome if this was not measured: then it has not passed.
+    #[must_use]
+    pub fn without(self, missing: Vec<String>) -> Self {
+        Check { passed: false, missing, ..self }
+    }
+
     /// The triple that was measured for.
     pub fn target(&self) -> &str {
         self.target
@@ -307,7 +317,7 @@ impl Check<'_> {
         let count = |rule: Rule| self.findings.iter().filter(|finding| finding.rule == rule).count();
         let (grown, over) = (count(Rule::Grown), count(Rule::OverBudget));
         let Self { futures, new, gone, renamed, .. } = self;
-        let mut out = match self.passed {
+        let mut out = match self.findings.is_empty() {
             true => format!("{futures} futures: none is over its budget, none grew"),
             false => format!("{futures} futures: {grown} grew, {over} over budget"),
         };

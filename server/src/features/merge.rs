@@ -3,7 +3,7 @@
 use super::record::{RecordError, check_schema};
 use serde_json::Value;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why reports cannot be joined.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +37,7 @@ pub enum Why {
 pub fn merge(reports: &[String]) -> Result<Value, MergeError> {
     let mut merged: Option<Value> = None;
     let mut futures: BTreeMap<Rank, Value> = BTreeMap::new();
+    let mut missing = BTreeSet::new();
     let mut sizes: BTreeMap<(String, String), u64> = BTreeMap::new();
     for (index, text) in reports.iter().enumerate() {
         let wrong = |why: Why| MergeError { index, why };
@@ -46,6 +47,7 @@ pub fn merge(reports: &[String]) -> Result<Value, MergeError> {
         let Value::Array(more) = report["futures"].take() else {
             return Err(no_report("it has no `futures`"));
         };
+        missing.extend(report["missing"].as_array().into_iter().flatten().map(text_of));
         let first = merged.get_or_insert_with(|| report.clone());
         for what in ["compiler", "profile", "target"] {
             if first[what] != report[what] {
@@ -66,6 +68,9 @@ pub fn merge(reports: &[String]) -> Result<Value, MergeError> {
     }
     let mut merged = merged.unwrap_or_default();
     merged["futures"] = futures.into_values().collect();
+    if !missing.is_empty() {
+        merged["missing"] = missing.into_iter().collect();
+    }
     Ok(merged)
 }
 

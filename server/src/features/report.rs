@@ -28,6 +28,9 @@ pub struct Report<'a> {
     pub profile: &'a str,
     /// The triple; if several were measured, all of them with commas between, and each future names its own.
     pub target: Cow<'a, str>,
+    /// What was not measured since it does not compile, as cargo calls it; absent if there is nothing of that kind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// What the compiler printed in a way that this version does not read; absent if there is nothing of that kind.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<Drift>,
@@ -253,6 +256,7 @@ pub fn report<'a>(snapshot: &'a Snapshot, choice: &Choice) -> Report<'a> {
         compiler: &snapshot.compiler,
         profile: &snapshot.profile,
         target: snapshot.target.as_str().into(),
+        missing: Vec::new(),
         drift: snapshot.drift(),
         futures,
     }

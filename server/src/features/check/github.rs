@@ -24,6 +24,10 @@ pub fn github(check: &Check<'_>, folder: &str) -> String {
         }
         let _ = writeln!(out, "title={}::{}", property(finding.rule.title()), data(&message));
     }
+    if !check.missing.is_empty() {
+        let missing = one_line(&check.missing.join(", "));
+        let _ = writeln!(out, "::error title=Not everything compiles::not measured: {}", data(&missing));
+    }
     out.push_str(&data(&check.summary()));
     out.push('\n');
     out

@@ -36,6 +36,11 @@ fn run(check: &Check<'_>, folder: &str, is_one_of_several: bool) -> Value {
             "compiler": check.compiler, "profile": check.profile, "target": check.target,
         },
     });
+    if !check.missing.is_empty() {
+        let text = format!("not everything compiles; not measured: {}", check.missing.join(", "));
+        let said = json!([{ "level": "error", "message": { "text": one_line(&text) } }]);
+        run["invocations"] = json!([{ "executionSuccessful": false, "toolExecutionNotifications": said }]);
+    }
     if is_one_of_several {
         // Else services would take one run for a newer state of the other.
         run["automationDetails"] = json!({ "id": format!("futurelens/{}", check.target) });
