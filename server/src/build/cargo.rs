@@ -538,7 +538,8 @@ impl Project {
                 ..self.settings(Task::Measure, scratch.path())
             };
             let runs = if round == 1 { runs } else { &[] };
-            let (compiled, tools, failure) = self.run_cargo(request, &settings, runs, cancel, on_event)?;
+            let Ran { units: compiled, tools, failure } =
+                self.run_cargo(request, &settings, runs, cancel, on_event)?;
             // Units that were made with tools of another checkout are compiled again after those.
             let strange = tools.iter().filter(|tool| !tool.is_of(&self.root)).inspect(|tool| tool.remove());
             let has_strange = strange.count() > 0;
@@ -727,7 +728,7 @@ impl Project {
         Ok(cargo)
     }
 
-    /// One run of cargo: the members' units that compiled, their tools, and what went wrong if some did not.
+    /// One run of cargo.
     fn run_cargo(
         &self,
         request: &Request,
@@ -735,7 +736,7 @@ impl Project {
         ahead: &[Invocation],
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
-    ) -> Result<(Vec<MeasuredUnit>, Vec<Tool>, Option<Failure>), BuildError> {
+    ) -> Result<Ran, BuildError> {
         let started = ahead.iter().map(|run| self.ahead(run, &settings.scratch)?.start(cancel));
         // They end with the build, at the latest.
         let ahead: Vec<Running<'_>> = started.collect::<Result<_, BuildError>>()?;
@@ -823,7 +824,7 @@ impl Project {
         });
         units.sort();
         units.dedup();
-        Ok((units, tools, failure))
+        Ok(Ran { units, tools, failure })
     }
 
     /// A build script or proc macro of a member, or what such is made of.
@@ -1022,6 +1023,15 @@ fn read_metadata(request: &Request, dir: &Path, mut command: Command) -> Result<
 /// How often cargo is run at most in one build: units may have to be compiled again, and somebody may change or remove
 /// what it works on while it does.
 const ROUNDS: usize = 3;
+
+/// What came of one run of cargo.
+struct Ran {
+    /// Those that compiled.
+    units: Vec<MeasuredUnit>,
+    tools: Vec<Tool>,
+    /// What went wrong if some did not.
+    failure: Option<Failure>,
+}
 
 /// What cargo made of a member to build others with. Where checkouts of a project share a target directory, cargo may take
 /// what it has made of one for the other's: it looks at times alone. So there is a note beside it of whose it is.

@@ -169,8 +169,8 @@ fn measure_with(
     let mut snapshot = update.finish(&current, stale);
     // Of a project without a lock file the build has just made one.
     snapshot.versions = project.versions();
-    if !outcome.targets.is_empty() && !outcome.targets.contains(&triple) {
-        // The compiler's word: a package may have a target of its own.
+    if !outcome.targets.is_empty() && !outcome.targets.iter().eq([&triple]) {
+        // The compiler's word: packages may have targets of their own.
         snapshot.target = outcome.targets.iter().cloned().collect::<Vec<_>>().join(", ");
     }
     snapshot.debug_assertions = outcome.units.iter().any(|unit| unit.measured.debug_assertions);

@@ -73,7 +73,8 @@ impl Units {
 
     fn compiled(&self, origin: &str) -> Option<&HowCompiled> {
         let known = self.0.get(origin)?;
-        let read = || HowCompiled::of_kept(&Unit::read_head(&known.measured.file).ok()?);
+        // Not as somebody else has compiled it meanwhile who shares the target directory.
+        let read = || HowCompiled::of_kept(known.measured.open().ok()?.head());
         known.compiled.get_or_init(read).as_ref()
     }
 
