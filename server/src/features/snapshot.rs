@@ -854,8 +854,13 @@ fn read_body(text: &UnitText<'_>, name: &str, dump: &str) -> (Option<Body>, Opti
 fn place(files: &BTreeMap<Arc<str>, Outline>, body: &mut Body) -> Option<source::Place> {
     let span = body.span.clone()?;
     let segments = body.segments();
-    let query =
-        source::Body { span: &span, spans: &body.spans, path: &segments, impl_span: body.impl_span.as_ref() };
+    let query = source::Body {
+        span: &span,
+        spans: &body.spans,
+        path: &segments,
+        impl_span: body.impl_span.as_ref(),
+        type_path: body.path(),
+    };
     let place = source::place(files, &query)?;
     let header = source::header_span(files, &query);
     body.header = Some(header);

@@ -52,6 +52,8 @@ pub(super) struct Extra {
     pub(super) is_block: bool,
     /// The attributes on it that may be macros.
     pub(super) attributes: Vec<TextRange>,
+    /// `range` with the parentheses around it: the compiler's span of `(async {..})` has them.
+    pub(super) parenthesized: TextRange,
     /// The last token, or group in brackets, of such a fn's body.
     pub(super) last: Option<TextRange>,
 }
@@ -478,6 +480,7 @@ fn finish(drafts: Drafts, tokens: &Tokens<'_>) -> Found {
             is_block: draft.async_trait || makes_block,
             last: makes_block.then(|| tokens.last_within(draft.body)).flatten(),
             attributes: own.iter().map(|it| it.range).collect(),
+            parenthesized: tokens.with_parentheses(draft.range),
         });
         found.sites.push(Site {
             kind: draft.kind,

@@ -25,6 +25,8 @@ pub struct Body<'a> {
     pub path: &'a [&'a str],
     /// From `<impl at FILE:L:C: L:C>` in the body's header.
     pub impl_span: Option<&'a Span>,
+    /// The path in its type's name: `<m::Mono as Clock>::delay::{closure#0}` tells of which type it is a method.
+    pub type_path: &'a str,
 }
 
 /// Where a future is shown.
@@ -61,8 +63,8 @@ pub enum PlacedKind {
 /// Finds the site of a body in the crate's measured texts, whose keys are paths as the compiler
 /// prints them. `None` if nothing in them can have made it.
 pub fn place(files: &BTreeMap<Arc<str>, Outline>, body: &Body<'_>) -> Option<Place> {
-    let search = Search { files, body, depth: closures_at_end(body.path) };
-    search.own_text().or_else(|| search.foreign_macro())
+    let search = Search::new(files, body);
+    search.closure_around_macro().or_else(|| search.own_text()).or_else(|| search.foreign_macro())
 }
 
 /// The span by which plain `-Zprint-type-sizes` names the body: an async block's `async move` if
@@ -71,13 +73,17 @@ pub fn place(files: &BTreeMap<Arc<str>, Outline>, body: &Body<'_>) -> Option<Pla
 /// What is not at hand, and keeps its whole span: a block that a `macro_rules!` of another crate
 /// makes.
 pub fn header_span(files: &BTreeMap<Arc<str>, Outline>, body: &Body<'_>) -> Span {
+    if Search::new(files, body).closure_around_macro().is_some() {
+        return body.span.clone();
+    }
     let header = files.get(&body.span.file).and_then(|outline| {
         let range = outline.range(body.span)?;
         let site = exact(outline, range, closures_at_end(body.path))?;
         let (extra, site) = (outline.extra(site), &outline.sites()[site]);
         let header = match site.kind {
-            SiteKind::AsyncBlock | SiteKind::Gen if site.range == range => {
-                TextRange::new(range.start(), site.hint)
+            // Names of types leave parentheses out.
+            SiteKind::AsyncBlock | SiteKind::Gen if site.body != range => {
+                TextRange::new(site.range.start(), site.hint)
             }
             // `#[tokio::main]` as it was for years gave its `async` the span of the last token.
             SiteKind::AsyncFn => extra.last?,
@@ -103,14 +109,17 @@ fn closures_at_end(path: &[&str]) -> u32 {
 
 /// The site of which the compiler gives exactly this span to the body.
 fn exact(outline: &Outline, range: TextRange, depth: u32) -> Option<usize> {
-    let is_it = |site: &Site| match site.kind {
-        SiteKind::AsyncBlock => site.range == range,
+    let is_block = |i: usize, site: &Site| {
+        range.contains_range(site.range) && outline.extra(i).parenthesized.contains_range(range)
+    };
+    let is_it = |i: usize, site: &Site| match site.kind {
+        SiteKind::AsyncBlock => is_block(i, site),
         SiteKind::AsyncFn | SiteKind::AsyncClosure => site.body == range,
-        SiteKind::Gen => site.range == range || site.body == range,
+        SiteKind::Gen => is_block(i, site) || site.body == range,
         SiteKind::MacroCall | SiteKind::AttrFn => false,
     };
     (0..outline.sites().len())
-        .filter(|&i| is_it(&outline.sites()[i]))
+        .filter(|&i| is_it(i, &outline.sites()[i]))
         // `async || async {}`: the closure's body and the block have one span, and only the number
         // of closures in the path tells them apart.
         .min_by_key(|&i| outline.extra(i).depth.abs_diff(depth))
@@ -152,6 +161,10 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
+    fn new(files: &'a BTreeMap<Arc<str>, Outline>, body: &'a Body<'a>) -> Self {
+        Search { files, body, depth: closures_at_end(body.path) }
+    }
+
     /// The body's span lies in one of the texts.
     fn own_text(&self) -> Option<Place> {
         let (file, outline) = self.files.get_key_value(&self.body.span.file)?;
@@ -178,6 +191,36 @@ impl<'a> Search<'a> {
         let around = || innermost(outline, range, |site| is_future(site.kind));
         let site = header.or_else(call).or_else(around)?;
         Some(self.at(file, outline, site, true))
+    }
+
+    /// `async || todo!()`: the body is nothing but a macro call, and its span what the macro makes of it, wherever that
+    /// is. The numbers in the path tell which closure it is.
+    fn closure_around_macro(&self) -> Option<Place> {
+        let is_alone = |outline: &Outline, closure: &Site| {
+            let is_call = |site: &Site| site.kind == SiteKind::MacroCall && site.range == closure.body;
+            closure.kind == SiteKind::AsyncClosure && outline.sites().iter().any(is_call)
+        };
+        let last = self.body.path.iter().rposition(|it| !it.starts_with('{'))?;
+        let numbers = self.body.path[last + 1..].iter().map(|it| number(it)).collect::<Option<Vec<_>>>()?;
+        let [(file, outline, item)] = self.named_fns()[..] else { return None };
+        if !outline.sites().iter().any(|it| item.body.contains_range(it.range) && is_alone(outline, it)) {
+            return None;
+        }
+        let own = outline.sites().iter().position(|it| it.body == item.body && is_future(it.kind));
+        // The first number is that of an `async fn`'s body; an attribute may have put another block around that.
+        let skipped = match own {
+            Some(own) if !outline.extra(own).attributes.is_empty() => 1..=2,
+            Some(_) => 1..=1,
+            None => 0..=0,
+        };
+        for skip in skipped {
+            let Some(numbers) = numbers.get(skip..) else { continue };
+            let site = numbered(outline, item, numbers).filter(|&it| is_alone(outline, &outline.sites()[it]));
+            if let Some(site) = site {
+                return Some(self.at(file, outline, site, false));
+            }
+        }
+        None
     }
 
     /// The index of the innermost macro definition that holds the range.
@@ -217,6 +260,7 @@ impl<'a> Search<'a> {
         let best = self
             .most_spans(&calls)
             .or_else(|| self.given_name(&calls))
+            .or_else(|| self.given_owner(&calls))
             .or_else(|| self.in_named_fn(&calls, home, definition))
             .or_else(|| (calls.len() == 1).then(|| calls[0]))?;
         let mut place = self.at(best.file, best.outline, best.index, true);
@@ -252,14 +296,75 @@ impl<'a> Search<'a> {
             return Some(self.at(call.file, call.outline, call.index, true));
         }
         // An attribute on the fn.
-        fns.iter().find_map(|&(file, outline, item)| {
+        let by_attribute = fns.iter().find_map(|&(file, outline, item)| {
             let site = outline.sites().iter().position(|site| match site.kind {
                 SiteKind::AsyncFn => site.body == item.body,
-                SiteKind::AttrFn => site.range == item.range,
+                SiteKind::AttrFn => site.body == item.body,
                 _ => false,
             })?;
             Some(self.at(file, outline, site, true))
-        })
+        });
+        let by_call = || {
+            let call = self.given_owner(&ours).or_else(|| self.given_owner(&all));
+            let call = call.or_else(|| self.only_one(&ours)).or_else(|| self.only_one(&all))?;
+            Some(self.at(call.file, call.outline, call.index, true))
+        };
+        by_attribute.or_else(by_call)
+    }
+
+    /// The call that was given the name of the type, or of the trait, that the body's fn is of. Of several the one in
+    /// the body's module.
+    fn given_owner(&self, calls: &[Call<'a>]) -> Option<Call<'a>> {
+        let is_own = |word: &&str| self.body.path.iter().any(|it| raw(it) == *word);
+        let words = self.body.type_path.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        let is_name = |word: &&str| word.starts_with(|c: char| c.is_alphabetic() || c == '_');
+        let words: Vec<&str> = words
+            .filter(is_name)
+            .filter(|it| !is_own(it) && !matches!(*it, "as" | "closure" | "impl"))
+            .collect();
+        let given = calls.iter().filter(|call| words.iter().any(|it| has_word(call.arguments(), it)));
+        self.best_fit(given.copied())
+    }
+
+    /// The only call outside of fns, in the body's module, that can have made it.
+    fn only_one(&self, calls: &[Call<'a>]) -> Option<Call<'a>> {
+        let is_in_fn =
+            |call: &Call<'_>| call.outline.fns().iter().any(|it| it.body.contains_range(call.site.range));
+        self.best_fit(calls.iter().copied().filter(|call| !is_in_fn(call)))
+    }
+
+    /// Of some calls the one that fits the body's path best; none if several do.
+    fn best_fit(&self, calls: impl Iterator<Item = Call<'a>>) -> Option<Call<'a>> {
+        let fit = |call: Call<'a>| Some((self.fit(&call)?, call));
+        let mut found: Vec<(usize, Call<'a>)> = calls.filter_map(fit).collect();
+        found.sort_by_key(|(fit, _)| std::cmp::Reverse(*fit));
+        match found[..] {
+            [(_, only)] => Some(only),
+            [(first, best), (second, _), ..] if first > second => Some(best),
+            _ => None,
+        }
+    }
+
+    /// How many modules of the body's path the call is in, by its text and its file; none if it is in something that
+    /// is not in the path.
+    fn fit(&self, call: &Call<'_>) -> Option<usize> {
+        let is_in_path = |name: &str| self.body.path.iter().any(|it| raw(it) == raw(name));
+        let mut fit = 0;
+        for part in call.site.path.split("::") {
+            let name = ["mod ", "fn ", "trait "].iter().find_map(|word| part.strip_prefix(word));
+            match name.map(is_in_path) {
+                Some(false) => return None,
+                Some(true) => fit += 2,
+                None => {}
+            }
+        }
+        let parts: Vec<&str> = call.file.split(['/', '\\']).collect();
+        let below = parts.iter().rposition(|it| *it == "src").map_or(0, |at| at + 1);
+        let modules = parts[below.min(parts.len())..].iter().map(|it| it.trim_end_matches(".rs"));
+        let (inside, outside): (Vec<&str>, Vec<&str>) =
+            modules.filter(|it| !matches!(*it, "lib" | "main" | "mod")).partition(|it| is_in_path(it));
+        // A file may be called otherwise than its module is.
+        Some(2 * (fit + inside.len()) + usize::from(outside.is_empty()))
     }
 
     fn at(&self, file: &Arc<str>, outline: &Outline, site: usize, made_by_macro: bool) -> Place {
@@ -496,6 +601,67 @@ impl<'a> Search<'a> {
     }
 }
 
+/// What these numbers lead to from the fn's body on: the compiler counts the closures and async blocks that stand in
+/// the text of each body, those in the arguments of macros left out.
+fn numbered(outline: &Outline, item: &FnItem, numbers: &[usize]) -> Option<usize> {
+    let (mut numbers, mut body) = (numbers.iter(), item.body);
+    let sites = outline.sites();
+    let calls: Vec<TextRange> =
+        sites.iter().filter(|it| it.kind == SiteKind::MacroCall).map(|it| it.range).collect();
+    if calls.iter().any(|call| call.contains_range(item.range)) && has_bars(outline, item) {
+        // Which closures stand there is not known.
+        return None;
+    }
+    loop {
+        let number = *numbers.next()?;
+        let is_in_text = |range: TextRange| {
+            let is_around = |outer: TextRange| body.contains_range(outer) && outer.contains_range(range);
+            body.contains_range(range)
+                && range != body
+                && !calls.iter().any(|call| is_around(*call))
+                && !outline.fns().iter().any(|it| it.body != item.body && is_around(it.range))
+        };
+        let of_site = |(i, site): (usize, &Site)| {
+            let is_one = is_future(site.kind) && site.kind != SiteKind::AsyncFn && site.path == item.path;
+            (is_one && is_in_text(site.range)).then_some((site.range, Some(i)))
+        };
+        let closures = outline.closures().iter().filter(|it| is_in_text(**it)).map(|it| (*it, None));
+        let mut found: Vec<(TextRange, Option<usize>)> =
+            sites.iter().enumerate().filter_map(of_site).chain(closures).collect();
+        found.sort_by_key(|(range, _)| (range.start(), std::cmp::Reverse(range.end())));
+        // Only those that are in no other.
+        let mut end = body.start();
+        found.retain(|(range, _)| {
+            let is_direct = range.start() >= end;
+            end = end.max(range.end());
+            is_direct
+        });
+        let (range, site) = *found.get(number)?;
+        let Some(site) = site else {
+            body = range;
+            continue;
+        };
+        body = sites[site].body;
+        // A closure's body is a future in itself.
+        if sites[site].kind == SiteKind::AsyncClosure && numbers.next() != Some(&0) {
+            return None;
+        }
+        if numbers.len() == 0 {
+            return Some(site);
+        }
+    }
+}
+
+/// Whether there is a `|` in a fn besides those of async closures.
+fn has_bars(outline: &Outline, item: &FnItem) -> bool {
+    let text = &outline.text()[item.body];
+    let bars = |text: &str| text.matches('|').count();
+    let closures = outline.sites().iter().filter(|it| it.kind == SiteKind::AsyncClosure);
+    let closures = closures.filter(|it| item.body.contains_range(it.range));
+    let headers = closures.map(|it| TextRange::new(it.range.start(), it.hint));
+    bars(text) > headers.map(|it| bars(&outline.text()[it])).sum()
+}
+
 fn is_within(call: &Call<'_>, fns: &[(&Arc<str>, &Outline, &FnItem)]) -> bool {
     fns.iter().any(|&(file, _, item)| file == call.file && item.body.contains_range(call.site.range))
 }
@@ -634,6 +800,11 @@ mod tests {
     /// Where a future is shown whose body has the span between `/*<*/` and `/*>*/`, or outside the
     /// text if there are no such marks. `/*-*/` before and after another span of the body.
     fn check(text: &str, path: &[&str], expected: Expect) {
+        check_method("", text, path, expected);
+    }
+
+    /// The same for a body whose type's name has the given path.
+    fn check_method(type_path: &str, text: &str, path: &[&str], expected: Expect) {
         let (file, outside): (Arc<str>, Arc<str>) =
             ("src/lib.rs".into(), "/r/some-macros-1.2.3/src/lib.rs".into());
         let outline = Outline::new(text.into());
@@ -648,7 +819,7 @@ mod tests {
         let one = LineCol { line: 1, col: 1 };
         let own = span("/*<*/", "/*>*/").unwrap_or(Span { file: outside, start: one, end: one });
         let others: Vec<Span> = span("/*-*/", "/*-*/").into_iter().collect();
-        let body = Body { span: &own, spans: &others, path, impl_span: None };
+        let body = Body { span: &own, spans: &others, path, impl_span: None, type_path };
         let files = BTreeMap::from([(file, outline)]);
         let shown = match place(&files, &body) {
             None => "nowhere".to_owned(),
@@ -937,6 +1108,239 @@ mod tests {
     }
 
     #[test]
+    fn parentheses_around_a_block() {
+        check(
+            "fn f() { /*<*/(async move { 1 })/*>*/.instrument(s) }",
+            &["f", "{closure#0}"],
+            expect![[r#"
+                1:16 AsyncBlock at async; header src/lib.rs:1:16: 1:26
+            "#]],
+        );
+        let text = "async fn f() {\n/*<*/((/* a */ async { 1 } /* b */))/*>*/.instrument(s) }";
+        check(
+            text,
+            &["f", "{closure#0}", "{closure#0}"],
+            expect![[r#"
+            2:16 AsyncBlock at async; header src/lib.rs:2:16: 2:21
+        "#]],
+        );
+        check(
+            "fn f() { m!(return /*<*/(async { 1 })/*>*/) }",
+            &["f", "{closure#0}"],
+            expect![[r#"
+            1:26 AsyncBlock at async; header src/lib.rs:1:26: 1:31
+        "#]],
+        );
+        // Those of a call are no part of the block: a macro may give them to something of its own.
+        check(
+            "fn f() { m!/*<*/(async { 1 })/*>*/ }",
+            &["f", "{closure#0}"],
+            expect![[r#"
+            1:10 AsyncBlock at m!, made by a macro; header src/lib.rs:1:17: 1:30
+        "#]],
+        );
+        check(
+            "fn f() { m!(g/*<*/(async { 1 })/*>*/) }",
+            &["f", "{closure#0}"],
+            expect![[r#"
+            1:10 AsyncBlock at m!, made by a macro; header src/lib.rs:1:19: 1:32
+        "#]],
+        );
+        check(
+            "fn f() { m!(g::<T>/*<*/(async { 1 })/*>*/) }",
+            &["f", "{closure#0}"],
+            expect![[r#"
+            1:10 AsyncBlock at m!, made by a macro; header src/lib.rs:1:24: 1:37
+        "#]],
+        );
+    }
+
+    #[test]
+    fn closure_whose_body_is_a_macro_call() {
+        let text = "fn f() { let a = |x| async {};\nlet b = async || todo!(); }";
+        let path = &["f", "{closure#1}", "{closure#0}"];
+        check(
+            text,
+            path,
+            expect![[r#"
+            2:9 AsyncClosure at async; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+        // What stands in the arguments of a macro has higher numbers.
+        let text = "async fn f() { g!(async {});\nlet b = async |x| (h!(x));\nlet c = async || todo!();\n async {} }";
+        check(
+            text,
+            &["f", "{closure#0}", "{closure#1}", "{closure#0}"],
+            expect![[r#"
+            3:9 AsyncClosure at async; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+        check(
+            text,
+            &["f", "{closure#0}", "{closure#2}"],
+            expect![[r#"
+            2:20 AsyncBlock at h!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+        // An attribute has put another block around the body.
+        let text = "#[instrument]\nasync fn f() { let b = async || todo!(); }";
+        check(
+            text,
+            &["f", "{closure#0}", "{closure#0}", "{closure#0}", "{closure#0}"],
+            expect![[r#"
+            2:24 AsyncClosure at async; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+        // The block that a macro is given, and the closure that it is the body of, have one span.
+        let text = "fn f() { let b = async || m!(/*<*/async { 1 }/*>*/); }";
+        check(
+            text,
+            &["f", "{closure#0}", "{closure#0}"],
+            expect![[r#"
+                1:18 AsyncClosure at async; header src/lib.rs:1:35: 1:46
+            "#]],
+        );
+        check(
+            text,
+            &["f", "{closure#0}", "{closure#0}", "{closure#0}"],
+            expect![[r#"
+            1:35 AsyncBlock at async; header src/lib.rs:1:35: 1:40
+        "#]],
+        );
+        let text = format!("{DEFINITION}fn f() {{ let b = async || m!(1); }}");
+        check(
+            &text,
+            &["f", "{closure#0}", "{closure#0}"],
+            expect![[r#"
+                2:18 AsyncClosure at async; header src/lib.rs:1:40: 1:56
+            "#]],
+        );
+        check(
+            &text,
+            &["f", "{closure#0}", "{closure#0}", "{closure#0}"],
+            expect![[r#"
+            2:27 AsyncBlock at m!, made by a macro; header src/lib.rs:1:40: 1:45
+        "#]],
+        );
+        // A fn in the arguments of a macro: there it is not known what a `|` is.
+        let text = "m! { fn f() { let b = async |x| todo!(); } }";
+        check(
+            text,
+            &["f", "{closure#0}", "{closure#0}"],
+            expect![[r#"
+            1:23 AsyncClosure at async; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+        let text = "m! { fn f() { let a = |x| x; let b = async || todo!(); } }";
+        check(
+            text,
+            &["f", "{closure#1}", "{closure#0}"],
+            expect![[r#"
+            1:1 AsyncBlock at m!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+    }
+
+    #[test]
+    fn macro_that_makes_the_method_of_a_type() {
+        let path = &["{impl#1}", "delay", "{closure#0}"];
+        check_method(
+            "Direct::delay::{closure#0}",
+            "clock!(Mono);\nclock!(Direct);",
+            path,
+            expect![[r#"
+            2:1 AsyncFn at clock!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+        check_method(
+            "<b::Mono as Clock>::delay::{closure#0}",
+            "a!(Other);\na!(Mono);",
+            path,
+            expect![[r#"
+            2:1 AsyncFn at a!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+        // Two of one name: the one in the body's module.
+        let text = "clock!(Mono);\nmod m { clock!(Mono); }\nmod n { clock!(Mono); }";
+        let path = &["m", "{impl#0}", "delay", "{closure#0}"];
+        check_method(
+            "m::Mono::delay::{closure#0}",
+            text,
+            path,
+            expect![[r#"
+            2:9 AsyncFn at clock!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+        let path = &["{impl#0}", "delay", "{closure#0}"];
+        check_method(
+            "Mono::delay::{closure#0}",
+            text,
+            path,
+            expect![[r#"
+            1:1 AsyncFn at clock!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+        // Of this crate.
+        let text =
+            "macro_rules! m { ($t:ty) => { impl $t { async fn f() /*<*/{ 1 }/*>*/ } } }\nm!(A);\nm!(B);";
+        check_method(
+            "B::f::{closure#0}",
+            text,
+            &["{impl#1}", "f", "{closure#0}"],
+            expect![[r#"
+            3:1 AsyncFn at m!, made by a macro; header src/lib.rs:1:59: 1:64
+        "#]],
+        );
+    }
+
+    #[test]
+    fn macro_that_is_given_nothing() {
+        let path = &["f", "{closure#0}"];
+        check(
+            "mod m { fixed!(); }\nfixed!();\nfn g() { other!() }",
+            path,
+            expect![[r#"
+            2:1 AsyncFn at fixed!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+        // It may be either.
+        check(
+            "fixed!();\nfixed_too!();",
+            path,
+            expect![[r#"
+            nowhere; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+    }
+
+    #[test]
+    fn attributes_in_the_arguments_of_a_macro() {
+        let path = &["f", "{closure#0}"];
+        check(
+            "cfg_if! { if #[cfg(unix)] { /*<*/#[task]/*>*/\nasync fn f() {} } }",
+            path,
+            expect![[r#"
+            2:1 AsyncFn at async, made by a macro; header src/lib.rs:1:34: 1:41
+        "#]],
+        );
+        check(
+            "cfg_if! { if #[cfg(unix)] { /*<*/#[task]/*>*/\npub unsafe fn f() {} } }",
+            path,
+            expect![[r#"
+            1:34 AsyncFn at #[task], made by a macro; header src/lib.rs:1:34: 1:41
+        "#]],
+        );
+        let path = &["{impl#0}", "f", "{closure#0}"];
+        check(
+            "m! { /*<*/#[some_trait]/*>*/\nunsafe impl A for B {\nasync fn f() {} } }",
+            path,
+            expect![[r#"
+            3:1 AsyncFn at async, made by a macro; header src/lib.rs:1:11: 1:24
+        "#]],
+        );
+    }
+
+    #[test]
     fn nothing_fits() {
         check(
             "fn g() {}",
@@ -980,7 +1384,7 @@ mod tests {
                 }
             }
             for span in &spans {
-                let body = Body { span, spans: &spans, path: &path, impl_span: spans.last() };
+                let body = Body { span, spans: &spans, path: &path, impl_span: spans.last(), type_path: text.as_str() };
                 header_span(&files, &body);
                 if let Some(it) = place(&files, &body) {
                     prop_assert!(it.site < files[&it.file].sites().len());

@@ -117,6 +117,34 @@ impl<'a> Tokens<'a> {
         Some(self.cover(start, last))
     }
 
+    /// An expression with all parentheses that stand around nothing but it.
+    pub(super) fn with_parentheses(&self, range: TextRange) -> TextRange {
+        let (mut first, mut end) = (self.index(range.start()), self.index(range.end()));
+        while let Some(open) = first.checked_sub(1)
+            && self.word(open) == "("
+            && self.partner(open) == Some(end)
+            && !self.is_called(open)
+        {
+            (first, end) = (open, end + 1);
+        }
+        if end > first { self.cover(first, end - 1).cover(range) } else { range }
+    }
+
+    /// Whether the bracket at `open` has the arguments of a call or of a macro.
+    fn is_called(&self, open: usize) -> bool {
+        let Some(before) = open.checked_sub(1) else { return false };
+        match self.word(before) {
+            ")" | "!" | "?" | "self" | "Self" | "super" | "crate" => true,
+            // An attribute, or a call of what is in a list.
+            "]" => {
+                self.partner(before).and_then(|it| it.checked_sub(1)).is_none_or(|it| self.word(it) != "#")
+            }
+            // `=> (`, `-> (`, or `f::<T>(`.
+            ">" => open.checked_sub(2).is_none_or(|it| !matches!(self.word(it), "=" | "-")),
+            _ => self.is_name(before),
+        }
+    }
+
     /// A hash of the tokens within the range: equal for equal tokens, whatever stands between.
     pub(super) fn hash(&self, range: TextRange) -> u64 {
         let first = self.index(range.start());

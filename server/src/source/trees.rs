@@ -31,6 +31,9 @@ pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Conte
                         let inside = context.within("fn", fun.name);
                         drafts.fns.push(fun.item(tokens, &inside));
                         drafts.generics.extend(generics::in_tokens(tokens, at + 2, fun.open, (at, fun.last)));
+                        let keyword = first_keyword(tokens, at);
+                        let parts = (keyword, fun.open, fun.last);
+                        attributes_on(tokens, parts, fun.name_range, &inside, drafts);
                         enter(fun.last + 1, inside);
                         fun.open
                     }
@@ -42,6 +45,7 @@ pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Conte
                     let mut inside = context.within(tokens.word(at), tokens.word(at + 1));
                     inside.async_trait = owner_is_async_trait(tokens, at);
                     drafts.generics.extend(generics::in_tokens(tokens, at + 2, open, (at, close)));
+                    attributes_on(tokens, (first_keyword(tokens, at), open, close), None, &inside, drafts);
                     enter(close, inside);
                     at = open;
                 }
@@ -53,6 +57,7 @@ pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Conte
                     let header: Vec<&str> = (at + 1..open).map(|i| tokens.word(i)).collect();
                     let mut inside = context.within("impl", &join(&header));
                     inside.async_trait = owner_is_async_trait(tokens, at);
+                    attributes_on(tokens, (first_keyword(tokens, at), open, close), None, &inside, drafts);
                     enter(close, inside);
                     at = open;
                 }
@@ -278,11 +283,45 @@ fn is_body_variable(tokens: &Tokens<'_>, at: usize) -> bool {
         && !matches!(tokens.word(at + 2), "{" | ":" | "::" | "<" | "where")
 }
 
-/// The first keyword of the fn whose `async` is at `at`.
+/// The attributes that may be macros on an item that is no `async fn`, with its first keyword, `{` and `}`. In a
+/// definition they are no attributes yet.
+fn attributes_on(
+    tokens: &Tokens<'_>,
+    (keyword, open, close): (usize, usize, usize),
+    name: Option<TextRange>,
+    inside: &Context,
+    drafts: &mut Drafts,
+) {
+    if inside.definition.is_some() {
+        return;
+    }
+    for attribute in attributes::before(tokens, keyword) {
+        drafts.add(Draft {
+            kind: SiteKind::AttrFn,
+            hint: if name.is_some() {
+                tokens.range(open.saturating_sub(1)).end()
+            } else {
+                attribute.range.end()
+            },
+            name,
+            range: tokens.cover(keyword, close),
+            body: tokens.cover(open, close),
+            ..Draft::at(attribute.range, inside)
+        });
+    }
+}
+
+/// The first keyword of the item whose `async`, `fn` or `impl` is at `at`.
 fn first_keyword(tokens: &Tokens<'_>, at: usize) -> usize {
     let mut first = at;
-    while first > 0 && matches!(tokens.word(first - 1), "const" | "default") {
-        first -= 1;
+    while let Some(before) = first.checked_sub(1) {
+        match tokens.word(before) {
+            "const" | "default" | "unsafe" | "extern" | "safe" => first = before,
+            word if word.starts_with('"') && before > 0 && tokens.word(before - 1) == "extern" => {
+                first = before
+            }
+            _ => break,
+        }
     }
     first
 }
