@@ -16,5 +16,5 @@ pub mod types;
 
 pub use coroutine::{CoroutineBody, Dialect, Unread};
 pub use normal::normal;
-pub use span::{LineCol, Span};
+pub use span::{LineCol, Span, absolute};
 pub use type_sizes::TypeSizes;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// A position as rustc prints it: **one-based** line, **one-based** column counted in `char`s.
@@ -42,6 +43,28 @@ pub struct SpanRef<'a> {
 pub fn is_of_std(file: &str) -> bool {
     let has = |part: &str| file.contains(part) || file.contains(&part.replace('/', "\\"));
     (file.starts_with("/rustc/") && has("/library/")) || has("/lib/rustlib/src/rust/library/")
+}
+
+/// A file that the compiler names, which ran in `dir`. By `#[path = "../shared.rs"]` it names a file of `src` as one of
+/// `src/bin/..`.
+pub fn absolute(dir: &Path, file: &str) -> PathBuf {
+    let path = dir.join(file);
+    if !file.split(['/', '\\']).any(|part| matches!(part, "." | "..")) {
+        return path;
+    }
+    let mut short = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => match short.components().next_back() {
+                Some(Component::Normal(_)) => _ = short.pop(),
+                Some(Component::RootDir | Component::Prefix(_)) => {}
+                _ => short.push(part),
+            },
+            _ => short.push(part),
+        }
+    }
+    short
 }
 
 impl<'a> SpanRef<'a> {
@@ -100,6 +123,21 @@ mod tests {
         assert_eq!(SpanRef::parse("src/a b.rs:3:5: 4:16 (#8411)"), Some(span));
         assert_eq!(SpanRef::parse("C:\\x\\a.rs:3:5: 4:16 (#0)").unwrap().file, "C:\\x\\a.rs");
         assert_eq!(SpanRef::parse("no-location"), None);
+    }
+
+    #[test]
+    fn a_file_has_one_path() {
+        let of = |file| absolute(Path::new("/w"), file);
+        for (file, path) in [
+            ("src/lib.rs", "/w/src/lib.rs"),
+            ("src/bin/../shared.rs", "/w/src/shared.rs"),
+            ("src/a/../../b/./c.rs", "/w/b/c.rs"),
+            ("../../../x.rs", "/x.rs"),
+            ("/r/a/../b.rs", "/r/b.rs"),
+            ("src/a..b.rs", "/w/src/a..b.rs"),
+        ] {
+            assert_eq!(of(file).as_os_str(), Path::new(path).as_os_str());
+        }
     }
 
     #[test]

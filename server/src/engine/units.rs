@@ -1,6 +1,7 @@
 //! The compiler runs that were measured: what each compiles, and how.
 
 use crate::build::{BuildError, Invocation, MeasuredUnit, Project, Unit, UnitError, UnitFile, UnitHead};
+use crate::dump::absolute;
 use crate::features::Snapshot;
 use crate::features::language::Language;
 use crate::features::snapshot::{Texts, UnitText, Update};
@@ -35,7 +36,7 @@ impl HowCompiled {
         invocation: Option<&Invocation>,
         sources: impl Iterator<Item = &'a str>,
     ) -> Option<Self> {
-        let sources = sources.map(|file| dir.join(file)).collect();
+        let sources = sources.map(|file| absolute(dir, file)).collect();
         Some(HowCompiled { dir: dir.to_owned(), invocation: invocation?.clone(), sources })
     }
 

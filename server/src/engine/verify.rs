@@ -6,7 +6,7 @@
 
 use super::Units;
 use crate::build::{BuildError, Cancel, Compiled, Project, Shadow};
-use crate::dump::diagnostics;
+use crate::dump::{absolute, diagnostics};
 use crate::features::Snapshot;
 use crate::features::actions::{ActionKind, Candidate, Saving, gains};
 use crate::layout::Future;
@@ -352,7 +352,7 @@ pub(super) fn blamed(
     let mut blamed = HashSet::new();
     for error in diagnostics::errors(messages) {
         for span in error.spans.iter().filter(|span| span.primary) {
-            let file = dir.join(&*span.span.file);
+            let file = absolute(dir, &span.span.file);
             let Some(range) = places.get(&*file).and_then(|map| map.range(&span.span)) else { continue };
             for (index, (candidate, _)) in edits.iter().enumerate() {
                 if candidate.file == file && now_at(candidate, edits).contains_range(range) {

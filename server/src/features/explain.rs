@@ -6,7 +6,7 @@ use super::report::relative;
 use super::sites::STALE;
 use super::snapshot::Placed;
 use super::today::Today;
-use crate::dump::Span;
+use crate::dump::{Span, absolute};
 use crate::layout::Future;
 use crate::render::{Page, PictureOptions, TreeOptions, tree};
 use std::path::Path;
@@ -64,6 +64,6 @@ pub fn place(today: &Today<'_>, placed: &Placed, span: &Span) -> Option<String> 
     if Some(&span.file) == own {
         return Some(format!("line {line}"));
     }
-    let file = relative(&today.snapshot.root, &placed.dir.join(&*span.file));
+    let file = relative(&today.snapshot.root, &absolute(&placed.dir, &span.file));
     (!Path::new(&file).is_absolute()).then(|| format!("{file}:{line}"))
 }

@@ -2,7 +2,7 @@
 
 use super::report::relative;
 use super::snapshot::{Placed, Snapshot};
-use crate::dump::Span;
+use crate::dump::{Span, absolute};
 use crate::layout::{Held, HeldKind};
 use crate::render::{Node, short_type};
 use std::path::Path;
@@ -128,6 +128,6 @@ fn note(held: &Held) -> Option<String> {
 }
 
 fn at_line(snapshot: &Snapshot, placed: &Placed, span: &Span) -> Option<String> {
-    let file = relative(&snapshot.root, &placed.dir.join(&*span.file));
+    let file = relative(&snapshot.root, &absolute(&placed.dir, &span.file));
     (!Path::new(&file).is_absolute()).then(|| format!("{file}:{}", span.start.line))
 }

@@ -5,7 +5,7 @@ use super::budget::matches;
 use super::bytes;
 use super::drift::Drift;
 use super::snapshot::{Placed, Snapshot};
-use crate::dump::Span;
+use crate::dump::{Span, absolute};
 use crate::layout::{FutureKind, Held, HeldKind, Why};
 use crate::render::one_line;
 use serde::Serialize;
@@ -322,7 +322,7 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: u64) -> Future
     let held = |held: &'a Held| {
         let declared = held.declared.as_ref();
         let elsewhere = |span: &Span| {
-            Some(path(&placed.dir.join(&*span.file))).filter(|path| Some(path) != file.as_ref())
+            Some(path(&absolute(&placed.dir, &span.file))).filter(|path| Some(path) != file.as_ref())
         };
         HeldEntry {
             name: &held.name,
@@ -338,7 +338,7 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: u64) -> Future
         }
     };
     let position = |span: &Span| PositionEntry {
-        file: path(&placed.dir.join(&*span.file)),
+        file: path(&absolute(&placed.dir, &span.file)),
         line: span.start.line,
         column: span.start.col,
     };

@@ -7,9 +7,9 @@ use super::actions::box_recursion::Recursion;
 use super::drift::{self, Drift, Missing};
 use super::language::Language;
 use super::parallel;
-use crate::dump::{CoroutineBody, LineCol, Span, TypeSizes, Unread, names};
-use crate::layout::{self, Bodies, Body, BodyIndex, Future, FutureKind};
-use crate::source::{self, Outline, PlacedKind};
+use crate::dump::{CoroutineBody, LineCol, Span, TypeSizes, Unread, absolute, names};
+use crate::layout::{self, Away, Bodies, Body, BodyIndex, Future, FutureKind};
+use crate::source::{self, Outline, PlacedKind, SiteKind};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -548,11 +548,12 @@ impl Unit {
         let before = before.map(|unit| Before::new(unit, text));
         let dumps: Vec<(usize, &str, u64)> =
             text.bodies.iter().enumerate().map(|(index, (name, digest))| (index, *name, *digest)).collect();
+        let own: HashSet<&str> = text.sources.iter().map(|(file, _)| *file).collect();
         let read = parallel::map(&dumps, |&(index, name, digest)| {
             if let Some((name, dump)) = before.as_ref().and_then(|before| before.dump(name, digest)) {
                 return Some((name.clone(), dump.clone(), None));
             }
-            let (body, example) = read_body(text, name, &text.texts.body(index)?);
+            let (body, example) = read_body(text, &own, name, &text.texts.body(index)?);
             Some((name.into(), Dump { digest, body: None, example }, body))
         });
         let read = read.into_iter().collect::<Option<Vec<_>>>()?;
@@ -579,17 +580,25 @@ impl Unit {
             set_parameters(&files, &mut body, place.as_ref(), |name| {
                 declared.get_or_init(|| declared_in(sources())).contains(name)
             });
-            if let Some(mut place) = place {
-                if let Some((file, _)) = files.get_key_value(&place.file) {
-                    place.file = file.clone();
-                }
+            let place = place.and_then(|mut place| {
+                let (file, outline) = files.get_key_value(&place.file)?;
+                place.file = file.clone();
+                Some((place, outline))
+            });
+            let made_by = place.as_ref().and_then(|(place, outline)| {
+                let site = outline.sites().get(place.site)?;
+                let is_call = site.kind == SiteKind::MacroCall;
+                is_call.then(|| outline.span(&place.file, site.range))
+            });
+            let call = |away: &Away| {
+                let (before, after) = (away.before.as_ref(), away.after.as_ref());
+                source::call_of(&files, &away.span.file, away.name.as_deref(), before, after)
+            };
+            body.bring_home(&call, made_by.as_ref());
+            if let Some((place, _)) = place {
+                body.end_scopes(&|declared, at| source::scope_end(&files, &place, declared, at));
                 places.insert(body.def_path.clone(), place);
             }
-            body.bring_home(&|span| {
-                let (file, outline) = files.get_key_value(&span.file)?;
-                let call = outline.call_around(span)?;
-                Some(Span { file: file.clone(), ..call })
-            });
             body.pack(&mut texts);
             read[index].1.body = Some(Arc::new(body));
         }
@@ -760,7 +769,7 @@ impl Unit {
         let outline = self.files.get(&place.file)?;
         let token = outline.sites().get(place.site)?.token;
         Some(Location {
-            file: self.dir.join(&*place.file),
+            file: absolute(&self.dir, &place.file),
             at: outline.line_col(token.start()),
             site: place.site,
         })
@@ -836,14 +845,20 @@ fn set_parameters(
     body.set_parameters(|name| names.contains(name) || could_be(name));
 }
 
-/// Reads one dump; second, the first line that was not as expected.
-fn read_body(text: &UnitText<'_>, name: &str, dump: &str) -> (Option<Body>, Option<Box<str>>) {
+/// Reads one dump; second, the first line that was not as expected. `own` are the files of its crate.
+fn read_body(
+    text: &UnitText<'_>,
+    own: &HashSet<&str>,
+    name: &str,
+    dump: &str,
+) -> (Option<Body>, Option<Box<str>>) {
     let first_line = || dump.lines().next().unwrap_or("an empty dump").into();
     let Some(parsed) = CoroutineBody::parse(dump) else { return (None, Some(first_line())) };
     let Some(mut body) = Body::new(text.origin, text.krate, name, &parsed) else {
         return (None, Some(first_line()));
     };
-    if is_foreign(&body, text) {
+    body.look_around(&parsed, dump, &|file| own.contains(file));
+    if body.span.as_ref().is_some_and(|span| !own.contains(&*span.file)) {
         // Made by another crate's macro: which call made it, only its statements tell.
         body.add_spans(&crate::dump::coroutine::statement_spans(dump));
     }
@@ -871,11 +886,6 @@ fn place(files: &BTreeMap<Arc<str>, Outline>, body: &mut Body) -> Option<source:
         PlacedKind::Gen => FutureKind::Gen,
     });
     Some(place)
-}
-
-/// Does the body's own span lie outside the texts of its crate?
-fn is_foreign(body: &Body, text: &UnitText<'_>) -> bool {
-    body.span.as_ref().is_some_and(|span| text.sources.iter().all(|(file, _)| **file != *span.file))
 }
 
 /// Outlines of the texts a place could be in: those that a body mentions. If a body was made by another

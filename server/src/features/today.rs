@@ -1,7 +1,7 @@
 //! Measured places in the texts of today: those of open documents, and the measured ones where none is open.
 
 use super::snapshot::{Placed, Snapshot};
-use crate::dump::Span;
+use crate::dump::{Span, absolute};
 use crate::source::{self, Match, Outline, Site, TextRange};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -68,7 +68,7 @@ impl<'a> Today<'a> {
     pub fn home(&self, placed: &Placed) -> Option<Home<'a>> {
         let place = self.snapshot.place(&placed.future)?;
         let measured = self.snapshot.text(&placed.future, &place.file)?;
-        let file = placed.dir.join(&*place.file);
+        let file = absolute(&placed.dir, &place.file);
         let (text, site, changed) = match (self.open)(&file) {
             Some(text) => {
                 let now = (*self.matches(placed, &place.file, measured, text).get(place.site)?)?;
@@ -88,7 +88,7 @@ impl<'a> Today<'a> {
     /// Where a place of a future is; none if it is in no text of its crate, or stands no more.
     pub fn spot(&self, placed: &Placed, span: &Span) -> Option<Spot<'a>> {
         let measured = self.snapshot.text(&placed.future, &span.file)?;
-        let file = placed.dir.join(&*span.file);
+        let file = absolute(&placed.dir, &span.file);
         let range = measured.range(span)?;
         match (self.open)(&file) {
             Some(text) => {
@@ -107,7 +107,7 @@ impl<'a> Today<'a> {
 
     /// The one-based line of a place of a future, as the compiler said it where no document is open.
     pub fn line(&self, placed: &Placed, span: &Span) -> Option<u32> {
-        if (self.open)(&placed.dir.join(&*span.file)).is_none() {
+        if (self.open)(&absolute(&placed.dir, &span.file)).is_none() {
             return Some(span.start.line);
         }
         self.spot(placed, span).map(|spot| spot.text.line_col(spot.range.start()).line)

@@ -9,6 +9,7 @@ use crate::dump::span::{SpanRef, is_of_std};
 use crate::dump::{CoroutineBody, Span, Unread, coroutine};
 use std::collections::{HashMap, HashSet};
 use std::hash::Hasher as _;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What the MIR dump says about a body, kept after the dump's text is gone.
@@ -36,6 +37,8 @@ pub struct Body {
     pub impl_span: Option<Span>,
     /// Every place the body's declarations and awaits name, without repetition; nothing once it is placed.
     pub spans: Vec<Span>,
+    /// Those in macros of other crates, of reasons too; nothing once it is placed.
+    pub away: Vec<Away>,
     /// The files of all places that it names.
     pub files: Box<[Arc<str>]>,
     /// The locals it stores.
@@ -61,9 +64,6 @@ pub struct Saved {
     pub ty: Option<Arc<str>>,
     /// Where it is declared.
     pub span: Option<Span>,
-    /// Of one that a macro of the standard library declares the other places that have to do with it; nothing once the
-    /// body is placed.
-    pub near: Vec<Span>,
     /// Whether it is a drop flag.
     pub drop_flag: bool,
     /// What its value was moved or copied from, if that is stored too.
@@ -96,15 +96,19 @@ pub struct Upvar {
     pub span: Option<Span>,
 }
 
-/// See [`Saved::near`].
-fn near<'a>(dump: &CoroutineBody<'a>, saved: &coroutine::Saved<'a>, index: u32) -> Vec<SpanRef<'a>> {
-    match saved.span {
-        Some(span) if is_of_std(span.file) => {
-            let events = dump.flow.events_at(Place::Saved(index)).filter_map(Event::span);
-            events.filter(|span| !is_of_std(span.file)).collect()
-        }
-        _ => Vec::new(),
-    }
+/// A place in a macro of another crate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Away {
+    /// The place.
+    pub span: Span,
+    /// The stored local that is declared there.
+    saved: Option<usize>,
+    /// And what it is called.
+    pub name: Option<Arc<str>>,
+    /// What the user wrote that runs just before it.
+    pub before: Option<Span>,
+    /// And just after it.
+    pub after: Option<Span>,
 }
 
 impl Body {
@@ -140,10 +144,8 @@ impl Body {
                 .saved
                 .iter()
                 .zip(origins)
-                .zip(0..)
-                .map(|((saved, origin), index)| Saved {
+                .map(|(saved, origin)| Saved {
                     origin,
-                    near: near(dump, saved, index).into_iter().map(&mut span).collect(),
                     names: saved.names.iter().map(|name| (*name).into()).collect(),
                     ty: saved.ty.map(Into::into),
                     span: saved.span.map(&mut span),
@@ -175,6 +177,7 @@ impl Body {
             unread: dump.unread,
             is_raw: parsed.is_none(),
             spans: spans.into_iter().map(&mut span).collect(),
+            away: Vec::new(),
             files: Box::default(),
         };
         body.files = body.all_files();
@@ -198,7 +201,7 @@ impl Body {
     /// one of each.
     pub fn pack(&mut self, texts: &mut HashSet<Arc<str>>) {
         self.spans = Vec::new();
-        self.saved.iter_mut().for_each(|saved| saved.near = Vec::new());
+        self.away = Vec::new();
         let mut share = |text: &mut Arc<str>| match texts.get(text) {
             Some(known) => *text = known.clone(),
             None => _ = texts.insert(text.clone()),
@@ -224,24 +227,118 @@ impl Body {
         self.pattern.shrink_to_fit();
     }
 
-    /// Puts what macros of the standard library declare, and what happens in them, at the user's call of the macro.
-    /// `call` finds the innermost macro call around a place. Where there is none, it has no place.
-    pub fn bring_home(&mut self, call: &dyn Fn(&Span) -> Option<Span>) {
-        let is_away = |span: &Span| is_of_std(&span.file);
-        for (saved, index) in self.saved.iter_mut().zip(0..) {
-            if !saved.span.as_ref().is_some_and(is_away) {
-                continue;
+    /// Notes what lies in macros of other crates, and what of the user's is next to it. `is_own` knows the files of
+    /// the crate; `text` is the body's `dump`.
+    pub fn look_around(&mut self, dump: &CoroutineBody<'_>, text: &str, is_own: &dyn Fn(&str) -> bool) {
+        // A path that is relative leads to another crate of the workspace.
+        let is_away = |span: &Span| {
+            !is_own(&span.file) && (Path::new(&*span.file).is_absolute() || is_of_std(&span.file))
+        };
+        let mut away: Vec<(Option<usize>, &Span)> = Vec::new();
+        let saved = self.saved.iter().zip(0..);
+        away.extend(saved.filter_map(|(saved, index)| Some((Some(index), saved.span.as_ref()?))));
+        away.extend(self.upvars.iter().filter_map(|upvar| Some((None, upvar.span.as_ref()?))));
+        let whys = self.states.iter().flat_map(|state| &state.whys).flatten();
+        let whys: Vec<Span> = whys.flat_map(Why::places).collect();
+        away.extend(whys.iter().map(|span| (None, span)));
+        away.retain(|(_, span)| is_away(span));
+        if away.is_empty() {
+            return;
+        }
+        let mut seen = HashSet::new();
+        away.retain(|thing| seen.insert(*thing));
+        let places = coroutine::statement_places(text);
+        let mut paths: HashSet<Arc<str>> = self.files.iter().cloned().collect();
+        let is_at = |place: &SpanRef<'_>, span: &Span| {
+            (place.file, place.start, place.end) == (&*span.file, span.start, span.end)
+        };
+        let mut found = Vec::new();
+        for (saved, span) in away {
+            let name = saved.and_then(|saved: usize| self.saved[saved].names.first().cloned());
+            let at: Vec<usize> = match saved {
+                // Where something is done with it for the first time.
+                Some(saved) => first_event(dump, saved)
+                    .and_then(|first| places.iter().position(|place| *place == first))
+                    .into_iter()
+                    .collect(),
+                None => (0..places.len()).filter(|at| is_at(&places[*at].1, span)).collect(),
+            };
+            for at in &at {
+                let is_own = |(_, span): &&(u32, SpanRef<'_>)| is_own(span.file);
+                let before = places[..*at].iter().rev().find(is_own);
+                let after = places[*at..].iter().find(is_own);
+                let mut own = |place: Option<&(u32, SpanRef<'_>)>| place.map(|it| it.1.to_span(&mut paths));
+                let (before, after) = (own(before), own(after));
+                let (span, name) = (span.clone(), name.clone());
+                found.push(Away { span, saved, name, before, after });
             }
-            let holding = self.states.iter().filter(|state| state.fields.contains(&index));
-            let waiting = holding.filter_map(|state| state.suspended_at.as_ref());
-            saved.span = saved.near.iter().chain(waiting).find_map(call);
+            if at.is_empty() {
+                found.push(Away { span: span.clone(), saved, name, before: None, after: None });
+            }
+        }
+        self.away = found;
+    }
+
+    /// Puts what macros of other crates declare, and what happens in them, at the user's call of the macro. `call`
+    /// finds the call that such a place is of; `made_by` is the one that made the whole body. What is in the standard
+    /// library and of no call has no place.
+    pub fn bring_home(&mut self, call: &dyn Fn(&Away) -> Option<Span>, made_by: Option<&Span>) {
+        let all = std::mem::take(&mut self.away);
+        if all.is_empty() {
+            return;
+        }
+        let is_away = |span: &Span| all.iter().any(|away| away.span == *span);
+        let home = |span: &Span, saved: Option<usize>| {
+            let of_saved = all.iter().find(|it| saved.is_some() && it.saved == saved && it.span == *span);
+            let found = match of_saved {
+                Some(away) => call(away),
+                // One macro may be called several times: then it is not known which call it is.
+                None => {
+                    let same = all.iter().filter(|it| it.saved.is_none() && it.span == *span);
+                    let mut calls = same.filter_map(call);
+                    calls.next().filter(|first| calls.all(|other| other == *first))
+                }
+            };
+            found.or_else(|| made_by.cloned())
+        };
+        let or_there = |span: &Span| (!is_of_std(&span.file)).then(|| span.clone());
+        let mut homes: Vec<Option<Span>> = vec![None; self.saved.len()];
+        for ((saved, index), kept) in self.saved.iter_mut().zip(0..).zip(&mut homes) {
+            let Some(span) = saved.span.as_ref().filter(|span| is_away(span)) else { continue };
+            *kept = home(span, Some(index));
+            saved.span = kept.clone().or_else(|| or_there(span));
+        }
+        for upvar in &mut self.upvars {
+            let Some(span) = upvar.span.as_ref().filter(|span| is_away(span)) else { continue };
+            upvar.span = home(span, None).or_else(|| or_there(span));
         }
         for state in &mut self.states {
+            let awaited = state.suspended_at.as_ref();
             for (why, saved) in state.whys.iter_mut().zip(&state.fields) {
-                let home = self.saved.get(*saved as usize).and_then(|saved| saved.span.as_ref());
-                let home = home.filter(|home| !is_away(home));
-                let home = home.cloned().or_else(|| state.suspended_at.as_ref().and_then(call));
-                *why = why.take().map(|why| why.brought_home(&is_away, home.as_ref()));
+                let call = |span: &Span| {
+                    let around = |at: &Span| {
+                        let at = Some(at.clone());
+                        let (span, before) = (span.clone(), at.clone());
+                        call(&Away { span, saved: None, name: None, before, after: at })
+                    };
+                    let kept = || homes.get(*saved as usize).cloned().flatten();
+                    home(span, None).or_else(kept).or_else(|| around(awaited?)).or_else(|| or_there(span))
+                };
+                *why = why.take().map(|why| why.brought_home(&is_away, &call));
+            }
+        }
+    }
+
+    /// Has scopes end in the user's text: a macro around it has the end on its attribute, or in its definition. `end`
+    /// is given where a variable is declared and where its scope ends, and tells where that is for the user, if it is
+    /// another place.
+    pub fn end_scopes(&mut self, end: &dyn Fn(&Span, &Span) -> Option<Span>) {
+        for state in &mut self.states {
+            for (why, saved) in state.whys.iter_mut().zip(&state.fields) {
+                let declared = self.saved.get(*saved as usize).and_then(|saved| saved.span.as_ref());
+                if let (Some(why), Some(declared)) = (why, declared) {
+                    why.end_scope(&|at| end(declared, at));
+                }
             }
         }
     }
@@ -315,6 +412,15 @@ impl Body {
     pub fn segments(&self) -> Vec<&str> {
         self.def_path.split("::").skip(1).collect()
     }
+}
+
+/// The first block in which something is done with a stored local, and where that is in the source.
+fn first_event<'a>(dump: &CoroutineBody<'a>, saved: usize) -> Option<(u32, SpanRef<'a>)> {
+    let place = Place::Saved(u32::try_from(saved).ok()?);
+    (0..dump.flow.blocks.len() as u32).find_map(|block| {
+        let events = dump.flow.events_of(block).iter().filter(|event| event.place == place);
+        events.filter_map(Event::span).next().map(|span| (block, span))
+    })
 }
 
 /// What instances are compared with: path and captures.

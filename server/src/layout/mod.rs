@@ -11,7 +11,7 @@ mod states;
 pub mod whatif;
 mod why;
 
-pub use body::{Bodies, Body, BodyIndex, BodyState, Instance, Saved, Upvar as BodyUpvar};
+pub use body::{Away, Bodies, Body, BodyIndex, BodyState, Instance, Saved, Upvar as BodyUpvar};
 pub use join::{Source, boxed_when_large, futures};
 pub use states::States;
 pub use whatif::Parts;

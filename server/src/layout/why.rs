@@ -85,9 +85,13 @@ impl Why {
 
 impl Why {
     /// The same with the user's call in place of what lies in a macro that is not the user's.
-    pub(super) fn brought_home(self, is_away: &dyn Fn(&Span) -> bool, call: Option<&Span>) -> Why {
+    pub(super) fn brought_home(
+        self,
+        is_away: &dyn Fn(&Span) -> bool,
+        call: &dyn Fn(&Span) -> Option<Span>,
+    ) -> Why {
         let home = |span: Option<Span>| match span {
-            Some(span) if is_away(&span) => call.cloned(),
+            Some(span) if is_away(&span) => call(&span),
             span => span,
         };
         match self {
@@ -102,6 +106,41 @@ impl Why {
                 Why::Temporary { of: home(of), then }
             }
             Why::Awaited | Why::Capture { .. } => self,
+        }
+    }
+}
+
+impl Why {
+    /// Every place it names.
+    pub(super) fn places(&self) -> Vec<Span> {
+        let mut places = Vec::new();
+        let mut why = self;
+        loop {
+            let (spans, then) = match why {
+                Why::Awaited | Why::Capture { .. } => ([None, None], None),
+                Why::UsedLater { at, .. } => ([Some(at), None], None),
+                Why::Dropped { at, .. } | Why::DropFlag { at, .. } => ([at.as_ref(), None], None),
+                Why::Borrowed { at, until } => ([at.as_ref(), until.as_ref()], None),
+                Why::Temporary { of, then } => ([of.as_ref(), None], then.as_deref()),
+            };
+            places.extend(spans.into_iter().flatten().cloned());
+            match then {
+                Some(then) => why = then,
+                None => return places,
+            }
+        }
+    }
+
+    /// Puts the end of a scope where `end` says that it is.
+    pub(super) fn end_scope(&mut self, end: &dyn Fn(&Span) -> Option<Span>) {
+        match self {
+            Why::Dropped { at: Some(at), overwritten: false } | Why::Borrowed { until: Some(at), .. } => {
+                if let Some(end) = end(at) {
+                    *at = end;
+                }
+            }
+            Why::Temporary { then: Some(then), .. } => then.end_scope(end),
+            _ => {}
         }
     }
 }

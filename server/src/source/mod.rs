@@ -5,11 +5,13 @@
 //!
 //! - [`Outline`]: the places in one text where a future can be ([`Site`]).
 //! - [`place`]: which site a compiled body belongs to, macros included.
+//! - [`call_of`]: which macro call something is of that a macro declares.
 //! - [`relocate`]: where the sites of the measured text are in the text of today.
 //! - [`with_tree`]: a look at the syntax tree of a text; [`edited`]: the text with [`Edit`]s made.
 //! - [`PositionMap`]: byte offsets, the compiler's positions and the editor's positions.
 
 mod attributes;
+mod calls;
 mod carry;
 mod drafts;
 mod edit;
@@ -26,6 +28,7 @@ mod trees;
 
 pub use ra_ap_syntax::{TextRange, TextSize};
 
+pub use calls::{call_of, scope_end};
 pub use carry::carry;
 pub use drafts::SiteKind;
 pub use edit::{Edit, edited};

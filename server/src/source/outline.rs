@@ -130,13 +130,10 @@ impl Outline {
             .map(|(i, _)| i)
     }
 
-    /// The innermost macro call around a place.
-    pub fn call_around(&self, span: &Span) -> Option<Span> {
-        let range = self.range(span)?;
-        let is_around = |site: &Site| site.kind == SiteKind::MacroCall && site.range.contains_range(range);
-        let call = &self.sites()[self.innermost(range.start(), is_around)?];
-        let (start, end) = (self.line_col(call.range.start()), self.line_col(call.range.end()));
-        Some(Span { file: span.file.clone(), start, end })
+    /// A range of this text as the compiler prints it, who calls it by this path.
+    pub fn span(&self, file: &Arc<str>, range: TextRange) -> Span {
+        let (start, end) = (self.line_col(range.start()), self.line_col(range.end()));
+        Span { file: file.clone(), start, end }
     }
 
     /// The names of the generic types and constants that the items around a place declare.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use ra_ap_syntax::TextRange;
 
+use super::calls::{Call, calls, crate_of, has_word, is_standard, last_segment};
 use super::drafts::{FnItem, SiteKind};
 use super::outline::{Outline, Site};
 use crate::dump::Span;
@@ -125,35 +126,6 @@ fn exact(outline: &Outline, range: TextRange, depth: u32) -> Option<usize> {
         .min_by_key(|&i| outline.extra(i).depth.abs_diff(depth))
 }
 
-/// A macro call in the user's text.
-#[derive(Clone, Copy)]
-struct Call<'a> {
-    file: &'a Arc<str>,
-    outline: &'a Outline,
-    index: usize,
-    site: &'a Site,
-}
-
-impl<'a> Call<'a> {
-    /// The macro's path without `!`.
-    fn path(&self) -> &'a str {
-        self.outline.text()[self.site.token].trim_end_matches('!').trim_end()
-    }
-
-    /// The last segment of the macro's path.
-    fn name(&self) -> &'a str {
-        last_segment(self.path())
-    }
-
-    fn arguments(&self) -> &'a str {
-        &self.outline.text()[self.site.body]
-    }
-}
-
-fn last_segment(path: &str) -> &str {
-    path.rsplit("::").next().unwrap_or(path).trim()
-}
-
 struct Search<'a> {
     files: &'a BTreeMap<Arc<str>, Outline>,
     body: &'a Body<'a>,
@@ -256,7 +228,7 @@ impl<'a> Search<'a> {
     fn local_macro(&self, home: &Outline, definition: usize, made: Option<usize>) -> Option<Place> {
         let name = home.definitions()[definition].name.as_str();
         let names = self.callers(name);
-        let calls: Vec<Call<'_>> = self.calls().filter(|call| names.contains(&call.name())).collect();
+        let calls: Vec<Call<'_>> = calls(self.files).filter(|call| names.contains(&call.name())).collect();
         let best = self
             .most_spans(&calls)
             .or_else(|| self.given_name(&calls))
@@ -273,11 +245,11 @@ impl<'a> Search<'a> {
     /// The body's span lies in a file of another crate.
     fn foreign_macro(&self) -> Option<Place> {
         let origin = crate_of(&self.body.span.file);
-        let all: Vec<Call<'_>> = self.calls().filter(|call| !makes_no_future(call.name())).collect();
+        let all: Vec<Call<'_>> = calls(self.files).filter(|call| !makes_no_future(call.name())).collect();
         let ours: Vec<Call<'_>> = all
             .iter()
             .copied()
-            .filter(|call| origin.as_deref().is_some_and(|it| comes_from(call, it)))
+            .filter(|call| origin.as_deref().is_some_and(|it| call.comes_from(it)))
             .collect();
         let fns = self.named_fns();
         let within = |calls: &[Call<'a>]| -> Option<Call<'a>> {
@@ -395,16 +367,6 @@ impl<'a> Search<'a> {
             }
             SiteKind::AttrFn => PlacedKind::AsyncFn,
         }
-    }
-
-    /// All macro calls in the user's text, those in macro definitions left out.
-    fn calls(&self) -> impl Iterator<Item = Call<'a>> {
-        self.files.iter().flat_map(|(file, outline)| {
-            outline.sites().iter().enumerate().filter_map(move |(index, site)| {
-                let is_call = site.kind == SiteKind::MacroCall && outline.extra(index).definition.is_none();
-                is_call.then_some(Call { file, outline, index, site })
-            })
-        })
     }
 
     /// A macro of this crate and those that call it in their own definitions.
@@ -687,77 +649,6 @@ fn raw(name: &str) -> &str {
 /// The number in `{closure#3}`.
 fn number(segment: &str) -> Option<usize> {
     segment.split_once('#')?.1.trim_end_matches('}').parse().ok()
-}
-
-/// The crate that a source file belongs to, from a path as cargo lays them out:
-/// `../async-stream-0.3.6/src/lib.rs` is of `async_stream`.
-fn crate_of(file: &str) -> Option<String> {
-    let parts: Vec<&str> = file.split(['/', '\\']).collect();
-    let folder = parts[..parts.iter().rposition(|it| *it == "src")?].last()?;
-    let is_version = |it: &str| it.starts_with(|c: char| c.is_ascii_digit()) && it.contains('.');
-    let name = folder.match_indices('-').find(|(at, _)| is_version(&folder[at + 1..]));
-    let name = name.map_or(*folder, |(at, _)| &folder[..at]);
-    (!name.is_empty()).then(|| name.replace('-', "_"))
-}
-
-/// Whether the called macro is one of that crate's: by its path, or by a `use` in its file.
-fn comes_from(call: &Call<'_>, origin: &str) -> bool {
-    let (path, name) = (call.path(), call.name());
-    if path != name {
-        return has_word(path, origin);
-    }
-    call.outline.uses().iter().any(|&range| {
-        let item = &call.outline.text()[range];
-        has_word(item, origin) && (has_word(item, name) || item.contains('*') || item.contains("extern"))
-    })
-}
-
-/// Whether the name stands in the text as a word.
-fn has_word(text: &str, name: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    !name.is_empty()
-        && text
-            .match_indices(name)
-            .any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part))
-}
-
-/// Macros of the standard library that make no closure of their own.
-fn is_standard(name: &str) -> bool {
-    matches!(
-        name,
-        "assert"
-            | "assert_eq"
-            | "assert_ne"
-            | "cfg"
-            | "column"
-            | "concat"
-            | "dbg"
-            | "debug_assert"
-            | "debug_assert_eq"
-            | "debug_assert_ne"
-            | "env"
-            | "eprint"
-            | "eprintln"
-            | "file"
-            | "format"
-            | "format_args"
-            | "include_bytes"
-            | "include_str"
-            | "line"
-            | "matches"
-            | "module_path"
-            | "option_env"
-            | "panic"
-            | "print"
-            | "println"
-            | "stringify"
-            | "todo"
-            | "unimplemented"
-            | "unreachable"
-            | "vec"
-            | "write"
-            | "writeln"
-    )
 }
 
 /// Well-known macros that make no future of their own, whatever is in their arguments.
@@ -1349,14 +1240,6 @@ mod tests {
             nowhere; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
-    }
-
-    #[test]
-    fn crate_of_a_path() {
-        let of = |path| crate_of(path).unwrap_or_default();
-        assert_eq!(of("/r/src/index-1/async-stream-0.3.6/src/lib.rs"), "async_stream");
-        assert_eq!(of("/w/crates/my-macros/src/a/b.rs"), "my_macros");
-        assert_eq!(of("lib.rs"), "");
     }
 
     proptest! {

@@ -17,7 +17,7 @@ mod layout;
 mod trim;
 
 use layout::Layout;
-pub use trim::{statement_spans, trimmed};
+pub use trim::{statement_places, statement_spans, trimmed};
 
 use super::mir::{self, Flow};
 use super::names::CoroutineName;
@@ -163,10 +163,14 @@ impl<'a> CoroutineBody<'a> {
         // Scopes around the declaration being read, and whether those are over.
         let mut scopes: Vec<u32> = Vec::new();
         let mut in_blocks = false;
+        // Captures of which the declarations do not say where they are declared.
+        let mut placeless: Vec<u32> = Vec::new();
         for line in signature.lines().chain(code.lines()) {
             if !in_blocks {
                 if reader.block(line) {
                     in_blocks = true;
+                    placeless =
+                        body.upvars.iter().filter(|it| it.span.is_none()).map(|it| it.index).collect();
                     if !scopes.is_empty() {
                         body.unread(line, |unread| unread.layout = true);
                     }
@@ -186,6 +190,9 @@ impl<'a> CoroutineBody<'a> {
                         body.unread(code, |unread| unread.code = true);
                         continue;
                     };
+                    if !placeless.is_empty() {
+                        body.place_argument(parts.code, line, &mut placeless);
+                    }
                     match first {
                         b'd' => body.set_discriminant(line),
                         b'(' => body.assignment(parts.code, &mut flags),
@@ -390,6 +397,23 @@ impl<'a> CoroutineBody<'a> {
             let constant = value.starts_with("const ") || value.starts_with("ConstValue(Scalar");
             let all = flags[index].get_or_insert(true);
             *all &= constant;
+        }
+    }
+
+    /// `_3 = move (_1.0: T); // scope 0 at SPAN`: an argument that is a pattern has no name and no place of its own, but
+    /// what it is first moved to has the pattern's.
+    fn place_argument(&mut self, code: &'a str, line: &'a str, placeless: &mut Vec<u32>) {
+        let from = code.split_once(" = ").map(|(_, value)| value);
+        let from = from.and_then(|value| value.strip_prefix("move ").or_else(|| value.strip_prefix("copy ")));
+        let Some((Place::Upvar { index, .. }, _)) = from.filter(|it| it.starts_with("(_1.")).and_then(place)
+        else {
+            return;
+        };
+        let Some(at) = placeless.iter().position(|it| *it == index) else { return };
+        placeless.swap_remove(at);
+        let upvar = self.upvars.iter_mut().find(|upvar| upvar.index == index);
+        if let Some(upvar) = upvar {
+            upvar.span = comment_span(line, "scope ");
         }
     }
 

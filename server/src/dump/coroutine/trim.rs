@@ -90,3 +90,23 @@ pub fn statement_spans(text: &str) -> Vec<SpanRef<'_>> {
     });
     spans.filter(|span| seen.insert(*span)).collect()
 }
+
+/// The places of all statements of a dumped body in their order, each with its block; those that run only while
+/// unwinding left out.
+pub fn statement_places(text: &str) -> Vec<(u32, SpanRef<'_>)> {
+    let mut block = None;
+    let mut places = Vec::new();
+    for line in split(text).map_or(text, |(_, code)| code).lines() {
+        if line.starts_with("    bb") {
+            block = mir::block_line(line).filter(|(_, cleanup)| !cleanup).map(|(number, _)| number);
+        } else if let Some(block) = block
+            && let [b' ', b' ', b' ', b' ', b' ', b' ', b' ', b' ', first, ..] = line.as_bytes()
+            && *first != b' '
+            && let Some(at) = line.rfind(" at ").filter(|at| line[..*at].contains("scope "))
+            && let Some(span) = SpanRef::parse(&line[at + 4..])
+        {
+            places.push((block, span));
+        }
+    }
+    places
+}

@@ -62,11 +62,14 @@ pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
 }
 
 /// The arguments of macros that wait for several futures, where this future holds what such a macro made of
-/// them: something declared in the macro's own file.
+/// them: something that is declared in the macro, and has its place at the call.
 fn arguments(context: &Context<'_>, pin: &str) -> Vec<Candidate> {
     let is_macro_s = |held: &Held| {
-        let elsewhere = held.declared.as_ref().is_some_and(|span| context.range(span).is_none());
-        held.kind == HeldKind::Local && elsewhere && held.size >= SMALLEST_ARGUMENTS
+        let is_call = |range: TextRange| {
+            context.text().get(std::ops::Range::<usize>::from(range)).is_some_and(macro_arguments::is_call)
+        };
+        let in_macro = held.declared.as_ref().is_some_and(|span| context.range(span).is_none_or(is_call));
+        held.kind == HeldKind::Local && in_macro && held.size >= SMALLEST_ARGUMENTS
     };
     if !context.suspended().any(|(_, state)| state.held.iter().any(is_macro_s)) {
         return Vec::new();

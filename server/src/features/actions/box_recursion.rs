@@ -9,7 +9,7 @@
 
 use super::box_awaitee::{operand, pin_path, pinned};
 use super::{ActionKind, Candidate};
-use crate::dump::diagnostics;
+use crate::dump::{absolute, diagnostics};
 use crate::features::language::Language;
 use crate::source::{Edit, Outline, Site, SiteKind, TextRange, with_tree};
 use ra_ap_syntax::SourceFile;
@@ -54,7 +54,7 @@ pub fn recursions(
             if !named.label.is_some_and(|label| label.contains("recursive call")) {
                 continue;
             }
-            let file = dir.join(&*named.span.file);
+            let file = absolute(dir, &named.span.file);
             let known = found.iter().position(|known| known.file == file);
             let index = known.unwrap_or_else(|| {
                 if !unread.contains(&file) {

@@ -16,6 +16,13 @@ pub(super) fn futures(within: &SyntaxNode) -> Vec<TextRange> {
     calls.filter_map(|call| in_call(&call)).flatten().collect()
 }
 
+/// Is a text a call of such a macro?
+pub(super) fn is_call(text: &str) -> bool {
+    let Some((path, _)) = text.split_once('!') else { return false };
+    let name = path.rsplit("::").next().unwrap_or(path).trim();
+    matches!(name, "join" | "try_join" | "select" | "select_biased")
+}
+
 fn in_call(call: &ast::MacroCall) -> Option<Vec<TextRange>> {
     let name = call.path()?.segment()?.name_ref()?;
     let tree = call.token_tree()?;
