@@ -84,7 +84,7 @@ fn requests(criterion: &mut Criterion) {
         bencher.iter(|| hints(black_box(views), &outline, &settings).len());
     });
     let link = |_: &Path, _: u32| None;
-    let settings = HoverSettings { cache_line: 64, markdown: true, link: &link };
+    let settings = HoverSettings { cache_line: std::num::NonZeroU64::new(64), markdown: true, link: &link };
     let at = |what: &str| {
         let start = outline.text().rfind(what).expect("the text has it");
         TextSize::try_from(start).expect("the text is small")

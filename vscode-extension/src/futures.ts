@@ -229,7 +229,7 @@ function tooltip(future: ReportedFuture): string {
   const change = growth(future);
   return [
     `${future.kind} ${future.name}`,
-    `${bytes(future.size)} in ${lines(future.cacheLines)}${budget}${future.overBudget ? ': over budget' : ''}`,
+    `${bytes(future.size)}${future.cacheLines === null ? '' : ` in ${lines(future.cacheLines)}`}${budget}${future.overBudget ? ': over budget' : ''}`,
     change ? `${change} since the build before` : '',
     future.stale ? 'measured on an older text' : '',
     place(future),

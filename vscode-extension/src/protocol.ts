@@ -61,7 +61,8 @@ export interface Layout {
   type: string;
   size: number;
   align: number;
-  cacheLine: number;
+  /** Bytes; `null` where cache lines are not shown. */
+  cacheLine: number | null;
   /** Bytes that say in which state the future is. */
   discriminant: number;
   stale: boolean;
@@ -82,7 +83,7 @@ export interface ReportedFuture {
   crate: string;
   unit: string;
   size: number;
-  cacheLines: number;
+  cacheLines: number | null;
   location: Location | null;
   budget: number | null;
   overBudget: boolean;

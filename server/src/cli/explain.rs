@@ -106,7 +106,7 @@ fn explain(args: &ExplainArgs, snapshot: &Snapshot, instances: &[&Placed]) -> St
     let settings = ExplainSettings {
         picture: PictureOptions {
             width: args.width.or(columns).unwrap_or(80),
-            cache_line: args.common.cache_line,
+            cache_line: args.common.cache_line.on(&snapshot.target),
             color: to_terminal && args.common.build.color.on_stdout(),
             ascii: args.ascii,
         },
@@ -129,5 +129,5 @@ fn picture(args: &ExplainArgs, instances: &[&Placed], snapshot: &Snapshot) -> Re
             one_line(&largest.future.ty)
         );
     }
-    Ok(svg(&largest.future, args.common.cache_line))
+    Ok(svg(&largest.future, args.common.cache_line.on(&snapshot.target)))
 }

@@ -47,8 +47,11 @@ pub(super) fn run(args: &HintsArgs) -> Result<(), CliError> {
     links.follow(snapshot);
     let file = links.compiled(&real).unwrap_or(&real);
     let outline = Outline::new(text.as_str().into());
-    let settings =
-        HintSettings { min_bytes: args.min_bytes, cache_line: args.common.cache_line, awaits: args.awaits };
+    let settings = HintSettings {
+        min_bytes: args.min_bytes,
+        cache_line: args.common.cache_line.on(&snapshot.target),
+        awaits: args.awaits,
+    };
     let hints = hints(snapshot.file(file), &outline, &settings);
     if hints.is_empty() {
         eprintln!(

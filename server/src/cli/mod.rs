@@ -15,9 +15,10 @@ mod report;
 use crate::build::{BuildError, Cancel, Project, Request, Selection, files};
 use crate::engine;
 use crate::engine::News;
+use crate::features::cache_line::CacheLine;
 use crate::features::record::Record;
 use crate::features::report::Choice;
-use crate::features::{Snapshot, bytes, drift};
+use crate::features::{Snapshot, drift};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -88,9 +89,10 @@ enum Command {
 /// What the measuring commands have in common.
 #[derive(Debug, Args)]
 struct CommonArgs {
-    /// Bytes of a cache line.
-    #[arg(long, value_name = "BYTES", default_value_t = bytes::CACHE_LINE)]
-    cache_line: u64,
+    /// Bytes of a cache line; `off` shows nothing of cache lines, `auto` is what the target has: 64, 128 on Apple
+    /// silicon, none on microcontrollers without a data cache.
+    #[arg(long, value_name = "BYTES|off|auto", default_value_t = CacheLine::Auto)]
+    cache_line: CacheLine,
     #[command(flatten)]
     build: BuildArgs,
     #[command(flatten)]
@@ -433,8 +435,7 @@ fn json(value: &impl serde::Serialize) -> Result<String, CliError> {
 
 /// What was measured, to be compared.
 fn record(snapshot: &Snapshot) -> Result<Record, CliError> {
-    let choice = Choice { cache_line: bytes::CACHE_LINE, ..Choice::default() };
-    Record::of(&crate::features::report::report(snapshot, &choice))
+    Record::of(&crate::features::report::report(snapshot, &Choice::default()))
         .map_err(|error| CliError::Other(error.to_string()))
 }
 

@@ -1,6 +1,7 @@
 //! `futurelens report`: the table of all futures.
 
 use super::{CliError, CommonArgs, json};
+use crate::features::Snapshot;
 use crate::features::report::{self, Choice, Sort};
 use crate::features::webpage::page;
 use clap::{Args, ValueEnum};
@@ -52,15 +53,21 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
         SortBy::Padding => Sort::Padding,
         SortBy::Duplicated => Sort::Duplicated,
     };
-    let choice =
-        Choice { all: args.all, cache_line: args.common.cache_line, sort, filter: args.filter.clone() };
+    let line_of = |snapshot: &Snapshot| args.common.cache_line.on(&snapshot.target);
+    let choice = |snapshot: &Snapshot| Choice {
+        all: args.all,
+        cache_line: line_of(snapshot),
+        sort,
+        filter: args.filter.clone(),
+    };
+    let cache_line = line_of(&measured.first);
     let Some(mut report) = report::report_of_all(measured.all(), &choice) else { return measured.finish() };
     report.missing = measured.missing();
     let text = match args.format {
         Format::Json => json(&report)?,
         Format::Html => {
             let title = measured.first.root.file_name().unwrap_or_default().to_string_lossy();
-            let page = page(&report, &title, args.common.cache_line);
+            let page = page(&report, &title, cache_line);
             page.map_err(|error| CliError::Other(format!("cannot write the page: {error}")))?
         }
         Format::Table => {

@@ -1,6 +1,6 @@
 //! What makes up a future, in words: for the hover and for `explain`.
 
-use super::bytes::{cache_lines, exact};
+use super::bytes::{cache_lines, exact, percent};
 use super::drift::Missing;
 use super::snapshot::{Placed, Snapshot};
 use crate::dump::Span;
@@ -9,6 +9,7 @@ use crate::layout::whatif::{Change, Prediction, predict};
 use crate::layout::{Future, FutureKind, Held, HeldKind, State, Why};
 use crate::render::{Page, PictureOptions, picture, short_type};
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 /// Columns for a type in running text.
@@ -24,8 +25,8 @@ const MANY: usize = 40;
 pub struct Context<'a> {
     /// Everything measured.
     pub snapshot: &'a Snapshot,
-    /// Bytes of a cache line.
-    pub cache_line: u64,
+    /// Bytes of a cache line; none where cache lines are not shown.
+    pub cache_line: Option<NonZeroU64>,
     /// `line 12` of today's text, or `src/other.rs:12`; nothing for what is in no text of the user's.
     pub place: &'a dyn Fn(&Span) -> Option<String>,
     /// What a link to a future's definition leads to, where links work.
@@ -56,13 +57,13 @@ impl Context<'_> {
 /// `futures` are the instances, largest first.
 pub fn future(page: &mut Page, futures: &[&Arc<Future>], caveat: Option<&str>, context: &Context<'_>) {
     let Some(largest) = futures.first() else { return };
-    let lines = largest.cache_lines(context.cache_line);
+    let lines = context.cache_line.map(|line| largest.cache_lines(line));
+    let lines = lines.map(|lines| format!(", {}", cache_lines(lines, lines))).unwrap_or_default();
     page.paragraph(&format!(
-        "{} {}: {}, {}, aligned to {}",
+        "{} {}: {}{lines}, aligned to {}",
         kind_name(largest.kind),
         page.code(&largest.name),
         page.bold(&format!("{} byte{}", exact(largest.size), if largest.size == 1 { "" } else { "s" })),
-        cache_lines(lines, lines),
         largest.align,
     ));
     if let Some(caveat) = caveat {
@@ -166,7 +167,7 @@ fn largest_held(page: &mut Page, future: &Future, context: &Context<'_>) {
     }
     page.list("Largest things held:");
     for held in things {
-        let share = (u128::from(held.size) * 100).checked_div(future.size.into()).unwrap_or(0);
+        let share = percent(held.size, future.size);
         let line = thing(page, held, future, context);
         page.point(&format!("{} B ({share} %) {line}", exact(held.size)));
     }

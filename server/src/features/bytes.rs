@@ -3,10 +3,6 @@
 pub use crate::render::grouped as exact;
 use std::fmt::Write as _;
 
-/// Bytes of a cache line where nothing else is said: 128 on Apple silicon, 64 nearly everywhere else.
-pub const CACHE_LINE: u64 =
-    if cfg!(all(target_arch = "aarch64", target_vendor = "apple")) { 128 } else { 64 };
-
 /// `260 B`, `4.0 KiB`, `1.5 MiB`. From 4096 bytes on the short form; exact bytes stand in tooltips.
 pub fn short(bytes: u64) -> String {
     let (value, unit) = split(bytes);
@@ -33,6 +29,18 @@ pub fn range(least: u64, most: u64) -> String {
     }
 }
 
+/// ` · 5 cache lines`, and nothing where no cache lines are shown.
+pub fn and_cache_lines(lines: Option<(u64, u64)>) -> String {
+    lines.map(|(least, most)| format!(" · {}", cache_lines(least, most))).unwrap_or_default()
+}
+
+/// How much of a whole that is, in whole percent: as it is printed, and as it counts where half of something counts.
+pub fn percent(part: u64, whole: u64) -> u64 {
+    let (part, whole) = (u128::from(part), u128::from(whole));
+    let share = (part * 100 + whole / 2).checked_div(whole).unwrap_or(0);
+    u64::try_from(share).unwrap_or(u64::MAX)
+}
+
 /// `1 cache line`, `5 cache lines`, `1–20 cache lines`.
 pub fn cache_lines(least: u64, most: u64) -> String {
     let mut out = String::new();
@@ -48,6 +56,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn shares_are_whole_percents() {
+        // 49.99 %, 49.49 %, 0.4 %
+        assert_eq!(
+            [percent(4999, 10_000), percent(4949, 10_000), percent(4, 1000), percent(u64::MAX, u64::MAX)],
+            [50, 49, 0, 100]
+        );
+        assert_eq!([percent(0, 0), percent(3, 0)], [0, 0]);
+    }
+
+    #[test]
     fn sizes_read_short() {
         let sizes = [0, 260, 4095, 4096, 12_698, 1_048_524, 1_048_525, 1_048_576].map(short);
         let expected = ["0 B", "260 B", "4095 B", "4.0 KiB", "12.4 KiB", "1023.9 KiB", "1.0 MiB", "1.0 MiB"];
@@ -57,6 +75,8 @@ mod tests {
         assert_eq!(range(4096, 4097), "4.0 KiB");
         assert_eq!(cache_lines(1, 1), "1 cache line");
         assert_eq!(cache_lines(1, 20), "1–20 cache lines");
+        assert_eq!(and_cache_lines(Some((1, 20))), " · 1–20 cache lines");
+        assert_eq!(and_cache_lines(None), "");
         assert_eq!(exact(1_234_567), "1,234,567");
     }
 }

@@ -14,6 +14,7 @@ use super::snapshot::{FileView, Snapshot};
 use crate::layout::{Future, Held, HeldKind, State};
 use crate::render::Page;
 use crate::source::{Outline, TextRange, TextSize};
+use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -22,8 +23,8 @@ use std::sync::Arc;
 pub struct HintSettings {
     /// Futures smaller than this (bytes, largest instance) get no hint.
     pub min_bytes: u64,
-    /// Bytes of a cache line.
-    pub cache_line: u64,
+    /// Bytes of a cache line; none where cache lines are not shown.
+    pub cache_line: Option<NonZeroU64>,
     /// Which awaits get one.
     pub awaits: Awaits,
 }
@@ -32,7 +33,7 @@ pub struct HintSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Awaits {
-    /// Those whose awaitee is at least half of the future, and at least as large as [`LARGE_AWAITEE`].
+    /// Those whose awaitee is at least half of the future (in whole percent), and at least as large as [`LARGE_AWAITEE`].
     #[default]
     Large,
     /// Every one.
@@ -46,7 +47,7 @@ pub const LARGE_AWAITEE: u64 = 256;
 
 impl Default for HintSettings {
     fn default() -> Self {
-        HintSettings { min_bytes: 0, cache_line: bytes::CACHE_LINE, awaits: Awaits::default() }
+        HintSettings { min_bytes: 0, cache_line: NonZeroU64::new(64), awaits: Awaits::default() }
     }
 }
 
@@ -105,12 +106,11 @@ fn site_label(site: &MeasuredSite<'_>, settings: &HintSettings) -> Option<String
 }
 
 /// `260 B · 5 cache lines`; with the range and number of instances if the future is generic.
-pub fn label(futures: &[&Arc<Future>], cache_line: u64) -> String {
+pub fn label(futures: &[&Arc<Future>], cache_line: Option<NonZeroU64>) -> String {
     let sizes = || futures.iter().map(|future| future.size);
     let (least, most) = (sizes().min().unwrap_or(0), sizes().max().unwrap_or(0));
-    let lines = |size: u64| size.div_ceil(cache_line.max(1));
-    let mut label =
-        format!("{} · {}", bytes::range(least, most), bytes::cache_lines(lines(least), lines(most)));
+    let lines = cache_line.map(|line| (least.div_ceil(line.get()), most.div_ceil(line.get())));
+    let mut label = format!("{}{}", bytes::range(least, most), bytes::and_cache_lines(lines));
     let n = futures.len();
     if futures.iter().any(|future| !future.arguments.is_empty()) {
         label.push_str(&format!(" ({n} instance{})", if n == 1 { "" } else { "s" }));
@@ -134,8 +134,7 @@ fn await_hints<'a>(site: &Rc<MeasuredSite<'a>>, settings: &HintSettings) -> Vec<
     for future in &site.found.futures {
         for state in &future.states {
             let Some((held, range)) = awaitee(site, state) else { continue };
-            let large =
-                held.size >= future.size.div_ceil(2) && held.size >= settings.min_bytes.max(LARGE_AWAITEE);
+            let large = is_large(held.size, future.size, settings);
             let known = hints.iter().any(|hint| hint.at == range.end());
             if known || !(large || settings.awaits == Awaits::All) {
                 continue;
@@ -145,6 +144,11 @@ fn await_hints<'a>(site: &Rc<MeasuredSite<'a>>, settings: &HintSettings) -> Vec<
         }
     }
     hints
+}
+
+/// Whether an awaitee dominates its future: it is at least half of it, by the share that is printed.
+fn is_large(awaitee: u64, future: u64, settings: &HintSettings) -> bool {
+    bytes::percent(awaitee, future) >= 50 && awaitee >= settings.min_bytes.max(LARGE_AWAITEE)
 }
 
 /// What a state awaits, and where its `await` is in today's text.
@@ -167,7 +171,7 @@ pub fn target(hint: &Hint<'_>) -> Option<TextRange> {
 }
 
 /// The breakdown behind a hint, as markdown that also reads as plain text.
-pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: u64) -> String {
+pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: Option<NonZeroU64>) -> String {
     let mut lines: Vec<String> = Vec::new();
     let page = Page::markdown();
     let Some(largest) = hint.site.outermost().next() else {
@@ -186,13 +190,16 @@ pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: u64) -> String 
         ));
         return lines.join("\n\n");
     }
-    let cache_lines = largest.cache_lines(cache_line);
+    let cache_lines = cache_line.map(|line| {
+        let lines = largest.cache_lines(line);
+        format!(", {} of {line} bytes", bytes::cache_lines(lines, lines))
+    });
     lines.push(format!(
-        "{}: {} bytes, aligned to {}, {} of {cache_line} bytes",
+        "{}: {} bytes, aligned to {}{}",
         page.code(&largest.name),
         bytes::exact(largest.size),
         largest.align,
-        bytes::cache_lines(cache_lines, cache_lines),
+        cache_lines.unwrap_or_default(),
     ));
     let arguments = largest.arguments.iter();
     lines.extend(
@@ -259,4 +266,26 @@ pub fn largest_things(future: &Future, n: usize) -> Vec<&Held> {
     things.sort_by_key(|held| std::cmp::Reverse(held.size));
     things.truncate(n);
     things
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_is_what_is_printed_as_half() {
+        let settings = HintSettings { min_bytes: 300, ..HintSettings::default() };
+        // 50 %, 49.99 %, 49.49 %, too small, below what is asked for.
+        let sizes = [(500, 1000), (4999, 10_000), (4949, 10_000), (255, 255), (299, 300)];
+        assert_eq!(
+            sizes.map(|(part, whole)| is_large(part, whole, &settings)),
+            [true, true, false, false, false]
+        );
+    }
+
+    #[test]
+    fn a_label_without_cache_lines_is_bytes_alone() {
+        assert_eq!(label(&[], None), "0 B");
+        assert_eq!(label(&[], NonZeroU64::new(64)), "0 B · 0 cache lines");
+    }
 }

@@ -7,6 +7,7 @@ use crate::dump::Span;
 use crate::layout::{Future, State};
 use crate::render::{Page, PictureOptions};
 use crate::source::{Outline, TextRange, TextSize};
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,8 +22,8 @@ pub struct Hover {
 
 /// How the editor wants it.
 pub struct HoverSettings<'a> {
-    /// Bytes of a cache line.
-    pub cache_line: u64,
+    /// Bytes of a cache line; none where cache lines are not shown.
+    pub cache_line: Option<NonZeroU64>,
     /// Whether it can show markdown.
     pub markdown: bool,
     /// What a link to a line of a file leads to.

@@ -11,6 +11,7 @@ use crate::layout::{FutureKind, Held, HeldKind};
 use crate::render::{Page, PictureOptions};
 use crate::source::{Outline, TextSize};
 use serde::Serialize;
+use std::num::NonZeroU64;
 
 /// Deeper trees are cut: readers of JSON give up somewhere.
 const MOST_LEVELS: usize = 24;
@@ -33,7 +34,7 @@ pub struct Layout<'a, L> {
     /// Bytes.
     pub align: u64,
     /// Bytes of a cache line, as configured.
-    pub cache_line: u64,
+    pub cache_line: Option<NonZeroU64>,
     /// Bytes of the tag.
     pub discriminant: u64,
     /// The numbers are not those of today's text.
@@ -131,7 +132,7 @@ pub fn at<'a>(
 pub fn layout<'a, L>(
     placed: &'a Placed,
     today: &Today<'a>,
-    cache_line: u64,
+    cache_line: Option<NonZeroU64>,
     location: &dyn Fn(Spot<'a>) -> L,
 ) -> Layout<'a, L> {
     let (snapshot, future) = (today.snapshot, &placed.future);

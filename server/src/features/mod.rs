@@ -5,6 +5,7 @@ pub mod actions;
 pub mod breakdown;
 pub mod budget;
 pub mod bytes;
+pub mod cache_line;
 pub mod check;
 pub mod diagnostics;
 pub mod drift;

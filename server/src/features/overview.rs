@@ -6,6 +6,7 @@ use super::today::{Spot, Today};
 use crate::layout::FutureKind;
 use serde::Serialize;
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 /// Sizes by [`Future::id`](crate::layout::Future::id).
@@ -29,7 +30,7 @@ pub struct Entry<'a, L> {
     /// Bytes.
     pub size: u64,
     /// Cache lines it touches at least.
-    pub cache_lines: u64,
+    pub cache_lines: Option<u64>,
     /// The fn's name, or the token that makes the future.
     pub location: Option<L>,
     /// Bytes it may take.
@@ -44,8 +45,8 @@ pub struct Entry<'a, L> {
 
 /// What is needed to know besides the snapshot.
 pub struct Circumstances<'a> {
-    /// Bytes of a cache line.
-    pub cache_line: u64,
+    /// Bytes of a cache line; none where cache lines are not shown.
+    pub cache_line: Option<NonZeroU64>,
     /// Bytes a future may take where the manifests say nothing.
     pub budget: Option<u64>,
     /// The measurement before.
@@ -69,7 +70,7 @@ pub fn overview<'a, L>(
             krate: &future.krate,
             unit: &future.unit,
             size: future.size,
-            cache_lines: future.cache_lines(*cache_line),
+            cache_lines: cache_line.map(|line| future.cache_lines(line)),
             location: today.home(placed).map(|home| location(home.spot())),
             budget,
             over_budget: budget.is_some_and(|budget| future.size > budget),

@@ -11,6 +11,7 @@ use crate::render::one_line;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::num::NonZeroU64;
 use std::path::Path;
 
 /// The version of the JSON form.
@@ -71,8 +72,9 @@ pub struct FutureEntry<'a> {
     pub size: u64,
     /// Bytes.
     pub align: u64,
-    /// Lines of 64 bytes (or as configured) it touches at least.
-    pub cache_lines: u64,
+    /// Lines of 64 bytes (or as configured) it touches at least. Absent where cache lines are not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_lines: Option<u64>,
     /// Bytes of the tag. Absent, as are the next two, if there are no states.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub discriminant: Option<u64>,
@@ -238,8 +240,8 @@ pub enum Sort {
 pub struct Choice {
     /// The futures of dependencies too.
     pub all: bool,
-    /// Bytes of a cache line.
-    pub cache_line: u64,
+    /// Bytes of a cache line; none where cache lines are not shown.
+    pub cache_line: Option<NonZeroU64>,
     /// Order.
     pub sort: Sort,
     /// Only futures whose name or file holds this text; with `*` it must cover the whole of it.
@@ -265,10 +267,12 @@ pub fn report<'a>(snapshot: &'a Snapshot, choice: &Choice) -> Report<'a> {
 /// Makes one report of what was measured for several targets, in this order. None without any.
 pub fn report_of_all<'a>(
     snapshots: impl Iterator<Item = &'a Snapshot>,
-    choice: &Choice,
+    choice: &dyn Fn(&Snapshot) -> Choice,
 ) -> Option<Report<'a>> {
     let mut all = Vec::new();
+    let mut last = None;
     for snapshot in snapshots {
+        let choice = last.insert(choice(snapshot));
         let mut report = report(snapshot, choice);
         report.futures.iter_mut().for_each(|entry| entry.target = Some(&snapshot.target));
         all.push(report);
@@ -289,7 +293,7 @@ pub fn report_of_all<'a>(
     }
     futures.append(&mut joined.futures);
     futures.sort_by_key(|entry| std::cmp::Reverse(entry.size));
-    choice.sort(&mut futures);
+    last?.sort(&mut futures);
     Some(Report { futures, ..joined })
 }
 
@@ -313,7 +317,7 @@ impl Choice {
     }
 }
 
-fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: u64) -> FutureEntry<'a> {
+fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: Option<NonZeroU64>) -> FutureEntry<'a> {
     let future = &*placed.future;
     let has_states = !future.states.is_empty();
     let is_traced = has_states && future.body.as_ref().map_or(!placed.is_own, |body| !body.unread.code);
@@ -354,7 +358,7 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: u64) -> Future
         column: placed.location.as_ref().map(|location| location.at.col),
         size: future.size,
         align: future.align,
-        cache_lines: future.cache_lines(cache_line),
+        cache_lines: cache_line.map(|line| future.cache_lines(line)),
         discriminant: has_states.then_some(future.discriminant),
         padding: has_states.then(|| never_used(future)),
         duplicated: is_traced.then(|| {
@@ -417,14 +421,20 @@ pub fn table(report: &Report<'_>, sort: Sort) -> String {
     let targets = report.futures.iter().filter_map(|future| future.target);
     let target_width = targets.map(|target| target.len() + 2).max().unwrap_or(0);
     let target = if target_width == 0 { "" } else { "  target" };
+    let has_lines = report.futures.iter().any(|future| future.cache_lines.is_some());
+    let column = |text: &str| if has_lines { format!("  {text:>6}") } else { String::new() };
     let _ = writeln!(
         out,
-        "{:>8}  {:>6}{heading:>more_width$}{target:<target_width$}  {:<width$}  {:<13}  name",
-        "bytes", "lines", "where", "kind"
+        "{:>8}{}{heading:>more_width$}{target:<target_width$}  {:<width$}  {:<13}  name",
+        "bytes",
+        column("lines"),
+        "where",
+        "kind"
     );
     for (future, place) in report.futures.iter().zip(&places) {
         let (kind, name) = (future.kind.name(), one_line(&future.full_name()));
-        let (size, lines) = (bytes::exact(future.size), bytes::exact(future.cache_lines));
+        let size = bytes::exact(future.size);
+        let lines = column(&future.cache_lines.map(bytes::exact).unwrap_or_default());
         let more = match sort {
             Sort::Size => String::new(),
             Sort::Padding => future.padding.map_or_else(|| "?".to_owned(), bytes::exact),
@@ -433,7 +443,7 @@ pub fn table(report: &Report<'_>, sort: Sort) -> String {
         let target = future.target.map(|target| format!("  {target}")).unwrap_or_default();
         let _ = writeln!(
             out,
-            "{size:>8}  {lines:>6}{more:>more_width$}{target:<target_width$}  {place:<width$}  {kind:<13}  {name}"
+            "{size:>8}{lines}{more:>more_width$}{target:<target_width$}  {place:<width$}  {kind:<13}  {name}"
         );
     }
     out

@@ -6,6 +6,7 @@ use crate::render::html;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 
 /// What the page's script reads: every text once, and elsewhere its number.
 #[derive(Serialize)]
@@ -14,7 +15,7 @@ struct Data<'a> {
     compiler: &'a str,
     profile: &'a str,
     target: &'a str,
-    cache_line: u64,
+    cache_line: Option<NonZeroU64>,
     /// What is not shown, and what to do.
     drift: Option<String>,
     texts: Vec<String>,
@@ -33,12 +34,16 @@ type State = (Text, u64, Option<Text>, Vec<Held>);
 /// Name, kind, type, bytes, offset, where it is declared, why it is held, the identity of the future it is.
 type Held = (Text, Text, Option<Text>, u64, u64, Option<Text>, Option<Text>, Option<Text>);
 
-/// The page. `title` is what the project is called, `cache_line` in bytes.
+/// The page. `title` is what the project is called, `cache_line` in bytes, none where cache lines are not shown.
 ///
 /// # Errors
 ///
 /// If the report cannot be written as JSON.
-pub fn page(report: &Report<'_>, title: &str, cache_line: u64) -> Result<String, serde_json::Error> {
+pub fn page(
+    report: &Report<'_>,
+    title: &str,
+    cache_line: Option<NonZeroU64>,
+) -> Result<String, serde_json::Error> {
     let mut texts = Texts::default();
     let futures = report.futures.iter().map(|future| texts.future(future)).collect();
     let data = Data {

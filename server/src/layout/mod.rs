@@ -19,6 +19,7 @@ pub use why::{Origin, Why};
 
 use crate::dump::Span;
 use serde::Serialize;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 /// Which construct in the source a future comes from.
@@ -85,9 +86,9 @@ pub struct Future {
 }
 
 impl Future {
-    /// The cache lines it touches at least, if it starts on one.
-    pub fn cache_lines(&self, line: u64) -> u64 {
-        self.size.div_ceil(line.max(1))
+    /// The cache lines of so many bytes that it touches at least, if it starts on one.
+    pub fn cache_lines(&self, line: NonZeroU64) -> u64 {
+        self.size.div_ceil(line.get())
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the user can set. Every option is declared here and nowhere else.
 
 use crate::build::{Request, Selection};
-use crate::features::bytes;
+use crate::features::cache_line::CacheLine;
 use crate::features::hints::{Awaits, HintSettings};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -138,17 +138,18 @@ pub enum Severity {
 }
 
 /// `futurelens.cacheLine.*`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct CacheLineConfig {
-    /// Bytes of a cache line.
-    pub bytes: u64,
+    /// Bytes of a cache line, `off` to show nothing of cache lines, or `auto`: what the target has.
+    #[serde(deserialize_with = "cache_line")]
+    pub bytes: CacheLine,
 }
 
-impl Default for CacheLineConfig {
-    fn default() -> Self {
-        CacheLineConfig { bytes: bytes::CACHE_LINE }
-    }
+/// Says which setting is wrong.
+fn cache_line<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CacheLine, D::Error> {
+    let named = |error| serde::de::Error::custom(format!("cacheLine.bytes: {error}"));
+    CacheLine::deserialize(deserializer).map_err(|error: D::Error| named(error))
 }
 
 impl Default for Config {
@@ -220,11 +221,11 @@ impl Config {
         }
     }
 
-    /// The part the hints need.
-    pub fn hint_settings(&self) -> HintSettings {
+    /// The part the hints need, for what was measured for a target.
+    pub fn hint_settings(&self, target: &str) -> HintSettings {
         HintSettings {
             min_bytes: self.hints.min_bytes,
-            cache_line: self.cache_line.bytes,
+            cache_line: self.cache_line.bytes.on(target),
             awaits: self.hints.awaits,
         }
     }
@@ -278,6 +279,25 @@ mod tests {
         assert!(error.contains("minByte"), "{error}");
         let error = Config::from_json(&json!({"profile": 3})).unwrap_err();
         assert!(error.contains("string"), "{error}");
+    }
+
+    #[test]
+    fn cache_lines_are_of_some_bytes_or_off() {
+        let set = |bytes: Value| Config::from_json(&json!({"cacheLine": {"bytes": bytes}}));
+        let error = set(json!(0)).unwrap_err();
+        assert_eq!(
+            error,
+            "cacheLine.bytes: invalid value: integer `0`, expected `auto`, `off` or a number of bytes, at least 1"
+        );
+        let error = set(json!("64")).unwrap_err();
+        assert!(error.starts_with("cacheLine.bytes: unknown word `64`"), "{error}");
+        let on = |bytes: Value, target: &str| {
+            let config = set(bytes).unwrap().unwrap();
+            config.hint_settings(target).cache_line.map(|line| line.get())
+        };
+        let (server, firmware) = ("x86_64-unknown-linux-gnu", "thumbv7em-none-eabihf");
+        assert_eq!([on(json!("off"), server), on(json!("auto"), firmware)], [None, None]);
+        assert_eq!([on(json!(null), server), on(json!(32), firmware)], [Some(64), Some(32)]);
     }
 
     /// Setting and default, as JSON.

@@ -1273,7 +1273,8 @@ impl Session {
     /// Are the hints of a document from an earlier session, and its text as it was then?
     fn has_warm_hints(&self, uri: &lsp::Url) -> bool {
         let Some((document, workspace, views)) = self.measured_in(uri) else { return false };
-        let hints = || hints::hints(views, &document.outline, &self.config.hint_settings());
+        let hints =
+            || hints::hints(views, &document.outline, &self.config.hint_settings(&workspace.shown().target));
         workspace.is_warm && hints().iter().all(|hint| !hint.site.stale)
     }
 
@@ -1433,7 +1434,7 @@ impl Session {
         let encoding = self.abilities.encoding;
         let start = convert::offset(outline, range.start, encoding);
         let end = convert::offset(outline, range.end, encoding);
-        let hints = hints::hints(views, outline, &self.config.hint_settings());
+        let hints = hints::hints(views, outline, &self.config.hint_settings(&snapshot.target));
         let visible = hints.into_iter().filter(|hint| (start..=end).contains(&hint.at));
         let hint = |hint: Hint<'_>| {
             let data = HintData { uri: uri.clone(), at: hint.at.into() };
@@ -1449,7 +1450,7 @@ impl Session {
         let (document, snapshot, views) = self.measured(uri)?;
         let (outline, encoding) = (&document.outline, self.abilities.encoding);
         let settings = HoverSettings {
-            cache_line: self.config.cache_line.bytes,
+            cache_line: self.config.cache_line.bytes.on(&snapshot.target),
             markdown: self.abilities.markdown_hover,
             link: &convert::line_link,
         };
@@ -1475,7 +1476,8 @@ impl Session {
         let open = |file: &Path| documents.get(file).map(|(_, outline)| *outline);
         let today = Today::new(snapshot, &open);
         let location = |spot| self.location(&spot, &documents);
-        let layout = layout::layout(placed, &today, self.config.cache_line.bytes, &location);
+        let layout =
+            layout::layout(placed, &today, self.config.cache_line.bytes.on(&snapshot.target), &location);
         serde_json::to_value(layout).ok()
     }
 
@@ -1486,13 +1488,13 @@ impl Session {
         let location = |spot| self.location(&spot, &documents);
         let mut workspaces = Vec::new();
         for (root, workspace) in &self.workspaces {
+            let snapshot = workspace.shown();
             let circumstances = Circumstances {
-                cache_line: self.config.cache_line.bytes,
+                cache_line: self.config.cache_line.bytes.on(&snapshot.target),
                 budget: self.config.budget.bytes,
                 before: if workspace.is_early { &workspace.sizes } else { &workspace.before },
             };
             let Some(root) = convert::folder(root) else { continue };
-            let snapshot = workspace.shown();
             let today = Today::new(snapshot, &open);
             workspaces.push(protocol::WorkspaceReport {
                 root,
@@ -1598,7 +1600,7 @@ impl Session {
         let budget = &self.config.budget;
         let mut found = diagnostics::diagnostics(snapshot, views, outline, budget.bytes);
         if self.config.hints.as_diagnostics {
-            found.extend(diagnostics::sizes(views, outline, &self.config.hint_settings()));
+            found.extend(diagnostics::sizes(views, outline, &self.config.hint_settings(&snapshot.target)));
         }
         found
             .into_iter()
@@ -1607,7 +1609,7 @@ impl Session {
     }
 
     fn tooltip(&self, snapshot: &Snapshot, hint: &Hint<'_>) -> String {
-        hints::tooltip(hint, snapshot, self.config.cache_line.bytes)
+        hints::tooltip(hint, snapshot, self.config.cache_line.bytes.on(&snapshot.target))
     }
 
     /// Where a click on a hint leads.
@@ -1621,7 +1623,7 @@ impl Session {
         if let Some(data) = data
             && let Some((document, snapshot, views)) = self.measured(&data.uri)
         {
-            let hints = hints::hints(views, &document.outline, &self.config.hint_settings());
+            let hints = hints::hints(views, &document.outline, &self.config.hint_settings(&snapshot.target));
             if let Some(found) = hints.iter().find(|hint| u32::from(hint.at) == data.at) {
                 let tooltip = convert::markdown(self.tooltip(snapshot, found));
                 hint.tooltip = Some(lsp::InlayHintTooltip::MarkupContent(tooltip));

@@ -16,14 +16,15 @@ use super::line::{Line, Paper, Style, bytes, columns, elide, grouped};
 use super::types::short_type;
 use crate::layout::{Future, HeldKind};
 use std::fmt::Write as _;
+use std::num::NonZeroU64;
 
 /// How a picture is drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PictureOptions {
     /// Columns; no line is wider. Below 40 or so there is little to see.
     pub width: usize,
-    /// Bytes of a cache line.
-    pub cache_line: u64,
+    /// Bytes of a cache line, where a rule is; none for a picture that shows no cache lines.
+    pub cache_line: Option<NonZeroU64>,
     /// ANSI escapes, for terminals. Everything can be told without them.
     pub color: bool,
     /// Draws with ASCII only. Names stay as they are in the source.
@@ -32,12 +33,14 @@ pub struct PictureOptions {
 
 impl Default for PictureOptions {
     fn default() -> Self {
-        PictureOptions { width: 80, cache_line: 64, color: false, ascii: false }
+        PictureOptions { width: 80, cache_line: NonZeroU64::new(64), color: false, ascii: false }
     }
 }
 
 /// What stands above the bytes of the states.
 const HELD: &str = "held";
+/// Bytes between two rules at least, where there are no cache lines.
+const PLAIN_RULE: u64 = 64;
 /// Columns between two rules at least, where every cache line has its rule, and where not.
 const LINE_COLUMNS: u128 = 4;
 const RULE_COLUMNS: u128 = 8;
@@ -108,12 +111,12 @@ struct Scale {
 
 impl Scale {
     /// The finest scale at which a bar with its rules takes at most `room` columns.
-    fn fitting(contents: &Contents<'_>, cache_line: u64, room: usize) -> Self {
+    fn fitting(contents: &Contents<'_>, cache_line: Option<NonZeroU64>, room: usize) -> Self {
         let extent = u128::from(contents.extent);
         let mut column = 1;
         loop {
             let count = extent.div_ceil(column).max(1);
-            let mut rule = u128::from(cache_line.max(1));
+            let mut rule = u128::from(cache_line.map_or(PLAIN_RULE, NonZeroU64::get));
             if rule / column < LINE_COLUMNS {
                 while rule / column < RULE_COLUMNS {
                     rule *= 2;
@@ -179,21 +182,21 @@ impl Drawing<'_> {
         }
     }
 
-    fn head(&self, out: &mut String, cache_line: u64) {
-        let (size, line) = (self.contents.future.size, cache_line.max(1));
-        let lines = size.div_ceil(line);
-        let column = self.scale.column;
-        let mut text = format!(
-            "{}, {} cache line{} of {}; one column = {}",
-            bytes(size),
-            grouped(lines),
-            if lines == 1 { "" } else { "s" },
-            bytes(line),
-            power_of_two(column),
-        );
-        let per_rule = self.scale.rule / u128::from(line);
-        if per_rule > 1 && self.scale.rules().count() > 1 {
-            let _ = write!(text, ", a rule every {per_rule} lines");
+    fn head(&self, out: &mut String, cache_line: Option<NonZeroU64>) {
+        let future = self.contents.future;
+        let lines = cache_line.map(|line| (line.get(), future.cache_lines(line)));
+        let mut text = bytes(future.size);
+        if let Some((line, lines)) = lines {
+            let s = if lines == 1 { "" } else { "s" };
+            let _ = write!(text, ", {} cache line{s} of {}", grouped(lines), bytes(line));
+        }
+        let _ = write!(text, "; one column = {}", power_of_two(self.scale.column));
+        if self.scale.rules().count() > 1 {
+            let _ = match lines.map(|(line, _)| self.scale.rule / u128::from(line)) {
+                Some(..=1) => Ok(()),
+                Some(lines) => write!(text, ", a rule every {lines} lines"),
+                None => write!(text, ", a rule every {}", power_of_two(self.scale.rule)),
+            };
         }
         self.paper.wrap(out, 0, Style::Plain, &text);
         out.push('\n');
@@ -1267,8 +1270,30 @@ mod tests {
     }
 
     #[test]
+    fn without_cache_lines() {
+        let options = PictureOptions { cache_line: None, ..Default::default() };
+        expect![[r#"
+            515 B; one column = 16 B, a rule every 64 B
+
+                         0    64   128  192  256  320  384  448  512   held
+            Unresumed    │a▓▓▓│▓▓▓▓│▓▓▓▓│▓▓▓▓│▓   │    │    │    │ │  256 B
+            Suspend0 :12 │a▓▓▓│▓▓▓▓│▓▓▓▓│▓▓▓▓│b▒▒▒│▒▒▒▒│▒▒▒▒│▒▒▒▒│c│  514 B
+            Returned, Panicked: the same as Unresumed
+
+                name       offset   size  kind     type
+            a▓▓ value           1  256 B  upvar    [u8; 256]
+            b▒▒ value         257  256 B  local    [u8; 256]
+            c░░ __awaitee     513    2 B  awaitee  {async fn yield_now()}
+                tag             0    1 B  discriminant
+        "#]]
+        .assert_eq(&picture(&keeps(), &options));
+        assert!(!svg(&keeps(), None).contains("cache line"));
+        assert!(svg(&keeps(), NonZeroU64::new(64)).contains("515 B, 9 cache lines of 64 B"));
+    }
+
+    #[test]
     fn lines_of_128_bytes() {
-        let options = PictureOptions { cache_line: 128, ..Default::default() };
+        let options = PictureOptions { cache_line: NonZeroU64::new(128), ..Default::default() };
         expect![[r#"
             515 B, 5 cache lines of 128 B; one column = 16 B
 
@@ -1355,7 +1380,7 @@ mod tests {
             size in any_number(),
             numbers in (any_number(), any_number(), any_number()),
             width in prop_oneof![1..500usize, 1..40usize],
-            cache_line in prop_oneof![Just(64), Just(128), any_number()],
+            cache_line in prop_oneof![Just(64), Just(128), any_number()].prop_map(NonZeroU64::new),
             (color, ascii) in any::<(bool, bool)>(),
         ) {
             let future = blank(size, numbers.0, numbers.1, numbers.2, states);

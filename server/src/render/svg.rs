@@ -9,6 +9,7 @@ use super::line::{bytes, elide, grouped};
 use super::types::short_type;
 use crate::layout::{Future, HeldKind};
 use std::fmt::Write as _;
+use std::num::NonZeroU64;
 
 /// Pixels, unless told otherwise.
 const LEFT: f64 = 170.0;
@@ -37,8 +38,8 @@ fn color(kind: HeldKind) -> &'static str {
     }
 }
 
-/// The picture of one future, a whole file. `cache_line` in bytes.
-pub fn svg(future: &Future, cache_line: u64) -> String {
+/// The picture of one future, a whole file. `cache_line` in bytes, none where cache lines are not shown.
+pub fn svg(future: &Future, cache_line: Option<NonZeroU64>) -> String {
     let contents = Contents::of(future);
     let rows = rows(&contents);
     let things: Vec<_> = contents.things.iter().filter(|thing| thing.letter != OTHER).collect();
@@ -52,14 +53,16 @@ pub fn svg(future: &Future, cache_line: u64) -> String {
          <style>{STYLE}</style>\n<rect class=\"page\" width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
         escaped(&future.name),
     );
-    let lines = future.cache_lines(cache_line);
-    let s = if lines == 1 { "" } else { "s" };
     text(&mut out, 12.0, 24, "text", &format!("{} {}", future.kind.name(), elide(&future.name, 130)));
-    let size =
-        format!("{}, {} cache line{s} of {}", bytes(future.size), grouped(lines), bytes(cache_line.max(1)));
+    let mut size = bytes(future.size);
+    if let Some(line) = cache_line {
+        let lines = future.cache_lines(line);
+        let s = if lines == 1 { "" } else { "s" };
+        let _ = write!(size, ", {} cache line{s} of {}", grouped(lines), bytes(line.get()));
+    }
     text(&mut out, 12.0, 44, "dim", &size);
     let drawing = Drawing { contents: &contents, scale: BAR / (contents.extent.max(1) as f64) };
-    drawing.ruler(&mut out, cache_line.max(1), legend - ROW);
+    drawing.ruler(&mut out, cache_line.map_or(64, NonZeroU64::get), legend - ROW);
     for (at, row) in rows.shown.iter().enumerate() {
         drawing.row(&mut out, row, HEAD + ROW * at);
     }
@@ -116,7 +119,7 @@ impl Drawing<'_> {
         LEFT + byte as f64 * self.scale
     }
 
-    /// A rule where a cache line begins; where they would be too close, at every second, fourth, …
+    /// A rule where a cache line begins, or every 64 bytes; where they would be too close, at every second, fourth, …
     fn ruler(&self, out: &mut String, cache_line: u64, bottom: usize) {
         let extent = self.contents.extent;
         let mut every = cache_line;

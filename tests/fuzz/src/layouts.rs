@@ -17,6 +17,7 @@ use futurelens::layout::Future;
 use futurelens::layout::whatif::{self, Change, Prediction};
 use futurelens::render::{PictureOptions, picture, svg};
 use futurelens::source::{Outline, TextSize, edited};
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,12 +49,13 @@ fn futures(snapshot: &Snapshot) {
     for placed in snapshot.futures(true).take(12) {
         let future = &placed.future;
         for (width, cache_line) in [(80, 64), (40, 1), (0, 0), (200, u64::MAX), (120, 1 << 60)] {
+            let cache_line = NonZeroU64::new(cache_line);
             let options = PictureOptions { width, cache_line, color: width == 80, ascii: width == 40 };
             is_small("picture", &picture(future, &options), future);
         }
-        for cache_line in [64, 1, u64::MAX] {
+        for cache_line in [64, 1, 0, u64::MAX].map(NonZeroU64::new) {
             is_small("svg", &svg(future, cache_line), future);
-            future.cache_lines(cache_line);
+            cache_line.map(|line| future.cache_lines(line));
         }
         what_if(future, &shared);
     }
@@ -92,7 +94,7 @@ fn texts(snapshot: &Snapshot, now: &Run) {
     for (file, outline) in &today {
         let views = snapshot.file(file);
         let text = outline.text();
-        for cache_line in [64, 0, u64::MAX] {
+        for cache_line in [64, 0, u64::MAX].map(NonZeroU64::new) {
             let settings = HintSettings { min_bytes: 0, cache_line, awaits: Awaits::All };
             for hint in hints(views, outline, &settings) {
                 assert!(text.is_char_boundary(hint.at.into()));
@@ -111,7 +113,11 @@ fn texts(snapshot: &Snapshot, now: &Run) {
             );
         }
         for (index, markdown) in [(0, true), (1, false), (2, true)] {
-            let settings = HoverSettings { cache_line: [64, 0, u64::MAX][index], markdown, link: &link };
+            let settings = HoverSettings {
+                cache_line: NonZeroU64::new([64, 0, u64::MAX][index]),
+                markdown,
+                link: &link,
+            };
             for site in outline.sites().iter().take(8) {
                 let inside = site.range.start() + TextSize::new(u32::from(site.range.len()) / 2);
                 for at in [site.token.start(), inside, site.range.end(), TextSize::new(u32::MAX)] {
@@ -135,24 +141,24 @@ fn texts(snapshot: &Snapshot, now: &Run) {
         spot.text.line_col(spot.range.start()).line
     };
     for placed in snapshot.futures(true).take(8) {
-        let layout = layout::layout(placed, &today, 64, &location);
+        let layout = layout::layout(placed, &today, NonZeroU64::new(64), &location);
         serde_json::to_string(&layout).expect("it is JSON");
         let settings = ExplainSettings { depth: Some(6), full_types: true, ..ExplainSettings::default() };
         explain(&today, &[placed], &settings);
     }
     let circumstances =
-        overview::Circumstances { cache_line: 0, budget: Some(1), before: &overview::sizes(snapshot) };
+        overview::Circumstances { cache_line: None, budget: Some(1), before: &overview::sizes(snapshot) };
     overview::overview(&today, &circumstances, &location);
 }
 
 fn reports(snapshot: &Snapshot) {
     for sort in [Sort::Size, Sort::Padding, Sort::Duplicated] {
-        let choice = Choice { all: true, cache_line: 64, sort, filter: None };
+        let choice = Choice { all: true, cache_line: NonZeroU64::new(64), sort, filter: None };
         let report = report(snapshot, &choice);
         table(&report, sort);
         if sort == Sort::Size {
             let json = serde_json::to_string(&report).expect("it is JSON");
-            webpage::page(&report, "a </script>", 64).expect("it is JSON");
+            webpage::page(&report, "a </script>", NonZeroU64::new(64)).expect("it is JSON");
             let record = Record::parse(&json).expect("a report was just written");
             assert_eq!(Ok(&record), Record::of(&report).as_ref());
             let question = Question {

@@ -93,12 +93,12 @@ function header(layout: Layout | undefined, back: boolean, follow: boolean): HTM
     button('copy', 'Copy explanation', () => api.postMessage({ type: 'copy' })),
   );
   if (layout.instances.length > 1) tools.append(instances(layout));
-  const count = Math.ceil(layout.size / layout.cacheLine);
+  const line = layout.cacheLine;
   const facts = element(
     'p',
     { className: 'facts', id: 'facts' },
-    element('b', {}, `${bytes(layout.size)} · ${lines(count)}`),
-    ` of ${layout.cacheLine} B, aligned to ${layout.align}, discriminant ${bytes(layout.discriminant)}`,
+    element('b', {}, line === null ? bytes(layout.size) : `${bytes(layout.size)} · ${lines(Math.ceil(layout.size / line))}`),
+    `${line === null ? '' : ` of ${line} B`}, aligned to ${layout.align}, discriminant ${bytes(layout.discriminant)}`,
   );
   const title = element('h1', { title: layout.type }, element('small', {}, layout.kind), layout.name);
   const top = element('header', {}, title, facts);
@@ -204,16 +204,18 @@ function scale(layout: Layout): void {
   const ruler = document.getElementById('ruler');
   if (!ruler) return;
   const width = ruler.clientWidth;
-  const perLine = (width * layout.cacheLine) / Math.max(layout.size, 1);
-  const count = Math.ceil(layout.size / layout.cacheLine);
+  // Where cache lines are not shown the marks are as far apart as most have them.
+  const line = layout.cacheLine ?? 64;
+  const perLine = (width * line) / Math.max(layout.size, 1);
+  const count = Math.ceil(layout.size / line);
   const step = niceStep(COLUMN / perLine);
   const markStep = step * niceStep(MARK / perLine / step);
   ruler.replaceChildren();
   for (let at = 0; at < count; at += markStep) {
-    const left = percent(at * layout.cacheLine, layout.size);
+    const left = percent(at * line, layout.size);
     // The last one would stick out.
     if (at > 0 && width - perLine * at < 24) continue;
-    const mark = element('span', { className: 'tick' }, grouped(at * layout.cacheLine));
+    const mark = element('span', { className: 'tick' }, grouped(at * line));
     mark.style.left = left;
     ruler.append(mark);
   }
@@ -221,7 +223,7 @@ function scale(layout: Layout): void {
     for (const old of track.querySelectorAll('.rule')) old.remove();
     for (let at = step; at < count; at += step) {
       const rule = element('span', { className: 'rule' });
-      rule.style.left = percent(at * layout.cacheLine, layout.size);
+      rule.style.left = percent(at * line, layout.size);
       track.append(rule);
     }
   }

@@ -27,7 +27,7 @@
     const where = file === null ? `crate ${text(krate)}` : `${text(file)}:${line}`;
     return {
       index, id: text(id), name: text(name), kind: text(kind), krate: text(krate), unit: text(unit), type: text(type), where,
-      size, align, padding, twice, lines: Math.ceil(size / data.cacheLine),
+      size, align, padding, twice, lines: data.cacheLine && Math.ceil(size / data.cacheLine),
       states: states.map(([state, bytes, at, held]) => ({
         name: text(state), size: bytes, at: text(at),
         held: held.map(([thing, what, ty, length, offset, declared, why, future]) => ({
@@ -54,7 +54,7 @@
   const ROW = 26;
   const columns = [
     { key: 'size', title: 'bytes', number: true },
-    { key: 'lines', title: 'lines', number: true },
+    ...(data.cacheLine ? [{ key: 'lines', title: 'lines', number: true }] : []),
     { key: 'padding', title: 'padding', number: true },
     { key: 'twice', title: 'twice', number: true },
     { key: 'name', title: 'name', path: true },
@@ -201,7 +201,8 @@
     const scale = width / Math.max(future.size, 1);
     const chart = drawn('svg', { viewBox: `0 0 ${left + width + 10} ${future.states.length * (height + 4) + 24}`, role: 'img' });
     chart.append(drawn('title', {}, `States of ${future.name}`));
-    const every = data.cacheLine * Math.max(1, Math.ceil(future.lines / 32));
+    const line = data.cacheLine || 64;
+    const every = line * Math.max(1, Math.ceil(future.size / line / 32));
     for (let at = 0; at <= future.size; at += every) {
       const x = left + at * scale;
       chart.append(drawn('line', { x1: x, x2: x, y1: 14, y2: '100%' }), drawn('text', { x: x + 2, y: 11 }, grouped(at)));
@@ -243,7 +244,7 @@
     for (const [kind, title] of [['local', 'local'], ['upvar', 'argument or capture'], ['awaitee', 'awaited future'], ['temporary', 'temporary'], ['flag', 'drop flag'], ['rest', 'not used']]) {
       legend.append(make('span', {}, make('i', { class: kind }), title));
     }
-    const facts = `${chosen.kind} in ${chosen.where} (${chosen.krate}, ${chosen.unit}): ${grouped(chosen.size)} bytes, ${grouped(chosen.lines)} cache lines, aligned to ${chosen.align}; ${grouped(chosen.padding)} bytes never used, ${grouped(chosen.twice)} stored twice`;
+    const facts = `${chosen.kind} in ${chosen.where} (${chosen.krate}, ${chosen.unit}): ${grouped(chosen.size)} bytes, ${data.cacheLine ? `${grouped(chosen.lines)} cache lines, ` : ''}aligned to ${chosen.align}; ${grouped(chosen.padding)} bytes never used, ${grouped(chosen.twice)} stored twice`;
     pane.replaceChildren(make('h2', {}, chosen.name), make('p', {}, facts), make('p', { class: 'type' }, chosen.type), picture(chosen, state, detail), legend);
     if (state) pane.append(heldIn(state));
   }
