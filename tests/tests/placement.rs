@@ -1,12 +1,14 @@
-//! Every future is placed on the token that made it, and nothing else is.
+//! Every future is placed on the token that made it, and nothing else is; and what it holds is in the user's text.
 //!
 //! The fixture says it in comments: `//~ future PATH, PATH` stands on each line where a future has
 //! its place. A path is the compiler's definition path without the crate. `//~ test-future` is for
-//! those that only exist if tests are measured too.
+//! those that only exist if tests are measured too. `//~ holds NAME, NAME` stands where things of these names have
+//! their place that are held, and `//~ ends NAME` where the scope of one ends.
 
 use futurelens_tests::binary::fixture;
 use futurelens_tests::project::{Project, files};
-use futurelens_tests::report::{Report, report};
+use futurelens_tests::report::{Report, parse, run_report};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -34,9 +36,21 @@ fn those_of_tests_as_well() {
 
 fn check(arguments: &[&str], markers: &[&str]) {
     let project = Project::copy_of(&fixture("places"));
-    let marked = marked(&project, markers);
+    let without_instances = |name: &str| WITHOUT_INSTANCES.contains(&name);
+    let (without, marked): (BTreeSet<Place>, BTreeSet<Place>) =
+        marked(&project, markers).into_iter().partition(|(_, _, name)| without_instances(name));
+    assert_eq!(without.len(), WITHOUT_INSTANCES.len(), "the fixture still has them");
     assert!(marked.len() > 50, "the fixture's comments are found");
-    let reported = reported(&report(project.root(), arguments));
+    let text = run_report(project.root(), arguments).expect_success().stdout;
+    // Reading it fails for a future without a place.
+    let reported = reported(&parse(&text));
+    let (held, ended) = held(&serde_json::from_str(&text).expect("it was read before"));
+    for (marker, found) in [("//~ holds ", held), ("//~ ends ", ended)] {
+        let marked = self::marked(&project, &[marker]);
+        assert!(!marked.is_empty(), "the fixture's comments are found");
+        let missing: Vec<&Place> = marked.difference(&found).collect();
+        assert!(missing.is_empty(), "{marker}{missing:?}");
+    }
 
     let show = |places: BTreeSet<&Place>| {
         let lines: Vec<String> =
@@ -53,7 +67,6 @@ fn check(arguments: &[&str], markers: &[&str]) {
 
 fn marked(project: &Project, markers: &[&str]) -> BTreeSet<Place> {
     let mut places = BTreeSet::new();
-    let mut without_instances = BTreeSet::new();
     for path in files(&project.root().join("src")) {
         let text = fs::read_to_string(&path).expect("the fixture is text");
         let file = path
@@ -66,18 +79,41 @@ fn marked(project: &Project, markers: &[&str]) -> BTreeSet<Place> {
                 let Some((_, names)) = line.split_once(marker) else {
                     continue;
                 };
+                let names = names.split("//~").next().unwrap_or_default();
                 for name in names.split(", ").map(str::trim) {
-                    if WITHOUT_INSTANCES.contains(&name) {
-                        without_instances.insert(name.to_owned());
-                    } else {
-                        places.insert((file.clone(), number + 1, name.to_owned()));
-                    }
+                    places.insert((file.clone(), number + 1, name.to_owned()));
                 }
             }
         }
     }
-    assert_eq!(without_instances.len(), WITHOUT_INSTANCES.len(), "the fixture still has them");
     places
+}
+
+/// Where what is held is declared, and where scopes end at which something is dropped. All of it is in the user's text.
+fn held(report: &Value) -> (BTreeSet<Place>, BTreeSet<Place>) {
+    let list = |value: &Value, key: &str| value[key].as_array().expect("a list").clone();
+    let (mut held, mut ended) = (BTreeSet::new(), BTreeSet::new());
+    for future in list(report, "futures") {
+        for thing in list(&future, "states").iter().flat_map(|state| list(state, "held")) {
+            let place = |value: &Value| {
+                let file = value["file"].as_str().or(future["file"].as_str()).expect("a file");
+                assert!(file.starts_with("src/"), "{thing} of {}", future["id"]);
+                let line = usize::try_from(value["line"].as_u64()?).ok()?;
+                Some((file.to_owned(), line, thing["name"].as_str().expect("a name").to_owned()))
+            };
+            // The compiler does not say where drop flags and temporaries are declared in all cases.
+            let declared = place(&thing);
+            assert!(
+                declared.is_some() || matches!(thing["kind"].as_str(), Some("flag" | "temporary")),
+                "{thing} of {}",
+                future["id"]
+            );
+            held.extend(declared);
+            let end = place(&thing["why"]);
+            ended.extend(end.filter(|_| thing["why"]["reason"] == "dropped"));
+        }
+    }
+    (held, ended)
 }
 
 /// An id is the crate, the definition path and the instance; here, the path is wanted.

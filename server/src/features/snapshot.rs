@@ -587,8 +587,15 @@ impl Unit {
             });
             let made_by = place.as_ref().and_then(|(place, outline)| {
                 let site = outline.sites().get(place.site)?;
-                let is_call = site.kind == SiteKind::MacroCall;
-                is_call.then(|| outline.span(&place.file, site.range))
+                let is_foreign = body.span.as_ref().is_some_and(|span| !own.contains(&*span.file));
+                let range = match site.kind {
+                    SiteKind::MacroCall => site.range,
+                    // `async || m!()`
+                    SiteKind::AsyncClosure if is_foreign => site.body,
+                    _ if is_foreign => site.token,
+                    _ => return None,
+                };
+                Some(outline.span(&place.file, range))
             });
             let call = |away: &Away| {
                 let (before, after) = (away.before.as_ref(), away.after.as_ref());

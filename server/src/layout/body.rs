@@ -3,6 +3,7 @@
 use super::FutureKind;
 use super::whatif::Conflicts;
 use super::why::{self, Origin, Why};
+use crate::dump::coroutine::StatementPlace;
 use crate::dump::mir::{Event, Place};
 use crate::dump::names::{self, CoroutineName, Parameters};
 use crate::dump::span::{SpanRef, is_of_std};
@@ -230,10 +231,7 @@ impl Body {
     /// Notes what lies in macros of other crates, and what of the user's is next to it. `is_own` knows the files of
     /// the crate; `text` is the body's `dump`.
     pub fn look_around(&mut self, dump: &CoroutineBody<'_>, text: &str, is_own: &dyn Fn(&str) -> bool) {
-        // A path that is relative leads to another crate of the workspace.
-        let is_away = |span: &Span| {
-            !is_own(&span.file) && (Path::new(&*span.file).is_absolute() || is_of_std(&span.file))
-        };
+        let is_away = |span: &Span| !is_own(&span.file) && !is_of_workspace(&span.file);
         let mut away: Vec<(Option<usize>, &Span)> = Vec::new();
         let saved = self.saved.iter().zip(0..);
         away.extend(saved.filter_map(|(saved, index)| Some((Some(index), saved.span.as_ref()?))));
@@ -258,16 +256,15 @@ impl Body {
             let at: Vec<usize> = match saved {
                 // Where something is done with it for the first time.
                 Some(saved) => first_event(dump, saved)
-                    .and_then(|first| places.iter().position(|place| *place == first))
+                    .and_then(|first| places.iter().position(|place| (place.block, place.span) == first))
                     .into_iter()
                     .collect(),
-                None => (0..places.len()).filter(|at| is_at(&places[*at].1, span)).collect(),
+                None => (0..places.len()).filter(|at| is_at(&places[*at].span, span)).collect(),
             };
             for at in &at {
-                let is_own = |(_, span): &&(u32, SpanRef<'_>)| is_own(span.file);
-                let before = places[..*at].iter().rev().find(is_own);
-                let after = places[*at..].iter().find(is_own);
-                let mut own = |place: Option<&(u32, SpanRef<'_>)>| place.map(|it| it.1.to_span(&mut paths));
+                let (before, after) = neighbours(&places, *at, is_own, &dump.flow.scopes);
+                let mut own =
+                    |place: Option<&StatementPlace<'_>>| place.map(|it| it.span.to_span(&mut paths));
                 let (before, after) = (own(before), own(after));
                 let (span, name) = (span.clone(), name.clone());
                 found.push(Away { span, saved, name, before, after });
@@ -412,6 +409,37 @@ impl Body {
     pub fn segments(&self) -> Vec<&str> {
         self.def_path.split("::").skip(1).collect()
     }
+}
+
+/// A path that is relative leads to another crate of the workspace, but for what `cargo vendor` put there.
+fn is_of_workspace(file: &str) -> bool {
+    let is_vendored = file.split(['/', '\\']).any(|part| part == "vendor");
+    !is_vendored && !is_of_std(file) && Path::new(file).is_relative()
+}
+
+/// What the user wrote that runs just before and just after a statement: the statement itself, if he wrote that.
+fn neighbours<'p, 'a>(
+    places: &'p [StatementPlace<'a>],
+    at: usize,
+    is_own: &dyn Fn(&str) -> bool,
+    scopes: &[u32],
+) -> (Option<&'p StatementPlace<'a>>, Option<&'p StatementPlace<'a>>) {
+    let own = |place: &&StatementPlace<'_>| is_own(place.span.file);
+    if let Some(itself) = places.get(at).filter(own) {
+        return (Some(itself), Some(itself));
+    }
+    let before = places[..at].iter().rev().find(own);
+    let after = places[at..].iter().find(own);
+    let is_within = |inner: u32, outer: u32| {
+        let parent = |scope: &u32| scopes.get(*scope as usize).copied().filter(|parent| parent < scope);
+        std::iter::successors(Some(inner), parent).any(|scope| scope == outer)
+    };
+    // What ran before is in a block that is over, what runs after is in the one that begins here.
+    let begins = before.zip(after).is_some_and(|(before, after)| {
+        let here = places[at].scope;
+        !is_within(here, before.scope) && is_within(after.scope, here)
+    });
+    (before.filter(|_| !begins), after)
 }
 
 /// The first block in which something is done with a stored local, and where that is in the source.

@@ -234,7 +234,8 @@ impl<'a> Search<'a> {
             .or_else(|| self.given_name(&calls))
             .or_else(|| self.given_owner(&calls))
             .or_else(|| self.in_named_fn(&calls, home, definition))
-            .or_else(|| (calls.len() == 1).then(|| calls[0]))?;
+            .or_else(|| (calls.len() == 1).then(|| calls[0]))
+            .or_else(|| self.only_one(&calls))?;
         let mut place = self.at(best.file, best.outline, best.index, true);
         if let Some(made) = made {
             place.kind = self.kind(home, made);
@@ -300,8 +301,6 @@ impl<'a> Search<'a> {
 
     /// The only call outside of fns, in the body's module, that can have made it.
     fn only_one(&self, calls: &[Call<'a>]) -> Option<Call<'a>> {
-        let is_in_fn =
-            |call: &Call<'_>| call.outline.fns().iter().any(|it| it.body.contains_range(call.site.range));
         self.best_fit(calls.iter().copied().filter(|call| !is_in_fn(call)))
     }
 
@@ -411,12 +410,16 @@ impl<'a> Search<'a> {
         Some(calls[best])
     }
 
-    /// The only call that was given the name of the fn that the body is in.
+    /// The only call that was given the name of the fn that the body is in, or of a module or trait around that.
     fn given_name(&self, calls: &[Call<'a>]) -> Option<Call<'a>> {
-        let name = self.fn_name()?;
-        let mut given = calls.iter().filter(|call| has_word(call.arguments(), name));
-        let first = given.next()?;
-        given.next().is_none().then_some(*first)
+        let names = self.body.path.iter().rev().filter(|it| !it.starts_with('{')).map(|it| raw(it));
+        names.zip(0..).find_map(|(name, outer)| {
+            // What is called in a fn makes no module.
+            let is_possible = |call: &&Call<'_>| outer == 0 || !is_in_fn(call);
+            let mut given = calls.iter().filter(is_possible).filter(|call| has_word(call.arguments(), name));
+            let first = given.next()?;
+            given.next().is_none().then_some(*first)
+        })
     }
 
     /// The call within the fn that the path names.
@@ -622,6 +625,11 @@ fn has_bars(outline: &Outline, item: &FnItem) -> bool {
     let closures = closures.filter(|it| item.body.contains_range(it.range));
     let headers = closures.map(|it| TextRange::new(it.range.start(), it.hint));
     bars(text) > headers.map(|it| bars(&outline.text()[it])).sum()
+}
+
+/// Whether a call is in the body of any fn.
+fn is_in_fn(call: &Call<'_>) -> bool {
+    call.outline.fns().iter().any(|it| it.body.contains_range(call.site.range))
 }
 
 fn is_within(call: &Call<'_>, fns: &[(&Arc<str>, &Outline, &FnItem)]) -> bool {
@@ -1169,6 +1177,16 @@ mod tests {
             path,
             expect![[r#"
             1:1 AsyncFn at clock!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+        "#]],
+        );
+        // The module that it makes around the fn.
+        let path = &["b", "f", "{closure#0}"];
+        check_method(
+            "b::f::{closure#0}",
+            "m!(a);\nm!(b);",
+            path,
+            expect![[r#"
+            2:1 AsyncFn at m!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
         // Of this crate.

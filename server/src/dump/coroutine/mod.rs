@@ -17,7 +17,7 @@ mod layout;
 mod trim;
 
 use layout::Layout;
-pub use trim::{statement_places, statement_spans, trimmed};
+pub use trim::{StatementPlace, statement_places, statement_spans, trimmed};
 
 use super::mir::{self, Flow};
 use super::names::CoroutineName;

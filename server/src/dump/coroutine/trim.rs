@@ -91,9 +91,19 @@ pub fn statement_spans(text: &str) -> Vec<SpanRef<'_>> {
     spans.filter(|span| seen.insert(*span)).collect()
 }
 
-/// The places of all statements of a dumped body in their order, each with its block; those that run only while
-/// unwinding left out.
-pub fn statement_places(text: &str) -> Vec<(u32, SpanRef<'_>)> {
+/// Where a statement is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatementPlace<'a> {
+    /// Its block.
+    pub block: u32,
+    /// Its source scope.
+    pub scope: u32,
+    /// In the source.
+    pub span: SpanRef<'a>,
+}
+
+/// The places of all statements of a dumped body in their order; those that run only while unwinding left out.
+pub fn statement_places(text: &str) -> Vec<StatementPlace<'_>> {
     let mut block = None;
     let mut places = Vec::new();
     for line in split(text).map_or(text, |(_, code)| code).lines() {
@@ -102,10 +112,11 @@ pub fn statement_places(text: &str) -> Vec<(u32, SpanRef<'_>)> {
         } else if let Some(block) = block
             && let [b' ', b' ', b' ', b' ', b' ', b' ', b' ', b' ', first, ..] = line.as_bytes()
             && *first != b' '
-            && let Some(at) = line.rfind(" at ").filter(|at| line[..*at].contains("scope "))
-            && let Some(span) = SpanRef::parse(&line[at + 4..])
+            && let Some((before, span)) = line.rsplit_once(" at ")
+            && let Some((_, scope)) = before.rsplit_once("scope ")
+            && let (Ok(scope), Some(span)) = (scope.parse(), SpanRef::parse(span))
         {
-            places.push((block, span));
+            places.push(StatementPlace { block, scope, span });
         }
     }
     places
