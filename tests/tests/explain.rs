@@ -59,7 +59,7 @@ fn pictures(article: &Project) {
 fn names(article: &Project) {
     let by_path = explain(article, &["boxes::large_future"]).expect_success().stdout;
     has(&by_path, &["src/boxes.rs:11", "async fn boxes::large_future: 4,099 bytes, 65 cache lines"]);
-    has(&by_path, &["Held across this await of boxes::large_future, line 13: 4,099 of 4,099 bytes"]);
+    has(&by_path, &["Held across this await of boxes::large_future, line 13: 4,098 of 4,099 bytes"]);
     has(&by_path, &["4,096 B at 1: local page: [u8; 4096], line 12; used later, line 14"]);
     for name in
         ["large_future", "large_future()", "{async fn body of boxes::large_future()}", "src/boxes.rs:11"]

@@ -233,7 +233,7 @@ fn on_an_await(session: &mut Session) {
     has(text_at(LIB, hover.range), &["await"]);
     let text = hover.text;
     is_harmless(&text);
-    has(&text, &["Held across this await of `outer`", "line 6", " of 1,440 bytes", "discriminant 1 B"]);
+    has(&text, &["Held across this await of `outer`", "line 6", " of 1,440 bytes", "tag 1 B"]);
     has(line_with(&text, "600 B at "), &["local `buffer`", "[u8; 600]", "line 4", "used later, line 8"]);
     has(line_with(&text, "400 B at 0: "), &["argument `name`", "line 3", "stored again as `name`"]);
     has(line_with(&text, "local `name`"), &["400 B at ", "used later, line 8"]);

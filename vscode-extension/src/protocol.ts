@@ -26,13 +26,23 @@ export interface Held {
   future: string | null;
 }
 
+/** What the bytes of a state are there for: together they are the future's size. */
+export interface Bytes {
+  held: number;
+  tag: number;
+  /** Nothing in any state. */
+  padding: number;
+  /** What only other states use. */
+  free: number;
+}
+
 /** What a future holds while it is suspended at one place. */
 export interface State {
   name: string;
-  /** Bytes, without the discriminant's. */
-  size: number;
-  /** Bytes between the things held. */
-  padding: number;
+  /** Not of older servers. */
+  bytes?: Bytes;
+  /** What the future would take if it held nothing else: those with most decide its size. Not of older servers. */
+  needs?: number | null;
   location: Location | null;
   held: Held[];
 }

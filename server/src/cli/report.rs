@@ -59,6 +59,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
         cache_line: line_of(snapshot),
         sort,
         filter: args.filter.clone(),
+        needs: args.format != Format::Table,
     };
     let cache_line = line_of(&measured.first);
     let Some(mut report) = report::report_of_all(measured.all(), &choice) else { return measured.finish() };

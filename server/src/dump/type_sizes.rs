@@ -253,7 +253,19 @@ impl<'a> TypeSizes<'a> {
                 is_behind && is_aligned && field.kind != FieldKind::Field
             })
         });
-        ty.discriminant.is_some() && names && same_upvars && same_locals && in_order
+        // The tag has bytes of its own.
+        let mut taken: Vec<(u64, u64)> = variants
+            .iter()
+            .flat_map(|variant| self.fields(variant))
+            .map(|field| (field.offset, field.offset + field.size))
+            .collect();
+        taken.sort_unstable();
+        let used = taken.iter().fold((0, 0), |(used, end): (u64, u64), &(from, to)| {
+            (used + to.saturating_sub(from.max(end)), end.max(to))
+        });
+        let has_room =
+            ty.discriminant.is_some_and(|tag| used.0.checked_add(tag).is_some_and(|all| all <= ty.size));
+        has_room && names && same_upvars && same_locals && in_order
     }
 
     fn begin_variant(&mut self, name: Option<&'a str>, size: u64) {
@@ -498,6 +510,14 @@ mod tests {
         ] {
             assert!(!is_whole(&RECORD.replacen(from, to, 1)), "{from} -> {to}");
         }
+        // Without padding and end padding the tag has no byte of its own.
+        let full = RECORD
+            .replace("x`: 2 bytes\nprint-type-size         padding: 2 bytes\n", "x`: 16 bytes\n")
+            .replace("print-type-size         local `..coroutine_field1`: 1 bytes, alignment: 4 bytes\n", "")
+            .replace("print-type-size     end padding: 11 bytes\n", "");
+        assert!(!is_whole(&full.replace("Suspend0`: 12", "Suspend0`: 23")));
+        let room = full.replace("x`: 16", "x`: 15").replace("Suspend0`: 12", "Suspend0`: 22");
+        assert!(is_whole(&(room + "print-type-size     end padding: 1 bytes\n")));
     }
 
     proptest! {

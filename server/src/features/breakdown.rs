@@ -6,7 +6,7 @@ use super::snapshot::{Placed, Snapshot};
 use crate::dump::Span;
 use crate::dump::type_sizes::AWAITEE;
 use crate::layout::whatif::{Change, Prediction, predict};
-use crate::layout::{Future, FutureKind, Held, HeldKind, State, Why};
+use crate::layout::{Bytes, Future, FutureKind, Held, HeldKind, Largest, State, Usage, Why, needs};
 use crate::render::{Page, PictureOptions, picture, short_type};
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -118,29 +118,96 @@ fn more(page: &mut Page, of: usize) {
     }
 }
 
-/// Where it waits, for what, and how large it is then.
+/// Where it waits, for what, and how much it holds then; and what of its bytes is there for nothing of that.
 fn awaits(page: &mut Page, future: &Future, context: &Context<'_>) {
+    let usage = Usage::of(future);
     let states: Vec<&State> = future.states.iter().filter(|state| state.is_suspended()).collect();
-    if states.is_empty() {
-        return;
+    let mut is_free = false;
+    if !states.is_empty() {
+        page.list(match states.len() {
+            1 => "It can wait at one place:",
+            _ => "Where it can wait:",
+        });
     }
-    page.list(match states.len() {
-        1 => "It can wait at one place:",
-        _ => "Where it can wait:",
-    });
     for state in states.iter().take(MANY) {
-        let place = state.awaiting.as_ref().and_then(|span| context.place(page, span));
-        let place = place.unwrap_or_else(|| "in a macro".to_owned());
         let what = match awaitee(state) {
             Some(held) => format!(" for {}", awaited(page, held, context)),
             None => String::new(),
         };
-        page.point(&format!(
-            "{place}{what}: {} B in use",
-            exact(state.size.saturating_add(future.discriminant))
-        ));
+        let Bytes { held, free, .. } = usage.in_state(state);
+        let free = match free {
+            0 => String::new(),
+            free => format!(", {} B free", exact(free)),
+        };
+        is_free |= !free.is_empty();
+        page.point(&format!("{}{what}: {} B held{free}", waiting(page, state, context), exact(held)));
     }
     more(page, states.len());
+    let mut rest = Vec::new();
+    if future.discriminant > 0 {
+        rest.push(format!("Tag: {} B.", exact(future.discriminant)));
+    }
+    if usage.padding() > 0 {
+        rest.push(format!("Padding: {} B that no state uses.", exact(usage.padding())));
+    }
+    if is_free {
+        rest.push("Free: what only other states use.".to_owned());
+    }
+    if !rest.is_empty() {
+        page.paragraph(&rest.join(" "));
+    }
+    decides(page, future, context);
+}
+
+/// Where a state waits, in a list.
+fn waiting(page: &Page, state: &State, context: &Context<'_>) -> String {
+    let place = state.awaiting.as_ref().and_then(|span| context.place(page, span));
+    place.unwrap_or_else(|| "in a macro".to_owned())
+}
+
+/// Which of the states that it waits in the size comes from, and how far the next one is.
+fn decides(page: &mut Page, future: &Future, context: &Context<'_>) {
+    let suspended = future.states.iter().filter(|state| state.is_suspended()).count();
+    // Where it waits at one place only, there is nothing to choose from.
+    if suspended < 2 {
+        return;
+    }
+    let Some(largest) = Largest::of(future.size, &needs(future)) else { return };
+    let name = |page: &Page, state: usize| {
+        let state = &future.states[state];
+        let place = state.awaiting.as_ref().and_then(|span| context.place(page, span));
+        place.unwrap_or_else(|| page.code(&state.name))
+    };
+    let count = largest.states.len();
+    let mut names: Vec<String> =
+        largest.states.iter().take(LARGEST).map(|&state| name(page, state)).collect();
+    let s = if count == 1 { "s" } else { "" };
+    let takes = match largest.others {
+        0 => format!("decide{s} the size"),
+        others => {
+            format!("need{s} {} of {} B", exact(future.size.saturating_sub(others)), exact(future.size))
+        }
+    };
+    let (what, whose) = match names.pop() {
+        _ if count == suspended => (format!("All states it waits in {takes}"), "only some of them hold"),
+        Some(only) if names.is_empty() => (format!("The largest state ({only}) {takes}"), "it does not hold"),
+        last => {
+            let last = if count > LARGEST { Some(format!("{} more", count - names.len())) } else { last };
+            let names = format!("{} and {}", names.join(", "), last.unwrap_or_default());
+            (format!("The {count} largest states ({names}) {takes}"), "only some of them hold")
+        }
+    };
+    let saves = match largest.others {
+        0 => "nothing".to_owned(),
+        others => format!("{} B at most", exact(others)),
+    };
+    let next = match largest.next {
+        Some(next) => {
+            format!("; the next largest ({}) needs {} B less", name(page, next), exact(largest.less))
+        }
+        None => String::new(),
+    };
+    page.paragraph(&format!("{what}: shrinking what {whose} saves {saves}{next} (predicted)."));
 }
 
 fn awaitee(state: &State) -> Option<&Held> {
@@ -195,7 +262,7 @@ fn thing(page: &Page, held: &Held, future: &Future, context: &Context<'_>) -> St
     format!("{what}{name}{ty}{}", context.at(page, &held.declared))
 }
 
-/// What is stored twice, and the padding.
+/// What is stored twice.
 fn waste(page: &mut Page, future: &Future, context: &Context<'_>) {
     let twice = stored_twice(future);
     if !twice.is_empty() {
@@ -216,23 +283,6 @@ fn waste(page: &mut Page, future: &Future, context: &Context<'_>) {
             ));
         }
     }
-    let padding = never_used(future);
-    if padding > 0 {
-        page.paragraph(&format!("Padding: {} B that no state uses.", exact(padding)));
-    }
-}
-
-/// Bytes that no state stores anything in. A single state's gaps are no waste: others use them.
-pub fn never_used(future: &Future) -> u64 {
-    let held = future.states.iter().flat_map(|state| &state.held);
-    let mut ranges: Vec<(u64, u64)> = held.map(|held| (held.offset, held.end())).collect();
-    ranges.sort_unstable();
-    let (mut used, mut end) = (future.discriminant, 0);
-    for (start, stop) in ranges {
-        used = used.saturating_add(stop.saturating_sub(start.max(end)));
-        end = end.max(stop);
-    }
-    future.size.saturating_sub(used)
 }
 
 /// A thing whose value is stored in two places of the future.
@@ -268,20 +318,22 @@ pub fn stored_twice(future: &Future) -> Vec<Twice<'_>> {
     found
 }
 
-/// Everything held across one await.
+/// Everything held across one await. `is_alone`: nothing else is said about the future on this page.
 pub fn one_await(
     page: &mut Page,
     future: &Future,
     state: &State,
     caveat: Option<&str>,
+    is_alone: bool,
     context: &Context<'_>,
 ) {
     let place = state.awaiting.as_ref().and_then(|span| context.place(page, span));
     let at = place.map(|place| format!(", {place}")).unwrap_or_default();
+    let bytes = Usage::of(future).in_state(state);
     page.paragraph(&format!(
         "Held across this await of {}{at}: {} of {} bytes",
         page.code(&future.name),
-        page.bold(&exact(state.size.saturating_add(future.discriminant))),
+        page.bold(&exact(bytes.held)),
         exact(future.size),
     ));
     if let Some(caveat) = caveat {
@@ -296,16 +348,20 @@ pub fn one_await(
         let what = thing(page, held, future, context);
         page.point(&format!("{} B at {}: {what}{why}", exact(held.size), exact(held.offset)));
     }
-    more(page, held.len());
-    let mut rest = Vec::new();
-    if state.padding > 0 {
-        rest.push(format!("padding {} B", exact(state.padding)));
+    if let Some(rest) = held.get(MANY..).filter(|rest| !rest.is_empty()) {
+        let bytes = rest.iter().fold(0u64, |sum, held| sum.saturating_add(held.size));
+        page.point(&format!("{} B: {} more", exact(bytes), rest.len()));
     }
-    if future.discriminant > 0 {
-        rest.push(format!("discriminant {} B", exact(future.discriminant)));
-    }
+    let Bytes { tag, padding, free, .. } = bytes;
+    let rest = [("tag", tag, ""), ("padding", padding, ""), ("free", free, " (what only other states use)")];
+    let rest = rest.iter().filter(|(_, bytes, _)| *bytes > 0);
+    let rest: Vec<String> =
+        rest.map(|(name, bytes, what)| format!("{name} {} B{what}", exact(*bytes))).collect();
     if !rest.is_empty() {
         page.paragraph(&format!("And {}.", rest.join(", ")));
+    }
+    if is_alone {
+        decides(page, future, context);
     }
     if let Some(Prediction { size, exact: certain, .. }) = boxed_awaitee(future, state) {
         let about = if certain { "" } else { "about " };

@@ -46,7 +46,7 @@ pub fn explain(today: &Today<'_>, instances: &[&Placed], settings: &ExplainSetti
     let futures: Vec<&Arc<Future>> = instances.iter().map(|placed| &placed.future).collect();
     breakdown::future(&mut page, &futures, stale.then_some(STALE), &context);
     for state in first.future.states.iter().filter(|state| state.is_suspended()) {
-        breakdown::one_await(&mut page, &first.future, state, None, &context);
+        breakdown::one_await(&mut page, &first.future, state, None, false, &context);
     }
     if let Some(depth) = settings.depth {
         let PictureOptions { width, color, ascii, .. } = settings.picture;

@@ -61,6 +61,8 @@ pub struct Hint<'a> {
     pub site: Rc<MeasuredSite<'a>>,
     /// The awaited thing held, for a hint beside an `.await`.
     pub awaitee: Option<&'a Held>,
+    /// The future that holds it.
+    pub holder: Option<&'a Future>,
 }
 
 /// The hints of a file by position. `views` are the futures measured in it, `text` is what the editor
@@ -71,7 +73,7 @@ pub fn hints<'a>(views: &'a [FileView], text: &'a Outline, settings: &HintSettin
         let site = Rc::new(site);
         if let Some(label) = site_label(&site, settings) {
             let (at, label) = (site.site().hint, with_mark(label, &site));
-            hints.push(Hint { at, label, site: site.clone(), awaitee: None });
+            hints.push(Hint { at, label, site: site.clone(), awaitee: None, holder: None });
         }
         hints.extend(await_hints(&site, settings));
     }
@@ -140,7 +142,8 @@ fn await_hints<'a>(site: &Rc<MeasuredSite<'a>>, settings: &HintSettings) -> Vec<
                 continue;
             }
             let label = with_mark(format!("{} held", bytes::short(held.size)), site);
-            hints.push(Hint { at: range.end(), label, site: site.clone(), awaitee: Some(held) });
+            let (awaitee, holder) = (Some(held), Some(&**future));
+            hints.push(Hint { at: range.end(), label, site: site.clone(), awaitee, holder });
         }
     }
     hints
@@ -186,7 +189,7 @@ pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: Option<NonZeroU
         lines.push(format!(
             "is stored in the future while it is awaited: {} of {} bytes.",
             bytes::exact(held.size),
-            bytes::exact(largest.size)
+            bytes::exact(hint.holder.map_or(largest.size, |holder| holder.size))
         ));
         return lines.join("\n\n");
     }

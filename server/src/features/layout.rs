@@ -7,7 +7,7 @@ use super::sites;
 use super::snapshot::{FileView, Placed, Snapshot};
 use super::today::{Spot, Today};
 use crate::dump::Span;
-use crate::layout::{FutureKind, Held, HeldKind};
+use crate::layout::{Bytes, FutureKind, Held, HeldKind, Usage, needs};
 use crate::render::{Page, PictureOptions};
 use crate::source::{Outline, TextSize};
 use serde::Serialize;
@@ -69,10 +69,15 @@ pub struct Instance<'a> {
 pub struct State<'a, L> {
     /// `Suspend0`, …
     pub name: &'a str,
-    /// Bytes, without the discriminant's.
+    /// Bytes as the compiler prints them: up to the end of the last local, without the discriminant's.
     pub size: u64,
-    /// Bytes between the things held.
+    /// Bytes of the holes before and between the things held, as the compiler prints them.
     pub padding: u64,
+    /// What all bytes of the future are there for in this state: they add up to [`Layout::size`].
+    pub bytes: Bytes,
+    /// What the future would take if it held nothing but captures and what this state holds: those with most decide
+    /// its size. None for states that nobody waits in, and if the compiler's algorithm does not give its size.
+    pub needs: Option<u64>,
     /// The `await` it waits at.
     pub location: Option<L>,
     /// By offset.
@@ -145,6 +150,7 @@ pub fn layout<'a, L>(
         picture: PictureOptions { cache_line, ..PictureOptions::default() },
         full_types: false,
     };
+    let (usage, needs) = (Usage::of(future), needs(future));
     let page = Page::plain();
     let at = |span: &Option<Span>| today.spot(placed, span.as_ref()?).map(location);
     let thing = |held: &'a Held| Thing {
@@ -188,10 +194,13 @@ pub fn layout<'a, L>(
         states: future
             .states
             .iter()
-            .map(|state| State {
+            .enumerate()
+            .map(|(index, state)| State {
                 name: &state.name,
                 size: state.size,
                 padding: state.padding,
+                bytes: usage.in_state(state),
+                needs: needs.get(index).copied().flatten(),
                 location: at(&state.awaiting),
                 held: state.held.iter().map(thing).collect(),
             })

@@ -1,12 +1,12 @@
 //! The table of all futures: as JSON for programs, as text for people.
 
-use super::breakdown::{never_used, stored_twice};
+use super::breakdown::stored_twice;
 use super::budget::matches;
 use super::bytes;
 use super::drift::Drift;
 use super::snapshot::{Placed, Snapshot};
 use crate::dump::{Span, absolute};
-use crate::layout::{FutureKind, Held, HeldKind, Why};
+use crate::layout::{Bytes, FutureKind, Held, HeldKind, Usage, Why, needs};
 use crate::render::one_line;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -106,10 +106,16 @@ pub struct UpvarEntry<'a> {
 pub struct StateEntry<'a> {
     /// `Suspend0`, …
     pub name: &'a str,
-    /// Bytes, without the discriminant's.
+    /// Bytes as the compiler prints them: up to the end of the last local, without the discriminant's.
     pub size: u64,
-    /// Bytes between the things held.
+    /// Bytes of the holes before and between the things held, as the compiler prints them.
     pub padding: u64,
+    /// What all bytes of the future are there for in this state: they add up to [`FutureEntry::size`].
+    pub bytes: Bytes,
+    /// What the future would take if it held nothing but captures and what this state holds: those with most decide
+    /// its size. Absent for states that nobody waits in, and if the compiler's algorithm does not give its size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs: Option<u64>,
     /// Where it waits; absent for `Unresumed`, `Returned` and `Panicked`.
     #[serde(rename = "await", skip_serializing_if = "Option::is_none")]
     pub awaiting: Option<PositionEntry>,
@@ -246,11 +252,13 @@ pub struct Choice {
     pub sort: Sort,
     /// Only futures whose name or file holds this text; with `*` it must cover the whole of it.
     pub filter: Option<String>,
+    /// Find out what each state needs, too: [`StateEntry::needs`]. It takes longer than all the rest.
+    pub needs: bool,
 }
 
 /// Makes the report.
 pub fn report<'a>(snapshot: &'a Snapshot, choice: &Choice) -> Report<'a> {
-    let entries = snapshot.futures(choice.all).map(|placed| entry(snapshot, placed, choice.cache_line));
+    let entries = snapshot.futures(choice.all).map(|placed| entry(snapshot, placed, choice));
     let mut futures: Vec<FutureEntry<'_>> = entries.filter(|entry| choice.takes(entry)).collect();
     choice.sort(&mut futures);
     Report {
@@ -317,10 +325,12 @@ impl Choice {
     }
 }
 
-fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: Option<NonZeroU64>) -> FutureEntry<'a> {
+fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, choice: &Choice) -> FutureEntry<'a> {
     let future = &*placed.future;
     let has_states = !future.states.is_empty();
     let is_traced = has_states && future.body.as_ref().map_or(!placed.is_own, |body| !body.unread.code);
+    let usage = Usage::of(future);
+    let needs = if choice.needs { needs(future) } else { Vec::new() };
     let path = |file: &Path| relative(&snapshot.root, file);
     let file = placed.location.as_ref().map(|location| path(&location.file));
     let held = |held: &'a Held| {
@@ -358,9 +368,9 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: Option<NonZero
         column: placed.location.as_ref().map(|location| location.at.col),
         size: future.size,
         align: future.align,
-        cache_lines: cache_line.map(|line| future.cache_lines(line)),
+        cache_lines: choice.cache_line.map(|line| future.cache_lines(line)),
         discriminant: has_states.then_some(future.discriminant),
-        padding: has_states.then(|| never_used(future)),
+        padding: has_states.then(|| usage.padding()),
         duplicated: is_traced.then(|| {
             let twice = stored_twice(future);
             twice.iter().fold(0, |sum: u64, twice| sum.saturating_add(twice.held.size))
@@ -374,10 +384,13 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, cache_line: Option<NonZero
         states: future
             .states
             .iter()
-            .map(|state| StateEntry {
+            .enumerate()
+            .map(|(index, state)| StateEntry {
                 name: &state.name,
                 size: state.size,
                 padding: state.padding,
+                bytes: usage.in_state(state),
+                needs: needs.get(index).copied().flatten(),
                 awaiting: state.awaiting.as_ref().map(position),
                 held: state.held.iter().map(held).collect(),
             })

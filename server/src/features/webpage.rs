@@ -24,12 +24,27 @@ struct Data<'a> {
 
 type Text = usize;
 
-/// Name, kind, crate, unit, identity, type, file, line, bytes, alignment, bytes never used, bytes stored twice, states.
-type Future =
-    (Text, Text, Text, Text, Text, Text, Option<Text>, u32, u64, u64, Option<u64>, Option<u64>, Vec<State>);
+/// Name, kind, crate, unit, identity, type, file, line, bytes, alignment, bytes of the tag, bytes of padding, bytes
+/// stored twice, states.
+type Future = (
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    Option<Text>,
+    u32,
+    u64,
+    u64,
+    Option<u64>,
+    Option<u64>,
+    Option<u64>,
+    Vec<State>,
+);
 
-/// Name, bytes, where it waits, what it holds.
-type State = (Text, u64, Option<Text>, Vec<Held>);
+/// Name, bytes held, bytes free, bytes needed, where it waits, what it holds.
+type State = (Text, u64, u64, Option<u64>, Option<Text>, Vec<Held>);
 
 /// Name, kind, type, bytes, offset, where it is declared, why it is held, the identity of the future it is.
 type Held = (Text, Text, Option<Text>, u64, u64, Option<Text>, Option<Text>, Option<Text>);
@@ -86,6 +101,7 @@ impl Texts {
             future.line.unwrap_or(0),
             future.size,
             future.align,
+            future.discriminant,
             future.padding,
             future.duplicated,
             future.states.iter().map(|state| self.state(state, future)).collect(),
@@ -96,7 +112,8 @@ impl Texts {
         let at =
             state.awaiting.as_ref().map(|at| self.number(&format!("{}:{}:{}", at.file, at.line, at.column)));
         let held = state.held.iter().map(|held| self.held(held, of)).collect();
-        (self.number(state.name), state.size, at, held)
+        let (name, bytes) = (self.number(state.name), state.bytes);
+        (name, bytes.held, bytes.free, state.needs, at, held)
     }
 
     fn held(&mut self, held: &HeldEntry<'_>, of: &FutureEntry<'_>) -> Held {

@@ -8,12 +8,14 @@ mod align;
 mod body;
 mod join;
 mod states;
+mod usage;
 pub mod whatif;
 mod why;
 
 pub use body::{Away, Bodies, Body, BodyIndex, BodyState, Instance, Saved, Upvar as BodyUpvar};
 pub use join::{Source, boxed_when_large, futures};
 pub use states::States;
+pub use usage::{Bytes, Largest, Usage, needs};
 pub use whatif::Parts;
 pub use why::{Origin, Why};
 
@@ -97,9 +99,11 @@ impl Future {
 pub struct State {
     /// `Unresumed`, `Suspend0`, …
     pub name: Arc<str>,
-    /// Bytes up to the end of the last thing held, without the discriminant's.
+    /// Bytes as the compiler prints them: up to the end of the last local (of the last capture, if it holds no local),
+    /// without the discriminant's. What they are there for, [`Usage`] tells.
     pub size: u64,
-    /// Bytes between the things held.
+    /// Bytes of the holes before and between the things held, as the compiler prints them. Other states may store
+    /// something there, and the discriminant may be in one.
     pub padding: u64,
     /// The `await` (or `yield`) this state waits at.
     pub awaiting: Option<Span>,

@@ -231,6 +231,40 @@ pub fn predict(future: &Future, changes: &[Change]) -> Option<Prediction> {
     Some(Prediction { size, align, exact: is_understood(future) })
 }
 
+/// What a future would take if things were not there, for [`super::needs`]. Only of one that is understood.
+pub(super) struct Without<'a> {
+    future: &'a Future,
+    body: &'a Body,
+    model: Model,
+}
+
+/// Stored locals times states: of more, it would take too long.
+const MOST_TRIED: usize = 1 << 18;
+
+impl<'a> Without<'a> {
+    pub fn new(future: &'a Future) -> Option<Self> {
+        let (model, body) = (Model::new(future)?, future.body.as_deref()?);
+        let tried = model.saved.len().saturating_mul(model.states.len());
+        let now = (model.certain && tried <= MOST_TRIED).then(|| model.lay_out())??;
+        let is_understood = now == Recomputed { size: future.size, align: future.align };
+        is_understood.then_some(Without { future, body, model })
+    }
+
+    /// Bytes without anything but captures that the state, an index into [`Future::states`], does not hold.
+    pub fn others(&self, state: usize) -> Option<u64> {
+        let name = &self.future.states.get(state)?.name;
+        let fields = &self.body.states.iter().find(|state| state.name == *name)?.fields;
+        if fields.len() == self.model.saved.len() {
+            return Some(self.future.size);
+        }
+        let mut saved = vec![Slot { size: 0, align: 1 }; self.model.saved.len()];
+        for &held in fields {
+            *saved.get_mut(held as usize)? = self.model.saved[held as usize];
+        }
+        Some(self.model.lay_out_with(&saved)?.size)
+    }
+}
+
 /// A future that changes because one that is stored in it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Propagated {
@@ -471,12 +505,16 @@ impl Model {
         Some(())
     }
 
-    /// Runs the compiler's algorithm. It asserts what always holds in the compiler, so all of that is looked at
-    /// first.
     fn lay_out(&self) -> Option<Recomputed> {
+        self.lay_out_with(&self.saved)
+    }
+
+    /// Runs the compiler's algorithm, with stored locals of these sizes. It asserts what always holds in the compiler,
+    /// so all of that is looked at first.
+    fn lay_out_with(&self, saved: &[Slot]) -> Option<Recomputed> {
         // Far below what a pointer can address, so that no sum overflows.
         const MOST_BYTES: u64 = 1 << 40;
-        let total = self.saved.iter().chain(&self.upvars).try_fold(0u64, |sum, slot| {
+        let total = saved.iter().chain(&self.upvars).try_fold(0u64, |sum, slot| {
             let is_possible = slot.align.is_power_of_two()
                 && slot.align <= 1 << 29
                 && slot.size < MOST_BYTES
@@ -484,7 +522,7 @@ impl Model {
             is_possible.then(|| sum + slot.size).filter(|sum| *sum < MOST_BYTES)
         });
         total?;
-        let count = self.saved.len();
+        let count = saved.len();
         if self.states.is_empty() || self.states.len() > 1 << 16 || self.conflicts.rows().count() != count {
             return None;
         }
@@ -518,7 +556,7 @@ impl Model {
                 })
                 .collect()
         };
-        let (saved, upvars) = (layouts(&self.saved)?, layouts(&self.upvars)?);
+        let (saved, upvars) = (layouts(saved)?, layouts(&self.upvars)?);
         let saved: IndexVec<usize, Borrowed<'_>> = saved.iter().map(Borrowed).collect();
         let prefix: IndexVec<usize, Borrowed<'_>> = upvars.iter().map(Borrowed).collect();
         let states: IndexVec<usize, IndexVec<usize, usize>> =

@@ -1,7 +1,7 @@
 //! What every picture of a future shows: its things with their letters, and its states in rows.
 
 use crate::dump::type_sizes::NAMELESS;
-use crate::layout::{Future, Held, HeldKind, State};
+use crate::layout::{Bytes, Future, Held, HeldKind, State, Usage};
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -27,13 +27,15 @@ pub(super) struct Contents<'a> {
     pub things: Vec<Thing<'a>>,
     /// For each state its things by offset, as indices.
     states: Vec<(&'a State, Vec<usize>)>,
-    pub tag: Tag,
+    usage: Usage,
+    /// Where no state holds anything.
+    pub holes: Vec<(u64, u64)>,
+    /// Where the tag is, as far as that is certain.
+    pub tag: Option<u64>,
     /// Bytes that are padding in every state.
     pub padding: u64,
     /// Bytes the bars stand for.
     pub extent: u64,
-    /// Where the last thing of any state ends.
-    pub used: u64,
 }
 
 impl<'a> Contents<'a> {
@@ -68,22 +70,10 @@ impl<'a> Contents<'a> {
             .collect();
         let used = things.iter().map(|thing| thing.held.end()).max().unwrap_or(0);
         let extent = future.size.max(used);
-        let holes = common_holes(future, &things);
-        let tag = tag(future.discriminant, &holes);
-        let padding = holes.iter().map(|(from, to)| to - from).sum::<u64>();
-        let padding = padding.saturating_sub(future.discriminant);
-        Contents { future, things, states, tag, padding, extent, used }
-    }
-
-    /// Bytes of things given by offset.
-    fn bytes(&self, things: &[usize]) -> u64 {
-        let mut sum = 0;
-        let mut counted = 0;
-        for held in things.iter().map(|&thing| self.held(thing)) {
-            sum += held.end().saturating_sub(held.offset.max(counted));
-            counted = counted.max(held.end());
-        }
-        sum
+        let usage = Usage::of(future);
+        let (holes, padding) = (usage.holes(), usage.padding());
+        let tag = usage.tag_at();
+        Contents { future, things, states, usage, holes, tag, padding, extent }
     }
 
     pub fn held(&self, thing: usize) -> &'a Held {
@@ -109,58 +99,12 @@ fn letters(kinds: impl Iterator<Item = HeldKind>) -> Vec<char> {
     kinds.into_iter().map(letter).collect()
 }
 
-/// What is known of the discriminant's place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tag {
-    /// Several holes have room for it, or there is none.
-    Unknown,
-    /// It is in one hole, somewhere from the first of these bytes to the last.
-    Within(u64, u64),
-    /// It starts at this byte.
-    At(u64),
-}
-
-/// The ranges of bytes that no state holds anything in. The discriminant is in one of them.
-fn common_holes(future: &Future, things: &[Thing<'_>]) -> Vec<(u64, u64)> {
-    let mut taken: Vec<(u64, u64)> =
-        things.iter().filter(|t| t.held.size > 0).map(|t| (t.held.offset, t.held.end())).collect();
-    taken.sort_unstable();
-    taken.push((future.size, u64::MAX));
-    let mut holes = Vec::new();
-    let mut free = 0;
-    for (start, end) in taken {
-        if free < start.min(future.size) {
-            holes.push((free, start.min(future.size)));
-        }
-        free = free.max(end);
-    }
-    holes
-}
-
-fn tag(size: u64, holes: &[(u64, u64)]) -> Tag {
-    if size == 0 || size > 16 {
-        return Tag::Unknown;
-    }
-    let align = size.next_power_of_two();
-    let first = |hole: &(u64, u64)| {
-        let first = hole.0.checked_next_multiple_of(align)?;
-        hole.1.checked_sub(first).is_some_and(|room| room >= size).then_some(first)
-    };
-    let mut fitting = holes.iter().filter_map(|hole| Some((hole, first(hole)?)));
-    match (fitting.next(), fitting.next()) {
-        (Some((hole, first)), None) if hole.1 - first < align + size => Tag::At(first),
-        (Some((hole, _)), None) => Tag::Within(hole.0, hole.1 - 1),
-        _ => Tag::Unknown,
-    }
-}
-
 /// States that hold the same things.
 pub(super) struct Row<'a> {
     pub states: Vec<&'a State>,
     pub things: Vec<usize>,
-    /// Bytes of all of them. The size that the compiler prints for a state is another: it leaves out upvars
-    /// behind the last local and counts holes.
-    pub held: u64,
+    /// What the bytes are there for.
+    pub bytes: Bytes,
     pub label: String,
     /// The label names the first of the states only.
     pub note: bool,
@@ -177,8 +121,8 @@ pub(super) fn rows<'a>(contents: &Contents<'a>) -> Rows<'a> {
     let mut known: HashMap<&[usize], usize> = HashMap::new();
     for (state, things) in &contents.states {
         let row = *known.entry(things.as_slice()).or_insert_with(|| {
-            let (things, held) = (things.clone(), contents.bytes(things));
-            shown.push(Row { states: Vec::new(), things, held, label: String::new(), note: false });
+            let (things, bytes) = (things.clone(), contents.usage.in_state(state));
+            shown.push(Row { states: Vec::new(), things, bytes, label: String::new(), note: false });
             shown.len() - 1
         });
         shown[row].states.push(state);
@@ -186,7 +130,7 @@ pub(super) fn rows<'a>(contents: &Contents<'a>) -> Rows<'a> {
     let mut left_out = None;
     if shown.len() > STATES {
         let mut sizes: Vec<(Reverse<u64>, usize)> =
-            shown.iter().enumerate().map(|(i, row)| (Reverse(row.held), i)).collect();
+            shown.iter().enumerate().map(|(i, row)| (Reverse(row.bytes.held), i)).collect();
         sizes.sort_unstable();
         let rest = sizes.split_off(STATES);
         let largest = rest.first().map_or(0, |(size, _)| size.0);

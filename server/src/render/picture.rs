@@ -11,7 +11,7 @@
 //! Read from the top: how large, which scale, then a bar for every state, each from the first byte of the
 //! future to the last, then what the letters in the bars are. A bar has a rule where a cache line ends.
 
-use super::contents::{Contents, OTHER, Row, Rows, Tag, Thing, name, rows};
+use super::contents::{Contents, OTHER, Row, Rows, Thing, name, rows};
 use super::line::{Line, Paper, Style, bytes, columns, elide, grouped};
 use super::types::short_type;
 use crate::layout::{Future, HeldKind};
@@ -88,7 +88,7 @@ struct Labels {
 impl Labels {
     fn of(rows: &Rows<'_>, paper: Paper) -> Self {
         let left = rows.shown.iter().map(|row| columns(&row.label)).max().unwrap_or(0);
-        let right = rows.shown.iter().map(|row| bytes(row.held).len()).max().unwrap_or(0);
+        let right = rows.shown.iter().map(|row| bytes(row.bytes.held).len()).max().unwrap_or(0);
         Labels { left: left.min((paper.width / 3).min(26)) + 1, right: right.max(HELD.len()) }
     }
 
@@ -248,7 +248,7 @@ impl Drawing<'_> {
         }
         line.put(Style::Dim, self.rule());
         line.gap(2);
-        let size = bytes(row.held);
+        let size = bytes(row.bytes.held);
         line.put_right(line.column() + self.labels.right, Style::Plain, &size);
         drawn.vanished |= self.vanished(&mut line, row, &cells);
         drawn.tag |= cells.contains(&Cell::Tag);
@@ -260,14 +260,23 @@ impl Drawing<'_> {
     fn cells(&self, row: &Row<'_>) -> Vec<Cell> {
         let contents = self.contents;
         let mut cells = vec![Cell::Unused; self.scale.count];
-        let ends = row.things.iter().map(|&thing| contents.held(thing).end()).max().unwrap_or(0);
-        // The largest states end where the end padding begins.
-        let padded = if ends == contents.used { contents.extent } else { ends };
-        let (first, last) = (0, self.scale.column_of(padded.saturating_sub(1)));
-        if padded > 0 {
-            cells[first..=last.min(self.scale.count - 1)].fill(Cell::Padding);
+        // Most of a column decides what it shows; a thing is shown wherever it has a byte.
+        let column = self.scale.column;
+        let mut padding = vec![0u128; cells.len()];
+        for &(from, to) in &contents.holes {
+            let (first, last) = (self.scale.column_of(from), self.scale.column_of(to - 1));
+            for (at, padding) in padding.iter_mut().enumerate().take(last + 1).skip(first) {
+                let start = at as u128 * column;
+                *padding += u128::from(to).min(start + column) - u128::from(from).max(start);
+            }
         }
-        if let Tag::At(tag) = contents.tag {
+        for (at, padding) in padding.into_iter().enumerate() {
+            let there = u128::from(contents.extent).saturating_sub(at as u128 * column).min(column);
+            if padding > 0 && padding * 2 >= there {
+                cells[at] = Cell::Padding;
+            }
+        }
+        if let Some(tag) = contents.tag {
             cells[self.scale.column_of(tag).min(self.scale.count - 1)] = Cell::Tag;
         }
         let mut share = vec![0u128; cells.len()];
@@ -432,27 +441,24 @@ impl Drawing<'_> {
             }
             line.to(name_at);
             line.put(Style::Plain, "tag");
-            if let Tag::At(offset) = contents.tag {
+            if let Some(offset) = contents.tag {
                 line.put_right(offset_to, Style::Plain, &grouped(offset));
             }
             line.put_right(size_to, Style::Plain, &bytes(tag));
             line.to(kind_at);
             let text = match contents.tag {
-                Tag::At(_) => "discriminant".to_owned(),
-                Tag::Within(from, to) => format!("discriminant, within {}-{}", grouped(from), grouped(to)),
-                Tag::Unknown => "discriminant, place not printed".to_owned(),
+                Some(_) => "discriminant",
+                None => "discriminant, place not printed",
             };
             if line.room() >= "discriminant".len() {
-                self.paper.wrap_after(line, out, kind_at, Style::Plain, &text);
+                self.paper.wrap_after(line, out, kind_at, Style::Plain, text);
             } else {
                 line.end(out);
             }
         }
-        let key = if drawn.padding { self.padding() } else { "" };
         if contents.padding > 0 {
+            let key = if drawn.padding { self.padding() } else { "" };
             self.entry(out, name_at, key, &format!("padding, {} in every state", bytes(contents.padding)));
-        } else if drawn.padding {
-            self.entry(out, name_at, key, "padding, in use in other states");
         }
         if drawn.vanished {
             self.entry(out, name_at, "+", "held too, but too small for this scale");
@@ -807,14 +813,14 @@ mod tests {
                 16 B, 1 cache line of 64 B; one column = 1 B
 
                              0                16 held
-                Unresumed    │········b▓▓▓····│   4 B
-                Suspend0 :52 │a░░░░░░░b▓▓▓····│  12 B
+                Unresumed    │        b▓▓▓#···│   4 B
+                Suspend0 :52 │a░░░░░░░b▓▓▓#···│  12 B
                 Returned, Panicked: the same as Unresumed
 
                     name       offset  size  kind     type
                 a░░ __awaitee       0   8 B  awaitee  Pin<Box<{async fn recursive()}>>
                 b▓▓ depth           8   4 B  upvar    u32
-                    tag                 1 B  discriminant, within 12-15
+                #   tag            12   1 B  discriminant
                 ·   padding, 3 B in every state
             "#]],
         );
@@ -979,7 +985,7 @@ mod tests {
                 g▓▓ self             0      88 B  upvar      Listener
                 h══ _s7        102,544      24 B  temporary  MutexGuard<'_, Ha…ap<u64, Session>>
                 i▒▒ attempt     67,072       8 B  local      u64
-                    tag                      1 B  discriminant, place not printed
+                    tag            216       1 B  discriminant
                     padding, 23 B in every state
                 +   held too, but too small for this scale
             "#]],
@@ -1011,7 +1017,7 @@ mod tests {
                 g▓▓ self             0      88 B  upvar      Listener
                 h══ _s7        102,544      24 B  temporary  MutexGuard<'_, HashMap<u64, Session>>
                 i▒▒ attempt     67,072       8 B  local      u64
-                    tag                      1 B  discriminant, place not printed
+                    tag            216       1 B  discriminant
                     padding, 23 B in every state
                 +   held too, but too small for this scale
             "#]],
@@ -1060,11 +1066,11 @@ mod tests {
                 1,224 B, 20 cache lines of 64 B; one column = 32 B, a rule every 4 lines
 
                           0        256      512      768      1024    1224  held
-                Suspend5  │t▓··*░░░│░       │        │        │       │    208 B
-                Suspend6  │t▓··*░░░│░░      │        │        │       │    232 B
-                Suspend7  │t▓··*░░░│░░░     │        │        │       │    256 B
-                Suspend8  │t▓··*░░░│░░░░    │        │        │       │    280 B
-                Suspend9  │t▓··*░░░│░░░░    │        │        │       │    304 B
+                Suspend5  │t▓  *░░░│░       │        │        │       │    208 B
+                Suspend6  │t▓  *░░░│░░      │        │        │       │    232 B
+                Suspend7  │t▓  *░░░│░░░     │        │        │       │    256 B
+                Suspend8  │t▓  *░░░│░░░░    │        │        │       │    280 B
+                Suspend9  │t▓  *░░░│░░░░    │        │        │       │    304 B
                 Suspend10 │t▓s▒*░░░│░░░░░   │        │        │       │    400 B
                 Suspend11 │t▓s▒*░░░│░░░░░░  │        │        │       │    424 B
                 Suspend12 │t▓s▒*░░░│░░░░░░░ │        │        │       │    448 B
@@ -1085,21 +1091,21 @@ mod tests {
                 Suspend27 │t▓s▒r░░░│░░░░░░░░│░░░░░░░░│░░      │       │    808 B
                 Suspend28 │t▓s▒q░░░│░░░░░░░░│░░░░░░░░│░░░     │       │    832 B
                 Suspend29 │t▓s▒p░░░│░░░░░░░░│░░░░░░░░│░░░     │       │    856 B
-                Suspend30 │t▓··o░░░│░░░░░░░░│░░░░░░░░│░░░░    │       │    808 B
-                Suspend31 │t▓··n░░░│░░░░░░░░│░░░░░░░░│░░░░░   │       │    832 B
-                Suspend32 │t▓··m░░░│░░░░░░░░│░░░░░░░░│░░░░░░  │       │    856 B
-                Suspend33 │t▓··l░░░│░░░░░░░░│░░░░░░░░│░░░░░░  │       │    880 B
-                Suspend34 │t▓··k░░░│░░░░░░░░│░░░░░░░░│░░░░░░░ │       │    904 B
-                Suspend35 │t▓··j░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│       │    928 B
-                Suspend36 │t▓··i░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░      │    952 B
-                Suspend37 │t▓··h░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░      │    976 B
-                Suspend38 │t▓··g░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░     │  1,000 B
-                Suspend39 │t▓··f░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░    │  1,024 B
-                Suspend40 │t▓··e░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░   │  1,048 B
-                Suspend41 │t▓··d░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░   │  1,072 B
-                Suspend42 │t▓··c░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░░  │  1,096 B
-                Suspend43 │t▓··b░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░░░ │  1,120 B
-                Suspend44 │t▓··a░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░░░░│  1,144 B
+                Suspend30 │t▓  o░░░│░░░░░░░░│░░░░░░░░│░░░░    │       │    808 B
+                Suspend31 │t▓  n░░░│░░░░░░░░│░░░░░░░░│░░░░░   │       │    832 B
+                Suspend32 │t▓  m░░░│░░░░░░░░│░░░░░░░░│░░░░░░  │       │    856 B
+                Suspend33 │t▓  l░░░│░░░░░░░░│░░░░░░░░│░░░░░░  │       │    880 B
+                Suspend34 │t▓  k░░░│░░░░░░░░│░░░░░░░░│░░░░░░░ │       │    904 B
+                Suspend35 │t▓  j░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│       │    928 B
+                Suspend36 │t▓  i░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░      │    952 B
+                Suspend37 │t▓  h░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░      │    976 B
+                Suspend38 │t▓  g░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░     │  1,000 B
+                Suspend39 │t▓  f░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░    │  1,024 B
+                Suspend40 │t▓  e░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░   │  1,048 B
+                Suspend41 │t▓  d░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░   │  1,072 B
+                Suspend42 │t▓  c░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░░  │  1,096 B
+                Suspend43 │t▓  b░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░░░ │  1,120 B
+                Suspend44 │t▓  a░░░│░░░░░░░░│░░░░░░░░│░░░░░░░░│░░░░░░░│  1,144 B
                 … and 5 more states, none above 184 B
 
                     name       offset     size  kind     type
@@ -1124,8 +1130,8 @@ mod tests {
                 s▒▒ reply          56     72 B  local    String
                 t▓▓ conn            8     48 B  upvar    Conn
                 *   and 27 more, none above 664 B
-                    tag                    1 B  discriminant, within 0-7
-                ·   padding, 7 B in every state
+                    tag                    1 B  discriminant, place not printed
+                    padding, 7 B in every state
             "#]],
         );
     }
@@ -1141,15 +1147,15 @@ mod tests {
             held(&format!("field_{i}"), kind, 8 + i * (i + 1), 2 * i, Some("a::T"))
         });
         let future =
-            blank(1568, 8, 1, 0, vec![state("Unresumed", vec![]), state("Suspend0", things.collect())]);
+            blank(1648, 8, 1, 0, vec![state("Unresumed", vec![]), state("Suspend0", things.collect())]);
         check(
             &future,
             80,
             expect![[r#"
-                1,568 B, 25 cache lines of 64 B; one column = 64 B, a rule every 8 lines
+                1,648 B, 26 cache lines of 64 B; one column = 64 B, a rule every 8 lines
 
                           0        512      1024     1536     held
-                Unresumed │        │        │        │  │      0 B
+                Unresumed │#       │        │        │  │      0 B
                 Suspend0  │*******s│rponmlkj│ihgfedcb│a▒│  1,560 B  +qt*
 
                     name      offset  size  kind       type
@@ -1174,8 +1180,8 @@ mod tests {
                 s▒▒ field_21     470  42 B  local      T
                 t▒▒ field_20     428  40 B  flag       T
                 *   and 20 more, none above 38 B
-                    tag                1 B  discriminant, place not printed
-                    padding, 85 B in every state
+                #   tag            0   1 B  discriminant
+                    padding, 87 B in every state
                 +   held too, but too small for this scale
             "#]],
         );
@@ -1208,7 +1214,7 @@ mod tests {
                 g▓▓ self             0      88 B
                 h══ _s7        102,544      24 B
                 i▒▒ attempt     67,072       8 B
-                    tag                      1 B
+                    tag            216       1 B
                     padding, 23 B in every state
                 +   held too, but too small for this
                     scale
@@ -1262,7 +1268,7 @@ mod tests {
             g%% self             0      88 B  upvar      Listener
             h== _s7        102,544      24 B  temporary  MutexGuard<'_, Ha~ap<u64, Session>>
             i-- attempt     67,072       8 B  local      u64
-                tag                      1 B  discriminant, place not printed
+                tag            216       1 B  discriminant
                 padding, 23 B in every state
             +   held too, but too small for this scale
         "#]]
@@ -1331,19 +1337,26 @@ mod tests {
             let things = spans.iter().map(|&(from, to)| held("x", HeldKind::Local, from, to - from, None));
             Contents::of(&blank(size, 1, discriminant, 0, vec![state("Suspend0", things.collect())])).tag
         };
-        assert_eq!(at(1, 1, &[]), Tag::At(0));
-        assert_eq!(at(9, 1, &[(1, 9)]), Tag::At(0));
-        assert_eq!(at(9, 1, &[(0, 4), (5, 9)]), Tag::At(4));
-        assert_eq!(at(9, 1, &[(0, 8)]), Tag::At(8));
-        assert_eq!(at(16, 1, &[(0, 8), (10, 16)]), Tag::Within(8, 9));
-        assert_eq!(at(16, 1, &[(1, 8), (9, 16)]), Tag::Unknown);
-        // Of three bytes only two are aligned for a tag of two; of five, four.
-        assert_eq!(at(8, 2, &[(0, 3), (6, 8)]), Tag::At(4));
-        assert_eq!(at(8, 2, &[(0, 3)]), Tag::Within(3, 7));
-        assert_eq!(at(8, 1, &[(0, 8)]), Tag::Unknown);
-        assert_eq!(at(8, 0, &[(1, 8)]), Tag::Unknown);
+        assert_eq!(at(1, 1, &[]), Some(0));
+        assert_eq!(at(9, 1, &[(1, 9)]), Some(0));
+        assert_eq!(at(9, 1, &[(0, 4), (5, 9)]), Some(4));
+        assert_eq!(at(9, 1, &[(0, 8)]), Some(8));
+        // What is laid out together with it has no holes.
+        assert_eq!(at(16, 1, &[(0, 8), (10, 16)]), Some(8));
+        assert_eq!(at(16, 1, &[(1, 8), (9, 16)]), Some(0));
+        assert_eq!(at(8, 2, &[(0, 4), (6, 8)]), Some(4));
+        assert_eq!(at(8, 2, &[(0, 3)]), None, "it would not be aligned");
+        assert_eq!(at(8, 2, &[(0, 2), (3, 8)]), None, "it has no room");
+        assert_eq!(at(8, 1, &[(0, 8)]), None);
+        assert_eq!(at(8, 0, &[(1, 8)]), None);
         // Nothing stored takes no place.
-        assert_eq!(at(2, 1, &[(0, 1), (1, 1)]), Tag::At(1));
+        assert_eq!(at(2, 1, &[(0, 1), (1, 1)]), Some(1));
+        // A capture is laid out together with it: there is a hole that the compiler would not have made.
+        let captured = |to: u64| {
+            let upvar = vec![held("x", HeldKind::Upvar, to - 2, 2, None)];
+            Contents::of(&blank(8, 1, 1, 0, vec![state("Unresumed", upvar)])).tag
+        };
+        assert_eq!([captured(2), captured(3), captured(4)], [Some(2), Some(0), None]);
     }
 
     fn any_number() -> impl Strategy<Value = u64> {

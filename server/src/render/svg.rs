@@ -3,11 +3,11 @@
 //! The same rows and letters as the text's [`picture`](super::picture()), and a legend below. Colours are written as
 //! attributes, which every viewer knows; a viewer with a dark page gets others by a style sheet.
 
-use super::contents::{Contents, OTHER, Row, Tag, name, rows};
+use super::contents::{Contents, OTHER, Row, name, rows};
 use super::html::escaped;
 use super::line::{bytes, elide, grouped};
 use super::types::short_type;
-use crate::layout::{Future, HeldKind};
+use crate::layout::{Bytes, Future, HeldKind};
 use std::fmt::Write as _;
 use std::num::NonZeroU64;
 
@@ -60,6 +60,8 @@ pub fn svg(future: &Future, cache_line: Option<NonZeroU64>) -> String {
         let s = if lines == 1 { "" } else { "s" };
         let _ = write!(size, ", {} cache line{s} of {}", grouped(lines), bytes(line.get()));
     }
+    let (tag, padding) = (bytes(future.discriminant), bytes(contents.padding));
+    let _ = write!(size, "; in every state a tag of {tag} and {padding} of padding");
     text(&mut out, 12.0, 44, "dim", &size);
     let drawing = Drawing { contents: &contents, scale: BAR / (contents.extent.max(1) as f64) };
     drawing.ruler(&mut out, cache_line.map_or(64, NonZeroU64::get), legend - ROW);
@@ -145,7 +147,16 @@ impl Drawing<'_> {
     fn row(&self, out: &mut String, row: &Row<'_>, y: usize) {
         let contents = self.contents;
         let names: Vec<&str> = row.states.iter().map(|state| &*state.name).collect();
-        let _ = writeln!(out, "<g><title>{}</title>", escaped(&names.join(", ")));
+        let Bytes { held, tag, padding, free } = row.bytes;
+        let _ = writeln!(
+            out,
+            "<g><title>{}: {} held, tag {}, padding {}, free {}</title>",
+            escaped(&names.join(", ")),
+            bytes(held),
+            bytes(tag),
+            bytes(padding),
+            bytes(free)
+        );
         text(out, 12.0, y + 13, "text", &elide(&row.label, ((LEFT - 16.0) / CHARACTER) as usize));
         let _ = writeln!(
             out,
@@ -184,7 +195,7 @@ impl Drawing<'_> {
             };
             text(out, x + 4.0, y + 13, "ink", &words);
         }
-        if let Tag::At(tag) = contents.tag {
+        if let Some(tag) = contents.tag {
             let _ = writeln!(
                 out,
                 "<rect class=\"text\" x=\"{:.2}\" y=\"{y}\" width=\"{:.2}\" height=\"18\" fill=\"#1f2328\"><title>the tag that says \
@@ -195,7 +206,7 @@ impl Drawing<'_> {
                 grouped(tag)
             );
         }
-        text(out, LEFT + BAR + 10.0, y + 13, "text", &bytes(row.held));
+        text(out, LEFT + BAR + 10.0, y + 13, "text", &bytes(row.bytes.held));
         out.push_str("</g>\n");
     }
 

@@ -9,6 +9,8 @@ const { chromium } = require('playwright-core');
 const [dest] = process.argv.slice(2);
 const file = path.join(dest, 'pages/report.html');
 const report = JSON.parse(fs.readFileSync(path.join(dest, 'pages/report.json'), 'utf8'));
+/** The state that a future owes its size to. */
+const largestOf = (future) => future.states.reduce((best, state) => ((state.needs ?? state.bytes.held) > (best.needs ?? best.bytes.held) ? state : best));
 const grouped = (bytes) => bytes.toString().replace(/\B(?=(\d{3})+$)/g, ',');
 
 /** The same page with other data. */
@@ -101,7 +103,7 @@ async function main() {
 
     // Into what a future stores, by the treemap, and back.
     const one = [...report.futures].sort((a, b) => b.size - a.size)
-      .find((future) => future.states.some((state) => state.size === Math.max(...future.states.map((other) => other.size)) && state.held.some((held) => held.future)));
+      .find((future) => future.states.length && largestOf(future).held.some((held) => held.future));
     const row = page.locator('#rows [role=row]', { hasText: grouped(one.size) }).first();
     await row.click();
     await page.waitForSelector('#detail:not([hidden])');
@@ -112,8 +114,12 @@ async function main() {
     assert.equal(await page.locator('#detail svg .state').count(), shown.states.length);
     const rows = () => page.locator('#detail tbody tr').count();
     const held = (state) => state.held.length;
-    const largest = shown.states.reduce((best, state) => (state.size > best.size ? state : best));
+    const largest = largestOf(shown);
     assert.equal(await rows(), held(largest));
+    const { held: bytes, tag, padding, free } = largest.bytes;
+    assert.equal(bytes + tag + padding + free, shown.size);
+    const sum = [`${grouped(bytes)} held`, `tag ${grouped(tag)}`, `padding ${grouped(padding)}`, `${grouped(free)} free`].join(', ');
+    assert.ok((await page.textContent('#detail caption')).includes(`${grouped(shown.size)} bytes: ${sum}`));
     step('a future shows its states and what is held in the largest');
     await shot(page, 'future');
 
@@ -185,7 +191,7 @@ async function main() {
     const drifted = changed('drifted.html', (data) => {
       data.drift = warning;
       unread = data.futures.reduce((best, future) => (future[8] > best[8] ? future : best));
-      unread.splice(10, 3, null, null, []);
+      unread.splice(10, 4, null, null, null, []);
     });
     const less = await open(drifted, {});
     assert.equal(await less.textContent('#drift'), warning);
@@ -196,7 +202,7 @@ async function main() {
     await press(less, 'padding');
     assert.equal((await column(less, 'padding'))[0], '?');
     await less.locator('#rows [role=row]').first().click();
-    assert.ok((await less.textContent('#detail p')).includes('? bytes never used'));
+    assert.ok((await less.textContent('#detail p')).includes('padding ?'));
     step('what is not known is said, and no number stands for it');
     await shot(less, 'drifted');
 

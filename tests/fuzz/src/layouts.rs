@@ -153,7 +153,8 @@ fn texts(snapshot: &Snapshot, now: &Run) {
 
 fn reports(snapshot: &Snapshot) {
     for sort in [Sort::Size, Sort::Padding, Sort::Duplicated] {
-        let choice = Choice { all: true, cache_line: NonZeroU64::new(64), sort, filter: None };
+        let cache_line = NonZeroU64::new(64);
+        let choice = Choice { all: true, cache_line, sort, filter: None, needs: true };
         let report = report(snapshot, &choice);
         table(&report, sort);
         if sort == Sort::Size {

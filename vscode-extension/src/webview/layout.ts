@@ -1,7 +1,7 @@
 // Draws one future. Whatever comes from source code is put in as text, never as markup.
 
 import { bytes, grouped, lines } from '../bytes';
-import type { FromView, Held, HeldKind, Layout, Nested, State, ToView } from '../protocol';
+import type { Bytes, FromView, Held, HeldKind, Layout, Nested, State, ToView } from '../protocol';
 
 interface Api {
   postMessage(message: FromView): void;
@@ -67,13 +67,18 @@ function draw(layout: Layout, back: boolean, follow: boolean): void {
   scale(layout);
   choose(chosen);
   const state = layout.states[chosen];
-  if (state) tell(stateDetails(layout, state));
+  if (state) tell(stateDetails(state));
   if (focus) document.getElementById(focus)?.focus();
 }
 
-/** The state with the most in it. */
+/** The state that the size comes from, as far as that is known; else the one with the most in it. */
 function largest(layout: Layout): number {
-  return layout.states.reduce((best, state, at) => (state.size > (layout.states[best]?.size ?? 0) ? at : best), 0);
+  const needs = layout.states.map((state) => state.needs ?? heldBytes(state));
+  return needs.reduce((best, one, at) => (one > (needs[best] ?? 0) ? at : best), 0);
+}
+
+function heldBytes(state: State): number {
+  return state.bytes?.held ?? state.held.reduce((sum, one) => sum + one.size, 0);
 }
 
 function header(layout: Layout | undefined, back: boolean, follow: boolean): HTMLElement {
@@ -98,7 +103,7 @@ function header(layout: Layout | undefined, back: boolean, follow: boolean): HTM
     'p',
     { className: 'facts', id: 'facts' },
     element('b', {}, line === null ? bytes(layout.size) : `${bytes(layout.size)} · ${lines(Math.ceil(layout.size / line))}`),
-    `${line === null ? '' : ` of ${line} B`}, aligned to ${layout.align}, discriminant ${bytes(layout.discriminant)}`,
+    `${line === null ? '' : ` of ${line} B`}, aligned to ${layout.align}, tag ${bytes(layout.discriminant)}`,
   );
   const title = element('h1', { title: layout.type }, element('small', {}, layout.kind), layout.name);
   const top = element('header', {}, title, facts);
@@ -147,7 +152,7 @@ function stateRow(layout: Layout, state: State, row: number): HTMLElement {
   track.dataset['row'] = String(row);
   track.id = `track-${row}`;
   track.setAttribute('role', 'group');
-  track.setAttribute('aria-label', `${stateName(state)}, ${bytes(state.size)}`);
+  track.setAttribute('aria-label', `${stateName(state)}, ${bytes(heldBytes(state))} held`);
   // The small ones last, on top of neighbours that the least width of a bar would hide them under.
   const order = state.held.map((held, at) => ({ held, at })).sort((a, b) => b.held.size - a.held.size);
   const bars: HTMLElement[] = [];
@@ -160,7 +165,7 @@ function stateRow(layout: Layout, state: State, row: number): HTMLElement {
   }
   track.addEventListener('focus', () => {
     choose(row);
-    tell(stateDetails(layout, state));
+    tell(stateDetails(state));
   });
   track.addEventListener('click', (event) => {
     if (event.target === track) choose(row);
@@ -168,14 +173,14 @@ function stateRow(layout: Layout, state: State, row: number): HTMLElement {
   track.addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && event.target === track) api.postMessage({ type: 'go', state: row, held: null });
   });
-  const name = element('span', { className: 'name', title: stateDetails(layout, state) }, state.name);
+  const name = element('span', { className: 'name', title: stateDetails(state) }, state.name);
   if (state.location) name.append(element('span', { className: 'line' }, ` :${state.location.range.start.line + 1}`));
   name.addEventListener('click', () => choose(row));
   const node = element(
     'div',
     { className: 'state', id: `state-${row}` },
     name,
-    element('span', { className: 'size' }, bytes(state.size)),
+    element('span', { className: 'size', title: 'held' }, bytes(heldBytes(state))),
     track,
   );
   node.dataset['name'] = state.name;
@@ -407,12 +412,15 @@ function tell(text: string): void {
   if (details) details.textContent = text;
 }
 
-function stateDetails(layout: Layout, state: State): string {
-  const padding = state.padding ? `, ${bytes(state.padding)} of padding between` : '';
-  const held = state.held.reduce((sum, one) => sum + one.size, 0);
-  const used = held + state.padding + layout.discriminant;
-  const unused = layout.size > used ? `, ${bytes(layout.size - used)} of the future unused` : '';
-  return `${stateName(state)}: ${bytes(held)} held${padding}${unused}`;
+/** All bytes of the future, by what they are there for in this state. */
+function stateDetails(state: State): string {
+  const rest: [string, keyof Bytes][] = [
+    ['tag', 'tag'],
+    ['padding', 'padding'],
+    ['free (other states use it)', 'free'],
+  ];
+  const parts = rest.map(([name, key]) => (state.bytes?.[key] ? `, ${name} ${bytes(state.bytes[key])}` : ''));
+  return `${stateName(state)}: ${bytes(heldBytes(state))} held${parts.join('')}`;
 }
 
 function stateName(state: State): string {

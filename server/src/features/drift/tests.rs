@@ -155,7 +155,8 @@ fn facts(snapshot: &Snapshot) -> BTreeMap<String, BTreeSet<String>> {
             other => _ = facts.insert(format!("{path} = {other}")),
         }
     }
-    let choice = Choice { all: true, cache_line: std::num::NonZeroU64::new(64), ..Choice::default() };
+    let cache_line = std::num::NonZeroU64::new(64);
+    let choice = Choice { all: true, cache_line, needs: true, ..Choice::default() };
     let report = serde_json::to_value(report(snapshot, &choice)).unwrap();
     let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for future in report["futures"].as_array().unwrap() {

@@ -5,6 +5,7 @@
   const text = (index) => (index === null ? '' : data.texts[index]);
   /** What was not understood is not known. */
   const grouped = (bytes) => (bytes === null ? '?' : bytes.toString().replace(/\B(?=(\d{3})+$)/g, ','));
+  const counted = (count, what) => `${grouped(count)} ${what}${count === 1 ? '' : 's'}`;
   const by = (id) => document.getElementById(id);
   const make = (tag, attributes = {}, ...children) => {
     const element = document.createElement(tag);
@@ -23,13 +24,14 @@
   };
 
   const futures = data.futures.map((one, index) => {
-    const [name, kind, krate, unit, id, type, file, line, size, align, padding, twice, states] = one;
+    const [name, kind, krate, unit, id, type, file, line, size, align, tag, padding, twice, states] = one;
     const where = file === null ? `crate ${text(krate)}` : `${text(file)}:${line}`;
     return {
       index, id: text(id), name: text(name), kind: text(kind), krate: text(krate), unit: text(unit), type: text(type), where,
-      size, align, padding, twice, lines: data.cacheLine && Math.ceil(size / data.cacheLine),
-      states: states.map(([state, bytes, at, held]) => ({
-        name: text(state), size: bytes, at: text(at),
+      size, align, tag, padding, twice, lines: data.cacheLine && Math.ceil(size / data.cacheLine),
+      // Bytes held and free, with tag and padding, are the future's size. The states that need most decide it.
+      states: states.map(([state, bytes, free, needs, at, held]) => ({
+        name: text(state), bytes, free, needs: needs ?? bytes, at: text(at),
         held: held.map(([thing, what, ty, length, offset, declared, why, future]) => ({
           name: text(thing), kind: text(what), type: text(ty), size: length, offset, declared: text(declared), why: text(why), future: text(future),
         })),
@@ -45,7 +47,7 @@
     return thing.name.startsWith('.') ? last(thing.type) || thing.name : thing.name;
   };
   for (const future of futures) future.search = `${future.name} ${future.where} ${future.krate} ${future.id}`.toLowerCase();
-  by('measured').textContent = `${grouped(futures.length)} futures, measured by ${data.compiler} for ${data.target}, profile ${data.profile}`;
+  by('measured').textContent = `${counted(futures.length, 'future')}, measured by ${data.compiler} for ${data.target}, profile ${data.profile}`;
   by('drift').textContent = data.drift ?? '';
   by('drift').hidden = data.drift === null;
 
@@ -110,14 +112,17 @@
 
   const MOST_CELLS = 400;
   const isStored = new Set(futures.flatMap((future) => future.states.flatMap((state) => state.held.map((held) => held.future))));
-  const largestState = (future) => future.states.reduce((best, state) => (best && best.size >= state.size ? best : state), null);
+  const largestState = (future) => future.states.reduce((best, state) => (best && best.needs >= state.needs ? best : state), null);
 
   /** What lies beside each other in a future: what its largest state holds, and the rest. */
   function parts(future) {
-    const held = (largestState(future)?.held ?? []).filter((thing) => thing.size > 0);
+    const state = largestState(future);
+    if (!state) return [{ size: future.size, kind: 'rest', title: 'not known' }];
+    const held = state.held.filter((thing) => thing.size > 0);
     const found = held.map((thing) => ({ size: thing.size, kind: thing.kind, title: called(thing), thing, future: byId.get(thing.future) }));
-    const rest = future.size - found.reduce((sum, part) => sum + part.size, 0);
-    if (rest > 0) found.push({ size: rest, kind: 'rest', title: future.states.length ? 'tag and padding' : 'not known' });
+    for (const [size, title] of [[future.tag, 'tag'], [future.padding, 'padding'], [state.free, 'free: other states use it']]) {
+      if (size > 0) found.push({ size, kind: 'rest', title });
+    }
     return found.sort((a, b) => b.size - a.size);
   }
 
@@ -161,7 +166,7 @@
       const { item } = cell;
       if (cell.width < 2 || cell.height < 2) continue;
       const leads = item.future && item.future !== chosen;
-      const words = `${item.title}: ${grouped(item.size)} bytes\n${item.future?.name ?? item.thing?.type ?? ''}`.trimEnd();
+      const words = `${item.title}: ${counted(item.size, 'byte')}\n${item.future?.name ?? item.thing?.type ?? ''}`.trimEnd();
       const press = (event) => { event.stopPropagation(); if (leads) choose(item.future); };
       const element = make('div', { class: `cell ${item.kind}${leads ? '' : ' still'}`, title: words, on: { click: press } });
       if (leads && depth === 0) element.tabIndex = 0;
@@ -215,7 +220,7 @@
       line.append(drawn('rect', { x: left, y, width, height, class: `rest${one === state ? ' chosen' : ''}` }));
       for (const thing of one.held) {
         const box = drawn('rect', { x: left + thing.offset * scale, y, width: Math.max(thing.size * scale, 0.5), height, class: thing.kind });
-        box.append(drawn('title', {}, `${called(thing)}: ${grouped(thing.size)} bytes at ${grouped(thing.offset)}`));
+        box.append(drawn('title', {}, `${called(thing)}: ${counted(thing.size, 'byte')} at ${grouped(thing.offset)}`));
         line.append(box);
       }
       chart.append(line);
@@ -223,9 +228,15 @@
     return chart;
   }
 
-  function heldIn(state) {
+  /** What all bytes are there for. */
+  function sum(future, state) {
+    const parts = [`${grouped(state.bytes)} held`, `tag ${grouped(future.tag)}`, `padding ${grouped(future.padding)}`, `${grouped(state.free)} free (what only other states use)`];
+    return `${state.name}${state.at ? `, waiting at ${state.at}` : ''}: ${counted(future.size, 'byte')}: ${parts.join(', ')}`;
+  }
+
+  function heldIn(future, state) {
     const head = make('tr', {}, ...['bytes', 'offset', 'name', 'kind', 'type', 'declared', 'why it is held'].map((title, at) => make('th', { scope: 'col', class: at < 2 ? 'number' : '' }, title)));
-    const table = make('table', {}, make('caption', {}, `${state.name}${state.at ? `, waiting at ${state.at}` : ''}: ${grouped(state.size)} bytes`), make('thead', {}, head));
+    const table = make('table', {}, make('caption', {}, sum(future, state)), make('thead', {}, head));
     const body = make('tbody');
     for (const thing of [...state.held].sort((a, b) => b.size - a.size)) {
       const other = byId.get(thing.future);
@@ -241,12 +252,12 @@
     pane.hidden = !chosen;
     if (!chosen) return;
     const legend = make('div', { class: 'legend' });
-    for (const [kind, title] of [['local', 'local'], ['upvar', 'argument or capture'], ['awaitee', 'awaited future'], ['temporary', 'temporary'], ['flag', 'drop flag'], ['rest', 'not used']]) {
+    for (const [kind, title] of [['local', 'local'], ['upvar', 'argument or capture'], ['awaitee', 'awaited future'], ['temporary', 'temporary'], ['flag', 'drop flag'], ['rest', 'tag, padding and free']]) {
       legend.append(make('span', {}, make('i', { class: kind }), title));
     }
-    const facts = `${chosen.kind} in ${chosen.where} (${chosen.krate}, ${chosen.unit}): ${grouped(chosen.size)} bytes, ${data.cacheLine ? `${grouped(chosen.lines)} cache lines, ` : ''}aligned to ${chosen.align}; ${grouped(chosen.padding)} bytes never used, ${grouped(chosen.twice)} stored twice`;
+    const facts = `${chosen.kind} in ${chosen.where} (${chosen.krate}, ${chosen.unit}): ${counted(chosen.size, 'byte')}, ${data.cacheLine ? `${counted(chosen.lines, 'cache line')}, ` : ''}aligned to ${chosen.align}; tag ${grouped(chosen.tag)}, padding ${grouped(chosen.padding)}, stored twice ${grouped(chosen.twice)}`;
     pane.replaceChildren(make('h2', {}, chosen.name), make('p', {}, facts), make('p', { class: 'type' }, chosen.type), picture(chosen, state, detail), legend);
-    if (state) pane.append(heldIn(state));
+    if (state) pane.append(heldIn(chosen, state));
   }
 
   /** The address says which future is shown, so that a link leads to it and "back" works. */
