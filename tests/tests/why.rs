@@ -117,9 +117,11 @@ fn fault(marks: &Marks, report: &Value) -> Option<String> {
             reason += &format!(", copy of {origin}");
         }
         said.insert((name.clone(), reason, why["line"].as_u64().unwrap_or(marks.here)));
-        let borrowed = (name, "borrowed here".to_owned(), why["borrowed_line"].as_u64().unwrap_or(0));
-        if marks.said.contains(&borrowed) {
-            said.insert(borrowed);
+        for (what, line) in [("borrowed here", "borrowed_line"), ("moved here", "moved_line")] {
+            let here = (name.clone(), what.to_owned(), why[line].as_u64().unwrap_or(0));
+            if marks.said.contains(&here) {
+                said.insert(here);
+            }
         }
     }
     let listed = |said: BTreeSet<(String, String, u64)>| {

@@ -38,6 +38,10 @@ pub struct Flow<'a> {
     pub suspensions: Vec<Suspension>,
     /// Values moved or copied from one place to another, and references made.
     pub copies: Vec<Copied>,
+    /// All assignments, in order; see [`Block::steps`].
+    pub steps: Vec<Step<'a>>,
+    /// Saved locals by variant's index and field.
+    pub(super) fields: Vec<Vec<u32>>,
     /// Variables in locals that are not stored: `debug x => _4`.
     pub local_names: Vec<(u32, &'a str)>,
     /// The enclosing source scope of each source scope.
@@ -51,6 +55,8 @@ pub struct Block {
     pub events: (u32, u32),
     /// First and one past the last of [`Flow::edges`].
     pub edges: (u32, u32),
+    /// First and one past the last of [`Flow::steps`].
+    pub steps: (u32, u32),
     /// Runs only while unwinding.
     pub cleanup: bool,
 }
@@ -122,6 +128,24 @@ pub struct Copied {
     pub how: How,
 }
 
+/// `left = right`, a call's result included. What the two mean [`super::assigned`] tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step<'a> {
+    /// The place that is written.
+    pub left: &'a str,
+    /// Where its value comes from.
+    pub right: &'a str,
+    /// The statement's comment: `scope 1 at FILE:…`.
+    comment: &'a str,
+}
+
+impl<'a> Step<'a> {
+    /// Where in the source. None for code without a place.
+    pub fn span(&self) -> Option<SpanRef<'a>> {
+        SpanRef::parse(self.comment.split_once(" at ")?.1)
+    }
+}
+
 /// How a value comes from a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
@@ -157,6 +181,12 @@ impl<'a> Flow<'a> {
     pub fn events_of(&self, block: u32) -> &[Event<'a>] {
         let range = self.blocks.get(block as usize).map(|b| b.events.0 as usize..b.events.1 as usize);
         range.and_then(|range| self.events.get(range)).unwrap_or_default()
+    }
+
+    /// What a block assigns, in order.
+    pub fn steps_of(&self, block: u32) -> &[Step<'a>] {
+        let range = self.blocks.get(block as usize).map(|b| b.steps.0 as usize..b.steps.1 as usize);
+        range.and_then(|range| self.steps.get(range)).unwrap_or_default()
     }
 
     /// All events of a place.
@@ -350,7 +380,9 @@ impl<'a> Reader<'a> {
             blocks.resize(number as usize + 1, Block::default());
         }
         let (events, edges) = (self.flow.events.len() as u32, self.flow.edges.len() as u32);
-        blocks[number as usize] = Block { events: (events, events), edges: (edges, edges), cleanup };
+        let steps = self.flow.steps.len() as u32;
+        let (events, edges, steps) = ((events, events), (edges, edges), (steps, steps));
+        blocks[number as usize] = Block { events, edges, steps, cleanup };
         true
     }
 
@@ -367,6 +399,7 @@ impl<'a> Reader<'a> {
         if let Some(block) = self.flow.blocks.get_mut(self.current as usize) {
             block.events.1 = self.flow.events.len() as u32;
             block.edges.1 = self.flow.edges.len() as u32;
+            block.steps.1 = self.flow.steps.len() as u32;
         }
     }
 
@@ -403,6 +436,7 @@ impl<'a> Reader<'a> {
             suspension.resume = linked(&takes, None);
             suspension.dropped = linked(&ends, suspension.resume);
         }
+        self.flow.fields = self.fields;
         Some(self.flow)
     }
 
@@ -475,6 +509,10 @@ impl<'a> Reader<'a> {
         } else {
             code.split_at(code.find([' ', '[']).unwrap_or(code.len()))
         };
+        if let Some(at) = rest.find(" = ") {
+            let (left, right) = (&code[..left.len() + at], &rest[at + " = ".len()..]);
+            self.flow.steps.push(Step { left, right, comment });
+        }
         let Some(right) = rest.strip_prefix(" = ") else {
             // `_3[_5] = …`, or something else altogether.
             self.mentions(code, Action::Use, comment);

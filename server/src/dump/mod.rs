@@ -3,6 +3,7 @@
 //! Pure functions on `&str`: they never touch the disk, never panic, and leave out (and
 //! say so) whatever depends on something they do not know, because both formats are unstable by nature. Everything they return borrows from the text.
 
+pub mod assigned;
 pub mod coroutine;
 pub mod diagnostics;
 pub mod mir;

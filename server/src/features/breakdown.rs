@@ -393,6 +393,8 @@ pub fn reason(page: &Page, why: &Why, context: &Context<'_>) -> String {
     let at = |span: &Option<Span>| context.at(page, span);
     match why {
         Why::Awaited => String::new(),
+        Why::Polled => "polled here".to_owned(),
+        Why::Lent { at: span } => format!("lent to what is awaited{}", at(span)),
         Why::UsedLater { at: span, next_iteration, through } => {
             let through = match through {
                 Some(name) => format!(" through {}", page.code(name)),
@@ -405,8 +407,12 @@ pub fn reason(page: &Page, why: &Why, context: &Context<'_>) -> String {
         Why::Dropped { at: span, overwritten: false } => {
             format!("not used again, but dropped at the end of its scope{}", at(span))
         }
-        Why::Borrowed { at: borrowed, until } => {
-            let mut text = format!("not used again, but it was borrowed{}", at(borrowed));
+        Why::Borrowed { at: borrowed, until, moved } => {
+            let idle = match moved {
+                Some(_) => format!("moved away{}", at(moved)),
+                None => "not used again".to_owned(),
+            };
+            let mut text = format!("{idle}, but it was borrowed{}", at(borrowed));
             text.push_str(&format!(", so its storage lasts to the end of its scope{}", at(until)));
             text
         }

@@ -186,6 +186,9 @@ pub struct WhyEntry<'a> {
     /// The line of the borrow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub borrowed_line: Option<u32>,
+    /// The line where it was moved out of before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved_line: Option<u32>,
     /// The variable that a drop flag is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<&'a str>,
@@ -207,6 +210,8 @@ fn why<'a>(why: &'a Why, path: &dyn Fn(&Span) -> Option<String>) -> WhyEntry<'a>
     };
     match why {
         Why::Awaited => at("awaited", None),
+        Why::Polled => at("polled", None),
+        Why::Lent { at: span } => at("lent", span.as_ref()),
         Why::UsedLater { at: span, next_iteration, through } => WhyEntry {
             next_iteration: *next_iteration,
             through: through.as_deref(),
@@ -214,8 +219,9 @@ fn why<'a>(why: &'a Why, path: &dyn Fn(&Span) -> Option<String>) -> WhyEntry<'a>
         },
         Why::Dropped { at: span, overwritten: false } => at("dropped", span.as_ref()),
         Why::Dropped { at: span, overwritten: true } => at("overwritten", span.as_ref()),
-        Why::Borrowed { at: borrowed, until } => WhyEntry {
+        Why::Borrowed { at: borrowed, until, moved } => WhyEntry {
             borrowed_line: borrowed.as_ref().map(|span| span.start.line),
+            moved_line: moved.as_ref().map(|span| span.start.line),
             ..at("borrowed", until.as_ref())
         },
         Why::DropFlag { of, at: span } => WhyEntry { of: of.as_deref(), ..at("drop-flag", span.as_ref()) },

@@ -3,12 +3,17 @@
 //! The compiler stores a local across a suspension if its storage has not ended, it has not been moved
 //! out, and it is read or dropped later or was ever borrowed (`locals_live_across_suspend_points` in
 //! rustc's coroutine transform). So the reasons are looked for in this order: what happens to it after the
-//! resumption, then what happened to it before. Where the dump shows neither, there is no reason given.
+//! resumption, then what happened to it before. Where the dump shows neither, there is no reason given. What the
+//! awaited future has a reference to ([`lent`]) is not idle, whatever the compiler's reason for storing it.
+
+mod lent;
 
 use crate::dump::mir::{Action, Copied, Event, Flow, How, Place};
+use crate::dump::names::{self, CoroutineName};
 use crate::dump::span::{LineCol, SpanRef};
 use crate::dump::type_sizes::AWAITEE;
 use crate::dump::{CoroutineBody, Span};
+use lent::{Assigned, Loan};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
@@ -17,6 +22,13 @@ use std::sync::Arc;
 pub enum Why {
     /// It is what is awaited.
     Awaited,
+    /// It is a future that what is awaited polls: it stands in another place, pinned.
+    Polled,
+    /// What is awaited has a reference to it.
+    Lent {
+        /// Where that reference is made.
+        at: Option<Span>,
+    },
     /// It is used after the resumption.
     UsedLater {
         /// The first use.
@@ -39,6 +51,8 @@ pub enum Why {
         at: Option<Span>,
         /// The end of its scope, if the dump tells.
         until: Option<Span>,
+        /// Where it was moved out of before the suspension, whatever the way there.
+        moved: Option<Span>,
     },
     /// A drop flag: whether another variable that may have been moved out still has to be dropped.
     DropFlag {
@@ -66,17 +80,17 @@ impl Why {
     /// Hands out every text in it.
     pub(super) fn texts(&mut self, text: &mut dyn FnMut(&mut Arc<str>)) {
         let (spans, names) = match self {
-            Why::Awaited => ([None, None], None),
-            Why::UsedLater { at, through, .. } => ([Some(at), None], through.as_mut()),
-            Why::Dropped { at, .. } => ([at.as_mut(), None], None),
-            Why::Borrowed { at, until } => ([at.as_mut(), until.as_mut()], None),
-            Why::DropFlag { of, at } => ([at.as_mut(), None], of.as_mut()),
-            Why::Capture { stored_again_as } => ([None, None], stored_again_as.as_mut()),
+            Why::Awaited | Why::Polled => ([None, None, None], None),
+            Why::UsedLater { at, through, .. } => ([Some(at), None, None], through.as_mut()),
+            Why::Lent { at } | Why::Dropped { at, .. } => ([at.as_mut(), None, None], None),
+            Why::Borrowed { at, until, moved } => ([at.as_mut(), until.as_mut(), moved.as_mut()], None),
+            Why::DropFlag { of, at } => ([at.as_mut(), None, None], of.as_mut()),
+            Why::Capture { stored_again_as } => ([None, None, None], stored_again_as.as_mut()),
             Why::Temporary { of, then } => {
                 if let Some(then) = then {
                     then.texts(text);
                 }
-                ([of.as_mut(), None], None)
+                ([of.as_mut(), None, None], None)
             }
         };
         spans.into_iter().flatten().map(|span| &mut span.file).chain(names).for_each(text);
@@ -99,13 +113,16 @@ impl Why {
                 Why::UsedLater { at: home(Some(at.clone())).unwrap_or(at), next_iteration, through }
             }
             Why::Dropped { at, overwritten } => Why::Dropped { at: home(at), overwritten },
-            Why::Borrowed { at, until } => Why::Borrowed { at: home(at), until: home(until) },
+            Why::Borrowed { at, until, moved } => {
+                Why::Borrowed { at: home(at), until: home(until), moved: home(moved) }
+            }
+            Why::Lent { at } => Why::Lent { at: home(at) },
             Why::DropFlag { of, at } => Why::DropFlag { of, at: home(at) },
             Why::Temporary { of, then } => {
                 let then = then.map(|then| Box::new(then.brought_home(is_away, call)));
                 Why::Temporary { of: home(of), then }
             }
-            Why::Awaited | Why::Capture { .. } => self,
+            Why::Awaited | Why::Polled | Why::Capture { .. } => self,
         }
     }
 }
@@ -221,6 +238,10 @@ struct Analysis<'d, 'a> {
     references: Vec<(u32, u32)>,
     /// By stored local, the place where its storage ends; found out when first needed.
     storage: Option<Vec<Option<SpanRef<'a>>>>,
+    /// All assignments; read when first needed.
+    assigned: Option<Assigned<'a>>,
+    /// By suspending block, what is lent to what is awaited there; found out when first needed.
+    loans: FxHashMap<u32, Vec<Loan<'a>>>,
     /// Predecessors of each block.
     before: Vec<Vec<u32>>,
     /// Which walk has seen a block: outside the next iteration of any loop, and inside that of each.
@@ -250,6 +271,8 @@ impl<'d, 'a> Analysis<'d, 'a> {
             ends: FxHashSet::default(),
             references: references(flow),
             storage: None,
+            assigned: None,
+            loans: FxHashMap::default(),
             before: vec![Vec::new(); flow.blocks.len()],
             seen: Vec::new(),
             walks: 0,
@@ -387,6 +410,10 @@ impl<'d, 'a> Analysis<'d, 'a> {
         held: &[u32],
         span: &mut dyn FnMut(SpanRef<'a>) -> Span,
     ) -> Option<Why> {
+        let loan = self.loan(saved, found.block, held);
+        if loan.is_some_and(|loan| loan.is_polled) {
+            return Some(Why::Polled);
+        }
         let met = found.resume.map(|resume| self.walk(saved, resume));
         let met = met.unwrap_or_default();
         let mut through: [Vec<(Event<'a>, u32)>; 2] = Default::default();
@@ -414,6 +441,9 @@ impl<'d, 'a> Analysis<'d, 'a> {
                 }
             }
         }
+        if let Some(loan) = loan {
+            return Some(Why::Lent { at: loan.at.map(span) });
+        }
         // A loop without an end never gets to the end of the scope; a future dropped while it waits does.
         let drops = met.drops.into_iter().find(|drops| !drops.is_empty());
         let drops = drops.or_else(|| {
@@ -436,7 +466,27 @@ impl<'d, 'a> Analysis<'d, 'a> {
             // Code of macros stands in files of their own.
             (Some(at.file) != found.at.map(|at| at.file), at.start)
         });
-        Some(Why::Borrowed { at: at.map(&mut *span), until: self.storage_end(saved, found.at).map(span) })
+        let moved = self.moved_before(saved, found.block).map(&mut *span);
+        Some(Why::Borrowed {
+            at: at.map(&mut *span),
+            until: self.storage_end(saved, found.at).map(span),
+            moved,
+        })
+    }
+
+    /// Is a local lent to what is awaited where `block` suspends? `held` is all that is stored then.
+    fn loan(&mut self, saved: u32, block: u32, held: &[u32]) -> Option<Loan<'a>> {
+        if !self.loans.contains_key(&block) {
+            let awaitee = held.iter().copied().find(|saved| self.is_awaitee(*saved));
+            let assigned = self.assigned.get_or_insert_with(|| Assigned::new(self.dump));
+            let mut left = MOST_STEPS.saturating_sub(self.steps);
+            let loans = awaitee
+                .map(|awaitee| assigned.loans(self.dump, block, awaitee, &self.before, &mut left))
+                .unwrap_or_default();
+            self.steps = MOST_STEPS - left;
+            self.loans.insert(block, loans);
+        }
+        self.loans[&block].iter().copied().find(|loan| loan.saved == saved)
     }
 
     /// Walks from a block on until the local is used, dropped or overwritten.
@@ -611,6 +661,38 @@ impl<'d, 'a> Analysis<'d, 'a> {
         if present.is_empty() { past } else { present }
     }
 
+    /// Where a local was moved out of before the suspension, if it was on every way there.
+    fn moved_before(&mut self, saved: u32, block: u32) -> Option<SpanRef<'a>> {
+        let place = Place::Saved(saved);
+        self.walks += 1;
+        let assigned = self.assigned.get_or_insert_with(|| Assigned::new(self.dump));
+        let mut moved = Vec::new();
+        let mut open = vec![block];
+        while let Some(block) = open.pop() {
+            match self.seen.get_mut(block as usize * (self.loops.len() + 1)) {
+                Some(seen) if *seen != self.walks => *seen = self.walks,
+                _ => continue,
+            }
+            let (from, to) = self.flow.blocks[block as usize].steps;
+            self.steps += (to - from) as usize + 1;
+            if self.steps > MOST_STEPS {
+                return None;
+            }
+            let last = (from..to).rev().find_map(|step| {
+                let change = assigned.change(step as usize, place)?;
+                Some((change, self.flow.steps[step as usize].span()))
+            });
+            match last {
+                Some((lent::Change::Moved, at)) => moved.extend(at),
+                Some((lent::Change::Written, _)) => return None,
+                // Without a value at all, or with one from nobody knows where.
+                None if self.before[block as usize].is_empty() => return None,
+                None => open.extend(&self.before[block as usize]),
+            }
+        }
+        moved.into_iter().min_by_key(|at| at.start)
+    }
+
     /// The end of a local's scope, behind the await.
     fn storage_end(&mut self, saved: u32, at: Option<SpanRef<'a>>) -> Option<SpanRef<'a>> {
         if self.storage.is_none() {
@@ -765,6 +847,18 @@ fn contains(outer: SpanRef<'_>, inner: SpanRef<'_>) -> bool {
     let range = |span: SpanRef<'_>| -> (LineCol, LineCol) { (span.start, span.end) };
     let ((start, end), (from, to)) = (range(outer), range(inner));
     outer.file == inner.file && start <= from && to <= end
+}
+
+/// Can only be polled, whoever has a `&mut` to it: a future, a pinned one, a reference to one, or a tuple with one.
+fn contains_future(ty: &str) -> bool {
+    let ty = ty.trim_start_matches("&'{erased} mut ");
+    let is_one = |ty: &str| {
+        let pins = ["std::pin::Pin<", "core::pin::Pin<"];
+        CoroutineName::parse(ty).is_some() || pins.iter().any(|pin| ty.starts_with(pin))
+    };
+    let parts = ty.strip_prefix('(').and_then(|parts| parts.strip_suffix(')'));
+    let mut parts = parts.into_iter().flat_map(names::arguments);
+    is_one(ty) || parts.any(|part| is_one(part.trim_start_matches("&'{erased} mut ")))
 }
 
 /// What each place is made from.
@@ -973,9 +1067,46 @@ fn f::{closure#0}(_1: {static f::{closure#0} upvar_tys=(m::P,) resume_ty=std::fu
     fn looks_before_the_suspension_for_borrows_if_the_loop_ends() {
         let once = BODY.replace("[0: bb1, otherwise: bb9]", "[0: bb9, otherwise: bb9]");
         let whys = found(&once).unwrap();
-        let expected =
-            Why::Borrowed { at: Some(at("src/m.rs:5:14: 5:16")), until: Some(at("src/m.rs:9:1: 9:2")) };
+        let expected = Why::Borrowed {
+            at: Some(at("src/m.rs:5:14: 5:16")),
+            until: Some(at("src/m.rs:9:1: 9:2")),
+            moved: None,
+        };
         assert_eq!(whys.states[3][0], Some(expected));
+        // Statements in front of the one that the block begins with.
+        let before = |statements: &[&str]| {
+            let mut text = once.replace("bb2[1]", &format!("bb2[{}]", statements.len() + 1));
+            text = text.replace("bb2[0]", &format!("bb2[{}]", statements.len()));
+            let lines = statements.iter().enumerate();
+            let lines = lines.map(|(i, code)| {
+                format!("        {code}; // bb2[{i}]: scope 2 at src/m.rs:6:1: 6:{}\n", i + 3)
+            });
+            text.replace("    bb2: {\n", &format!("    bb2: {{\n{}", lines.collect::<String>()))
+        };
+        let moved_at = |text: &str| match &found(text).unwrap().states[3][0] {
+            Some(Why::Borrowed { moved, .. }) => moved.clone(),
+            other => panic!("{other:?}"),
+        };
+        let take = "_12 = move ((_1 as variant#3).0: m::P)";
+        assert_eq!(moved_at(&before(&[take])), Some(at("src/m.rs:6:1: 6:3")));
+        // It has a value again.
+        assert_eq!(moved_at(&before(&[take, "((_1 as variant#3).0: m::P) = move _13"])), None);
+        assert_eq!(moved_at(&before(&["_12 = move (((_1 as variant#3).0: m::P).0: m::A)"])), None);
+    }
+
+    #[test]
+    fn what_the_awaited_has_a_reference_to_is_lent() {
+        let once = BODY.replace("[0: bb1, otherwise: bb9]", "[0: bb9, otherwise: bb9]");
+        let why = |right: &str| {
+            found(&once.replace("= move _7;", &format!("= {right};"))).unwrap().states[3][0].clone()
+        };
+        let lent = Some(Why::Lent { at: Some(at("src/m.rs:5:14: 5:16")) });
+        assert_eq!(why("m::Holder::<'{erased}> { at: move _5, n: const 1_u8 }"), lent);
+        assert_eq!(why("move _5 as &'{erased} [u8] (PointerCoercion(Unsize, Implicit))"), lent);
+        // Its address as a number, what it is compared with, and what is behind it are no references to it.
+        for right in ["move _5 as usize (PointerExposeProvenance)", "Eq(move _5, copy _7)", "copy (*_5)"] {
+            assert!(matches!(why(right), Some(Why::Borrowed { .. })), "{right}: {:?}", why(right));
+        }
     }
 
     #[test]
