@@ -97,7 +97,9 @@ impl<'a> Flow<'a> {
         }
         if let Some((operand, rest)) = self.operand(right) {
             return match rest {
+                // As another type only to the borrow checker.
                 "" => Some(Source::Value(operand)),
+                _ if rest.ends_with(" (Subtype)") => Some(Source::Value(operand)),
                 _ => {
                     let ty = rest.strip_prefix(" as ")?;
                     let ty = &ty[..find_outside(ty, " (").unwrap_or(ty.len())];
@@ -450,6 +452,7 @@ mod tests {
             ("copy (_5.1: u8)", "value Local(5).1"),
             ("no_retag copy _5", "value Local(5)"),
             ("deref_copy (*_5)", "value Local(5)*"),
+            ("move _5 as A<'{erased}> (Subtype)", "value Local(5)"),
             ("&'{erased} _5", "ref Local(5)"),
             ("&'{erased} mut ((_1 as variant#3).1: T)", "mut Saved(8)"),
             ("&raw mut (*_5)", "mut Local(5)*"),

@@ -38,7 +38,7 @@ pub struct Flow<'a> {
     pub suspensions: Vec<Suspension>,
     /// Values moved or copied from one place to another, and references made.
     pub copies: Vec<Copied>,
-    /// All assignments, in order; see [`Block::steps`].
+    /// All assignments but those of unwinding, in order; see [`Block::steps`].
     pub steps: Vec<Step<'a>>,
     /// Saved locals by variant's index and field.
     pub(super) fields: Vec<Vec<u32>>,
@@ -509,7 +509,8 @@ impl<'a> Reader<'a> {
         } else {
             code.split_at(code.find([' ', '[']).unwrap_or(code.len()))
         };
-        if let Some(at) = rest.find(" = ") {
+        let is_cleanup = self.flow.blocks.get(self.current as usize).is_some_and(|block| block.cleanup);
+        if let Some(at) = rest.find(" = ").filter(|_| !is_cleanup) {
             let (left, right) = (&code[..left.len() + at], &rest[at + " = ".len()..]);
             self.flow.steps.push(Step { left, right, comment });
         }

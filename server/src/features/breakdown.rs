@@ -6,9 +6,8 @@ use super::snapshot::{Placed, Snapshot};
 use crate::dump::Span;
 use crate::dump::type_sizes::AWAITEE;
 use crate::layout::whatif::{Change, Prediction, predict};
-use crate::layout::{Bytes, Future, FutureKind, Held, HeldKind, Largest, State, Usage, Why, needs};
+use crate::layout::{Bytes, Copy, Future, FutureKind, Held, HeldKind, Largest, State, Usage, Why, needs};
 use crate::render::{Page, PictureOptions, picture, short_type};
-use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
@@ -268,54 +267,60 @@ fn waste(page: &mut Page, future: &Future, context: &Context<'_>) {
     if !twice.is_empty() {
         page.list("Stored twice:");
         for twice in twice.iter().take(MANY) {
-            let (name, of) = (page.code(&twice.held.name), page.code(&twice.copy_of));
+            let (name, of) = (page.code(&twice.held.name), page.code(&twice.copy.of));
+            let is_whole = twice.copy.path.is_empty();
             let what = match twice.held.kind {
-                HeldKind::Awaitee => format!("{of} is kept where it was before it is awaited"),
-                _ if twice.copy_of == twice.held.name => {
+                HeldKind::Awaitee if is_whole => format!("{of} is kept where it was before it is awaited"),
+                HeldKind::Awaitee => format!("{of} is kept, and again in what is awaited"),
+                _ if !is_whole => format!("{of} is kept, and again in {name}"),
+                _ if twice.copy.of == twice.held.name => {
                     format!("{name} is kept as an argument and again as a local")
                 }
                 _ => format!("{of} is kept, and again as {name}"),
             };
             page.point(&format!(
                 "{} B: {what}{}",
-                exact(twice.held.size),
+                exact(twice.copy.size),
                 context.at(page, &twice.held.declared)
             ));
         }
     }
 }
 
-/// A thing whose value is stored in two places of the future.
+/// A value that a state stores in two places.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Twice<'a> {
-    /// The second place.
+    /// The second place: it is the value, or has it in it.
     pub held: &'a Held,
     /// The first: an argument, a capture or a local.
-    pub copy_of: Arc<str>,
+    pub copy: &'a Copy,
 }
 
-/// Arguments stored again as locals, and futures moved through a local before they are awaited, largest
-/// first. Only where the two places do not share their bytes.
+/// What is stored in two places in one state, whatever moved it there: an argument that is a local too or was handed on
+/// to what is awaited, say. Largest first; each once, in however many states it is.
 pub fn stored_twice(future: &Future) -> Vec<Twice<'_>> {
-    let mut places: HashMap<&str, Vec<&Held>> = HashMap::new();
-    for held in future.states.iter().flat_map(|state| &state.held) {
-        places.entry(&held.name).or_default().push(held);
-    }
-    let apart = |a: &Held, b: &Held| a.end() <= b.offset || b.end() <= a.offset;
     let mut found: Vec<Twice<'_>> = Vec::new();
     for held in future.states.iter().flat_map(|state| &state.held) {
-        let Some(copy_of) = held.copy_of.as_ref().filter(|_| held.size > 0) else { continue };
-        let first = places.get(&**copy_of).into_iter().flatten();
-        let twice = first.copied().any(|other| other.size == held.size && apart(other, held));
-        let known = found.iter().any(|twice| {
-            twice.copy_of == *copy_of && twice.held.name == held.name && twice.held.declared == held.declared
-        });
-        if twice && !known {
-            found.push(Twice { held, copy_of: copy_of.clone() });
+        for copy in &held.copies {
+            // Of several first places one is named.
+            let known = found.iter().any(|twice| {
+                twice.copy.path == copy.path
+                    && (twice.held.saved, &twice.held.declared) == (held.saved, &held.declared)
+            });
+            if !known {
+                found.push(Twice { held, copy });
+            }
         }
     }
-    found.sort_by_key(|twice| std::cmp::Reverse(twice.held.size));
+    found.sort_by_key(|twice| std::cmp::Reverse(twice.copy.size));
     found
+}
+
+/// Bytes stored twice, in the state that has most of them.
+pub fn duplicated(future: &Future) -> u64 {
+    let of_state =
+        |state: &State| state.held.iter().map(Held::stored_elsewhere).fold(0u64, u64::saturating_add);
+    future.states.iter().map(of_state).max().unwrap_or(0)
 }
 
 /// Everything held across one await. `is_alone`: nothing else is said about the future on this page.

@@ -151,15 +151,19 @@ fn arguments_stored_twice(site: &MeasuredSite<'_>) -> Vec<Diagnostic> {
     let is_argument = |name: &str| future.states.upvars().iter().any(|upvar| *upvar.name == *name);
     stored_twice(future)
         .into_iter()
-        .filter(|twice| twice.held.size > SMALL_ARGUMENT && is_argument(&twice.copy_of))
+        .filter(|twice| twice.copy.size > SMALL_ARGUMENT && is_argument(&twice.copy.of))
         .filter_map(|twice| {
             let range = site.range(twice.held.declared.as_ref()?)?;
+            let again = match twice.held.kind {
+                HeldKind::Local if twice.copy.path.is_empty() => "as the variable used after an await",
+                HeldKind::Awaitee => "in what is awaited here",
+                _ => "in what it was moved into",
+            };
             let message = format!(
-                "`{}` is stored twice in the future of `{}`: as the argument it came in and as the variable \
-                 used after an await, {} bytes each",
-                twice.copy_of,
+                "`{}` is stored twice in the future of `{}`: as the argument it came in and {again}, {} bytes each",
+                twice.copy.of,
                 future.name,
-                exact(twice.held.size)
+                exact(twice.copy.size)
             );
             Some(Diagnostic { code: Code::StoredTwice, range, message, related: Vec::new() })
         })

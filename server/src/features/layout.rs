@@ -115,8 +115,10 @@ pub struct Tree {
     pub name: String,
     /// Bytes, a wrapper's included.
     pub size: u64,
-    /// Bytes it adds to the largest future in it.
+    /// Bytes that none of the futures in it has.
     pub own: u64,
+    /// Bytes that a larger future beside it has too, in another state.
+    pub shared: u64,
     /// The futures it stores, in any state.
     pub children: Vec<Tree>,
 }
@@ -235,13 +237,13 @@ fn instances<'a>(snapshot: &'a Snapshot, placed: &'a Placed) -> Vec<&'a Placed> 
 
 impl From<Nested> for Tree {
     fn from(nested: Nested) -> Tree {
+        let own = nested.own();
         let children: Vec<Tree> = nested.children.into_iter().map(Tree::from).collect();
-        let largest = children.iter().map(|child| child.size).max().unwrap_or(0);
-        let own = nested.node.size.saturating_sub(largest);
         Tree {
             id: nested.id.map(|id| id.to_string()),
             name: nested.node.name,
             size: nested.node.size,
+            shared: nested.node.shared,
             own,
             children,
         }

@@ -1,6 +1,6 @@
 //! The table of all futures: as JSON for programs, as text for people.
 
-use super::breakdown::stored_twice;
+use super::breakdown::duplicated;
 use super::budget::matches;
 use super::bytes;
 use super::drift::Drift;
@@ -377,10 +377,7 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, choice: &Choice) -> Future
         cache_lines: choice.cache_line.map(|line| future.cache_lines(line)),
         discriminant: has_states.then_some(future.discriminant),
         padding: has_states.then(|| usage.padding()),
-        duplicated: is_traced.then(|| {
-            let twice = stored_twice(future);
-            twice.iter().fold(0, |sum: u64, twice| sum.saturating_add(twice.held.size))
-        }),
+        duplicated: is_traced.then(|| duplicated(future)),
         upvars: future
             .states
             .upvars()

@@ -2,7 +2,7 @@
 
 use super::FutureKind;
 use super::whatif::Conflicts;
-use super::why::{self, Origin, Why};
+use super::why::{self, CopiedValue, Origin, Why};
 use crate::dump::coroutine::StatementPlace;
 use crate::dump::mir::{Event, Place};
 use crate::dump::names::{self, CoroutineName, Parameters};
@@ -80,6 +80,8 @@ pub struct BodyState {
     pub fields: Box<[u32]>,
     /// Why each of them is held, where the dump tells.
     pub whys: Box<[Option<Why>]>,
+    /// What of it is stored twice, if what it is in are bodies of `async fn`s where that is asked for.
+    pub copies: Box<[CopiedValue]>,
     /// The `await` at which it is entered.
     pub suspended_at: Option<Span>,
 }
@@ -125,7 +127,7 @@ impl Body {
         let mut seen = HashSet::new();
         let spans = dump.spans().filter(|span| seen.insert(*span)).collect::<Vec<_>>();
         let mut span = |span: crate::dump::span::SpanRef<'_>| span.to_span(&mut paths);
-        let why::Whys { states: whys, origins } = why::whys(dump, &mut span);
+        let why::Whys { states: whys, copies, origins } = why::whys(dump, &mut span);
         let mut body = Body {
             origin: origin.into(),
             krate: krate.into(),
@@ -157,8 +159,10 @@ impl Body {
                 .variants
                 .iter()
                 .zip(whys)
-                .map(|(variant, whys)| BodyState {
+                .zip(copies)
+                .map(|((variant, whys), copies)| BodyState {
                     whys: whys.into(),
+                    copies: copies.into(),
                     name: variant.name.into(),
                     fields: variant.fields.as_slice().into(),
                     suspended_at: variant.suspended_at.map(&mut span),
@@ -376,18 +380,12 @@ impl Body {
         self.parameters = names.into_iter().map(Into::into).collect();
     }
 
-    /// The variable whose value a stored local was made from.
-    pub fn origin_name(&self, saved: &Saved) -> Option<&Arc<str>> {
-        match saved.origin? {
+    /// The variable that something stored is, if it has a name.
+    pub fn origin_name(&self, origin: Origin) -> Option<&Arc<str>> {
+        match origin {
             Origin::Saved(index) => self.saved.get(index as usize)?.names.first(),
             Origin::Upvar(index) => Some(&self.upvars.iter().find(|upvar| upvar.index == index)?.name),
         }
-    }
-
-    /// Why a capture is held: it always is. Says where it is stored again.
-    pub fn why_captured(&self, upvar: &Upvar) -> Why {
-        let again = self.saved.iter().find(|saved| saved.origin == Some(Origin::Upvar(upvar.index)));
-        Why::Capture { stored_again_as: again.and_then(|saved| saved.names.first().cloned()) }
     }
 
     /// The verbose path in the body's own words, `{closure#0}` included.

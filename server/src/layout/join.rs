@@ -4,6 +4,7 @@ use super::align::{self, Seen, TypeFacts};
 use super::body::{Body, BodyIndex, BodyState, Instance};
 use super::states::{Of, Packing, Text, Texts, Thing};
 use super::whatif::{Part, Parts};
+use super::why::CopiedValue;
 use super::{Future, HeldKind};
 use crate::dump::names::{self, CoroutineName};
 use crate::dump::type_sizes::{
@@ -315,8 +316,25 @@ impl<'a> Names<'a> {
             states.hold(self.thing(field, kind, ty.as_deref(), index));
         }
         seen.upvars_done = true;
+        if let (Some(instance), Some(state)) = (instance, state) {
+            let copies = state.copies.iter().zip(0..);
+            copies.filter(|(copied, _)| self.are_stored(copied, instance)).for_each(|(_, n)| states.copy(n));
+        }
         states.state(self.texts.borrow_mut().number(name), variant.size, variant.padding);
         agree
+    }
+
+    /// Are the bodies that a value has to be among the captures of those of `async fn`s? Only of them it is certain that
+    /// they store what the fn is called with.
+    fn are_stored(&self, copied: &CopiedValue, instance: &Instance) -> bool {
+        copied.bodies.iter().all(|ty| {
+            let ty = of_instance(ty, Some(instance)).unwrap_or_default();
+            let name = CoroutineName::parse(&ty);
+            let find = |name: CoroutineName<'_>| {
+                self.source.bodies.find(&instance.body.origin, name.path, Some(name.upvars))
+            };
+            name.and_then(find).is_some_and(|found| found.body.kind == super::FutureKind::AsyncFn)
+        })
     }
 
     fn upvar(&self, field: &FieldRecord<'_>, instance: Option<&Instance>, seen: &mut Collected<'_>) -> Thing {

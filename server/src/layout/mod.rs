@@ -17,7 +17,7 @@ pub use join::{Source, boxed_when_large, futures};
 pub use states::States;
 pub use usage::{Bytes, Largest, Usage, needs};
 pub use whatif::Parts;
-pub use why::{Origin, Why};
+pub use why::{CopiedValue, Origin, Why};
 
 use crate::dump::Span;
 use serde::Serialize;
@@ -174,12 +174,31 @@ pub struct Held {
     pub future: Option<Arc<str>>,
     /// Why it is held in this state, where the dump tells.
     pub why: Option<Why>,
-    /// The argument, capture or local that its value was moved or copied from and that is stored too, be
-    /// it in other states: the bytes are there twice unless the compiler could overlap them.
+    /// The argument, capture or local that its value was moved or copied from and that this state stores too.
     pub copy_of: Option<Arc<str>>,
+    /// All values that it has in it, or is, and that this state stores elsewhere too.
+    pub copies: Vec<Copy>,
+}
+
+/// A value that is in something held and, in the same state, in another thing held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copy {
+    /// That other thing's name.
+    pub of: Arc<str>,
+    /// Bytes.
+    pub size: u64,
+    /// Which part of what is held it is: the fields on the way to it. Empty if it is all of it.
+    pub path: Box<[u32]>,
 }
 
 impl Held {
+    /// Bytes of it that this state stores elsewhere too.
+    pub fn stored_elsewhere(&self) -> u64 {
+        let first = |at: usize| self.copies[..at].iter().all(|other| other.path != self.copies[at].path);
+        let parts = (0..self.copies.len()).filter(|at| first(*at)).map(|at| self.copies[at].size);
+        parts.fold(0u64, u64::saturating_add).min(self.size)
+    }
+
     /// Where it ends: bytes from the start of the future.
     pub fn end(&self) -> u64 {
         self.offset.saturating_add(self.size)

@@ -5,7 +5,7 @@
 //! futures, and where and why a local is held the body knows. So only what the compiler printed is kept, with
 //! numbers in place of texts, and unpacked when it is needed.
 
-use super::{Body, Held, HeldKind, State, is_suspended};
+use super::{Body, BodyState, Copy, Held, HeldKind, Origin, State, Why, is_suspended};
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
@@ -33,6 +33,8 @@ struct Packed {
     /// Indices into `things`, of one state after another.
     held: Box<[u32]>,
     things: Box<[Thing]>,
+    /// State, and number of what it stores twice among [`BodyState::copies`](super::BodyState::copies).
+    copies: Box<[(u32, u32)]>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -121,7 +123,7 @@ impl Whole {
 impl Packed {
     fn unpack(&self) -> Vec<State> {
         let mut start = 0;
-        let state = |packed: &PackedState| {
+        let state = |(packed, number): (&PackedState, u32)| {
             let name = self.texts[packed.name as usize].clone();
             let of_body = self.body.as_ref().and_then(|body| body.states.iter().find(|s| s.name == name));
             let held = self.held[start..packed.end as usize].iter();
@@ -136,7 +138,9 @@ impl Packed {
                 }
                 held
             });
-            let held = held.collect();
+            let mut held: Vec<Held> = held.collect();
+            let copies = self.copies.iter().filter(|(state, _)| *state == number);
+            copies.for_each(|(_, copy)| self.copied(of_body, *copy, &mut held));
             start = packed.end as usize;
             State {
                 size: packed.size,
@@ -149,7 +153,36 @@ impl Packed {
                 held,
             }
         };
-        self.states.iter().map(state).collect()
+        self.states.iter().zip(0..).map(state).collect()
+    }
+
+    /// Notes of the things held in a state that they are stored twice.
+    fn copied(&self, of_body: Option<&BodyState>, copy: u32, held: &mut [Held]) {
+        let (Some(body), Some(state)) = (&self.body, of_body) else { return };
+        let Some(copied) = state.copies.get(copy as usize) else { return };
+        let Some(name) = body.origin_name(copied.of) else { return };
+        let is_first = |held: &Held| match copied.of {
+            Origin::Saved(of) => held.saved == Some(of),
+            Origin::Upvar(_) => held.kind == HeldKind::Upvar && held.name == *name,
+        };
+        let Some(first) = held.iter().position(is_first) else { return };
+        let Some(second) = held.iter().position(|held| held.saved == Some(copied.saved)) else { return };
+        let (size, is_whole) = (held[first].size, copied.path.is_empty());
+        if size == 0 || size > held[second].size || (is_whole && size != held[second].size) {
+            return;
+        }
+        let again = held[second].name.clone();
+        let is_variable = held[second].kind == HeldKind::Local;
+        if let (Some(Why::Capture { stored_again_as }), true) =
+            (&mut held[first].why, is_whole && is_variable)
+        {
+            stored_again_as.get_or_insert(again);
+        }
+        let copy = Copy { of: name.clone(), size, path: copied.path.clone() };
+        if is_whole {
+            held[second].copy_of = Some(name.clone());
+        }
+        held[second].copies.push(copy);
     }
 
     fn held(&self, thing: &Thing) -> Held {
@@ -165,18 +198,18 @@ impl Packed {
             future: text(thing.future),
             why: None,
             copy_of: None,
+            copies: Vec::new(),
         };
         let (Some(body), Some(of)) = (&self.body, thing.of) else { return held };
         let index = of.get() - 1;
         if thing.kind == HeldKind::Upvar {
             let upvar = body.upvars.get(index as usize);
             held.declared = upvar.and_then(|upvar| upvar.span.clone());
-            held.why = upvar.map(|upvar| body.why_captured(upvar));
+            held.why = upvar.map(|_| Why::Capture { stored_again_as: None });
         } else {
             let saved = body.saved.get(index as usize);
             held.saved = Some(index);
             held.declared = saved.and_then(|saved| saved.span.clone());
-            held.copy_of = saved.and_then(|saved| body.origin_name(saved).cloned());
         }
         held
     }
@@ -225,6 +258,7 @@ pub(super) struct Packing {
     held: Vec<u32>,
     things: Vec<Thing>,
     known: HashMap<Thing, u32>,
+    copies: Vec<(u32, u32)>,
 }
 
 impl Packing {
@@ -237,6 +271,11 @@ impl Packing {
         self.held.push(number);
     }
 
+    /// The state in the making stores something twice: which of those that the body may.
+    pub fn copy(&mut self, number: u32) {
+        self.copies.push((self.states.len() as u32, number));
+    }
+
     /// The state is complete; `size` and `padding` in bytes.
     pub fn state(&mut self, name: u32, size: u64, padding: u64) {
         self.states.push(PackedState { name, end: self.held.len() as u32, size, padding });
@@ -244,9 +283,9 @@ impl Packing {
 
     /// All states are complete. They can be looked at as soon as they have their texts.
     pub fn finish(self, body: Option<Arc<Body>>) -> States {
-        let Packing { states, held, things, .. } = self;
-        let (states, held, things) = (states.into(), held.into(), things.into());
-        let packed = Packed { body, texts: Arc::default(), states, held, things };
+        let Packing { states, held, things, copies, .. } = self;
+        let (states, held, things, copies) = (states.into(), held.into(), things.into(), copies.into());
+        let packed = Packed { body, texts: Arc::default(), states, held, things, copies };
         States { packed, whole: OnceLock::new() }
     }
 }

@@ -7,6 +7,7 @@
 //! awaited future has a reference to ([`lent`]) is not idle, whatever the compiler's reason for storing it.
 
 mod lent;
+mod twice;
 
 use crate::dump::mir::{Action, Copied, Event, Flow, How, Place};
 use crate::dump::names::{self, CoroutineName};
@@ -16,6 +17,7 @@ use crate::dump::{CoroutineBody, Span};
 use lent::{Assigned, Loan};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
+pub use twice::Copied as CopiedValue;
 
 /// Why something is held in one state. Spans are where the compiler says it happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,11 +136,13 @@ impl Why {
         let mut why = self;
         loop {
             let (spans, then) = match why {
-                Why::Awaited | Why::Capture { .. } => ([None, None], None),
-                Why::UsedLater { at, .. } => ([Some(at), None], None),
-                Why::Dropped { at, .. } | Why::DropFlag { at, .. } => ([at.as_ref(), None], None),
-                Why::Borrowed { at, until } => ([at.as_ref(), until.as_ref()], None),
-                Why::Temporary { of, then } => ([of.as_ref(), None], then.as_deref()),
+                Why::Awaited | Why::Polled | Why::Capture { .. } => ([None, None, None], None),
+                Why::UsedLater { at, .. } => ([Some(at), None, None], None),
+                Why::Dropped { at, .. } | Why::DropFlag { at, .. } | Why::Lent { at } => {
+                    ([at.as_ref(), None, None], None)
+                }
+                Why::Borrowed { at, until, moved } => ([at.as_ref(), until.as_ref(), moved.as_ref()], None),
+                Why::Temporary { of, then } => ([of.as_ref(), None, None], then.as_deref()),
             };
             places.extend(spans.into_iter().flatten().cloned());
             match then {
@@ -163,7 +167,7 @@ impl Why {
 }
 
 /// Where the value of a stored local comes from: another thing that is stored too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// This stored local.
     Saved(u32),
@@ -175,6 +179,8 @@ pub enum Origin {
 pub(super) struct Whys {
     /// Parallel to the body's states and their fields.
     pub states: Vec<Vec<Option<Why>>>,
+    /// Parallel to the body's states: what each stores twice.
+    pub copies: Vec<Vec<CopiedValue>>,
     /// Parallel to the stored locals.
     pub origins: Vec<Option<Origin>>,
 }
@@ -184,7 +190,8 @@ pub(super) fn whys<'a>(dump: &CoroutineBody<'a>, span: &mut dyn FnMut(SpanRef<'a
     let flow = &dump.flow;
     if dump.saved.len().max(1) * (flow.copies.len() + flow.blocks.len()) > MOST_STEPS {
         let states = dump.variants.iter().map(|variant| vec![None; variant.fields.len()]).collect();
-        return Whys { states, origins: vec![None; dump.saved.len()] };
+        let copies = vec![Vec::new(); dump.variants.len()];
+        return Whys { states, copies, origins: vec![None; dump.saved.len()] };
     }
     let origins: Vec<_> = (0..dump.saved.len() as u32).map(|saved| origin(dump, saved)).collect();
     let mut body = Analysis::new(dump);
@@ -196,7 +203,8 @@ pub(super) fn whys<'a>(dump: &CoroutineBody<'a>, span: &mut dyn FnMut(SpanRef<'a
             variant.fields.iter().map(|saved| body.why(*saved, awaits?, &variant.fields, span)).collect()
         })
         .collect();
-    Whys { states, origins }
+    let copies = body.copies();
+    Whys { states, copies, origins }
 }
 
 /// More steps than this are not taken through one body; real ones need a hundredth.
@@ -472,6 +480,32 @@ impl<'d, 'a> Analysis<'d, 'a> {
             until: self.storage_end(saved, found.at).map(span),
             moved,
         })
+    }
+
+    /// What each state stores twice.
+    fn copies(&mut self) -> Vec<Vec<CopiedValue>> {
+        let dump = self.dump;
+        let mut left = MOST_STEPS.saturating_sub(self.steps);
+        let assigned = self.assigned.get_or_insert_with(|| Assigned::new(dump));
+        let (flow, resumes) = (self.flow, &self.resumes);
+        let successors = |block: u32| {
+            let next = flow.successors(block).iter().copied().chain(resumes.get(&block).copied());
+            next.filter(|next| flow.blocks.get(*next as usize).is_some_and(|block| !block.cleanup)).collect()
+        };
+        let found = twice::copies(dump, assigned, &successors, &mut left);
+        self.steps = MOST_STEPS - left;
+        let states = dump.variants.iter().map(|variant| {
+            let here = self.awaits.get(&variant.index).and_then(|found_at| found.get(&found_at.block));
+            let is_held = |copied: &&CopiedValue| {
+                variant.fields.contains(&copied.saved)
+                    && match copied.of {
+                        Origin::Saved(of) => variant.fields.contains(&of),
+                        Origin::Upvar(_) => true,
+                    }
+            };
+            here.into_iter().flatten().filter(is_held).cloned().collect()
+        });
+        states.collect()
     }
 
     /// Is a local lent to what is awaited where `block` suspends? `held` is all that is stored then.

@@ -558,6 +558,7 @@ mod tests {
                     future: None,
                     why: None,
                     copy_of: None,
+                    copies: Vec::new(),
                 })
                 .collect(),
         });
@@ -1036,6 +1037,7 @@ mod tests {
             future: None,
             why: None,
             copy_of: None,
+            copies: Vec::new(),
         }
     }
 

@@ -24,13 +24,16 @@ pub struct Node {
     pub children: Vec<Node>,
     /// What else is to say: `boxed`, `stored twice`, `3 instances`.
     pub note: Option<String>,
+    /// Bytes of it that are those of larger ones beside it, too, in other states.
+    pub shared: u64,
 }
 
 impl Node {
-    /// Bytes that it adds to the largest future in it: what its own locals, upvars, discriminant and padding
-    /// take there, and other futures that are stored at the same time.
+    /// Bytes that none of the futures in it holds: what its own locals, captures, tag and padding take. With what each
+    /// future in it does not share, they are its size.
     pub fn own(&self) -> u64 {
-        self.size.saturating_sub(self.children.iter().map(|child| child.size).max().unwrap_or(0))
+        let inside = self.children.iter().map(|child| child.size.saturating_sub(child.shared));
+        self.size.saturating_sub(inside.fold(0, u64::saturating_add))
     }
 }
 
@@ -212,7 +215,7 @@ mod tests {
 
     fn node(name: &str, size: u64, at: &str, held_at: &str, children: Vec<Node>) -> Node {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Node { name: name.into(), size, at: some(at), held_at: some(held_at), children, note: None }
+        Node { name: name.into(), size, at: some(at), held_at: some(held_at), children, ..Node::default() }
     }
 
     fn check(root: &Node, options: TreeOptions, expected: Expect) {
@@ -365,7 +368,7 @@ mod tests {
         let maybe = move || proptest::option::of(text());
         let leaf =
             (text(), any::<u64>(), maybe(), maybe(), maybe()).prop_map(|(name, size, at, held_at, note)| {
-                Node { name, size, at, held_at, note, children: Vec::new() }
+                Node { name, size, at, held_at, note, ..Node::default() }
             });
         leaf.prop_recursive(6, 24, 4, |inner| {
             let children = proptest::collection::vec(inner.clone(), 0..4);

@@ -60,17 +60,25 @@ impl<'a> Assigned<'a> {
         Assigned { steps: flow.steps.iter().map(|step| (flow.written(step), flow.source(step))).collect() }
     }
 
+    /// What a step writes, and where that comes from.
+    pub fn step(&self, step: usize) -> Option<(Option<&Operand<'a>>, &Source<'a>)> {
+        let (written, source) = self.steps.get(step)?;
+        Some((written.as_ref(), source))
+    }
+
+    /// The places that all steps read, one for each time.
+    pub fn reads(&self) -> impl Iterator<Item = Place> {
+        self.steps.iter().flat_map(|(_, source)| read_by(source).into_iter().map(|operand| operand.place))
+    }
+
     /// What a step does with the value of a place as a whole; nothing if it leaves it as it is.
     pub fn change(&self, step: usize, place: Place) -> Option<Change> {
         let (written, source) = self.steps.get(step)?;
         let is_moved =
             |operand: &&Operand<'_>| operand.place == place && operand.is_moved && operand.is_whole();
         let mut operands = match source {
-            Source::Value(operand) | Source::Cast(operand, _) => vec![operand],
-            Source::Parts { parts: list, .. } | Source::Call(Call { arguments: list, .. }) => {
-                list.iter().flatten().collect()
-            }
-            Source::Reference { .. } | Source::Other => Vec::new(),
+            Source::Reference { .. } => Vec::new(),
+            source => read_by(source),
         };
         operands.retain(is_moved);
         match written {
@@ -238,6 +246,19 @@ fn is_mutable(reference: &str) -> bool {
     match names::find_outside(reference, " ") {
         Some(at) => reference[at..].starts_with(" mut "),
         None => false,
+    }
+}
+
+/// The operands of a right side.
+fn read_by<'s, 'a>(source: &'s Source<'a>) -> Vec<&'s Operand<'a>> {
+    match source {
+        Source::Value(operand) | Source::Cast(operand, _) | Source::Reference { of: operand, .. } => {
+            vec![operand]
+        }
+        Source::Parts { parts: list, .. } | Source::Call(Call { arguments: list, .. }) => {
+            list.iter().flatten().collect()
+        }
+        Source::Other => Vec::new(),
     }
 }
 
