@@ -133,8 +133,8 @@ fn doubling(article: &Project) {
         assert_eq!(sizes.iter().filter(|found| **found == size).count(), times, "{size}:\n{text}");
     }
     assert_eq!(sizes.len(), 16, "{text}");
-    // What a level adds to the largest future in it: its byte, and the second copy of what came in.
-    assert!(tree[1..].iter().all(|line| bytes(line).1 == bytes(line).0.div_ceil(2)), "{text}");
+    // A level adds its byte to the two copies of what came in.
+    assert!(tree[1..].iter().all(|line| bytes(line).1 == 1), "{text}");
     let wide = explain(article, &["tower", "--depth", "9", "--width", "200"]).expect_success().stdout;
     let arguments = tree_of(&wide).iter().filter(|line| line.contains("argument or capture")).count();
     assert_eq!(arguments, 7, "half of those below the first are where they came in:\n{wide}");

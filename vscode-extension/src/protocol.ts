@@ -52,7 +52,7 @@ export interface Nested {
   id: string | null;
   name: string;
   size: number;
-  /** Bytes that it adds to the largest of `children`. */
+  /** Bytes that none of `children` has. */
   own: number;
   children: Nested[];
 }

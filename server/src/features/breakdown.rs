@@ -130,6 +130,13 @@ fn awaits(page: &mut Page, future: &Future, context: &Context<'_>) {
     }
     for state in states.iter().take(MANY) {
         let what = match awaitee(state) {
+            Some(held) if !held.branches.is_empty() => {
+                let count = held.branches.len();
+                match count {
+                    1 => " for a future that it polls".to_owned(),
+                    _ => format!(" for {count} futures that it polls together"),
+                }
+            }
             Some(held) => format!(" for {}", awaited(page, held, context)),
             None => String::new(),
         };
@@ -156,12 +163,21 @@ fn awaits(page: &mut Page, future: &Future, context: &Context<'_>) {
         page.paragraph(&rest.join(" "));
     }
     decides(page, future, context);
+    for state in states.iter().take(MANY) {
+        branches(page, state, context);
+    }
 }
 
 /// Where a state waits, in a list.
 fn waiting(page: &Page, state: &State, context: &Context<'_>) -> String {
+    place_of(page, state, context).unwrap_or_else(|| "in a macro".to_owned())
+}
+
+/// Where a state waits. `select!` and `join!` wait in a file of their own; what they wait for stands here.
+fn place_of(page: &Page, state: &State, context: &Context<'_>) -> Option<String> {
     let place = state.awaiting.as_ref().and_then(|span| context.place(page, span));
-    place.unwrap_or_else(|| "in a macro".to_owned())
+    let branches = awaitee(state).into_iter().flat_map(|held| &held.branches);
+    place.or_else(|| branches.filter_map(|branch| context.place(page, branch.at.as_ref()?)).next())
 }
 
 /// Which of the states that it waits in the size comes from, and how far the next one is.
@@ -174,8 +190,7 @@ fn decides(page: &mut Page, future: &Future, context: &Context<'_>) {
     let Some(largest) = Largest::of(future.size, &needs(future)) else { return };
     let name = |page: &Page, state: usize| {
         let state = &future.states[state];
-        let place = state.awaiting.as_ref().and_then(|span| context.place(page, span));
-        place.unwrap_or_else(|| page.code(&state.name))
+        place_of(page, state, context).unwrap_or_else(|| page.code(&state.name))
     };
     let count = largest.states.len();
     let mut names: Vec<String> =
@@ -209,14 +224,33 @@ fn decides(page: &mut Page, future: &Future, context: &Context<'_>) {
     page.paragraph(&format!("{what}: shrinking what {whose} saves {saves}{next} (predicted)."));
 }
 
+/// ``9,024 B `{async fn body of large()}`, line 28`` for each arm of `select!` or argument of `join!`.
+fn branches(page: &mut Page, state: &State, context: &Context<'_>) {
+    let Some(held) = awaitee(state).filter(|held| !held.branches.is_empty()) else { return };
+    let at = place_of(page, state, context).map(|place| format!(" ({place})")).unwrap_or_default();
+    page.list(&format!("Polled together{at}:"));
+    for branch in held.branches.iter().take(MANY) {
+        let size = branch.size.map(|size| format!("{} B ", exact(size))).unwrap_or_default();
+        let ty = named(page, &branch.ty, branch.future.as_deref(), context);
+        let lent = if branch.is_lent { ", by reference: it was stored before" } else { "" };
+        page.point(&format!("{size}{ty}{}{lent}", context.at(page, &branch.at)));
+    }
+    more(page, held.branches.len());
+}
+
 fn awaitee(state: &State) -> Option<&Held> {
     state.held.iter().find(|held| held.kind == HeldKind::Awaitee)
 }
 
 /// The awaited type, leading to the definition of the future in it.
 fn awaited(page: &Page, held: &Held, context: &Context<'_>) -> String {
-    let ty = page.code(&context.ty(held.ty.as_deref().unwrap_or(&held.name)));
-    let Some(id) = &held.future else { return ty };
+    named(page, held.ty.as_deref().unwrap_or(&held.name), held.future.as_deref(), context)
+}
+
+/// A type, leading to the definition of the future in it.
+fn named(page: &Page, ty: &str, future: Option<&str>, context: &Context<'_>) -> String {
+    let ty = page.code(&context.ty(ty));
+    let Some(id) = future else { return ty };
     match context.snapshot.future(id).filter(|placed| placed.location.is_some()) {
         Some(placed) => page.link(&ty, (context.link)(placed).as_deref()),
         None => match context.snapshot.version_of(id) {
@@ -243,6 +277,10 @@ fn largest_held(page: &mut Page, future: &Future, context: &Context<'_>) {
 fn thing(page: &Page, held: &Held, future: &Future, context: &Context<'_>) -> String {
     let ty = held.ty.as_deref().map(|ty| page.code(&context.ty(ty)));
     let what = match held.kind {
+        HeldKind::Local if is_made_of_branches(held) => {
+            let ty = ty.unwrap_or_default();
+            return format!("polled together {ty}{}", context.at(page, &held.declared));
+        }
         HeldKind::Local => "local",
         HeldKind::Upvar if future.kind == FutureKind::AsyncFn => "argument",
         HeldKind::Upvar => "captured",
@@ -259,6 +297,11 @@ fn thing(page: &Page, held: &Held, future: &Future, context: &Context<'_>) -> St
         if held.kind == HeldKind::Flag { String::new() } else { format!(" {}", page.code(&held.name)) };
     let ty = ty.filter(|_| held.kind != HeldKind::Flag).map(|ty| format!(": {ty}")).unwrap_or_default();
     format!("{what}{name}{ty}{}", context.at(page, &held.declared))
+}
+
+/// Is it the tuple that `select!` or `join!` keeps its futures in? Nobody but the macro calls it by its name.
+pub(super) fn is_made_of_branches(held: &Held) -> bool {
+    held.why == Some(Why::Polled) && held.ty.as_ref().is_some_and(|ty| ty.starts_with('('))
 }
 
 /// What is stored twice.
@@ -344,6 +387,7 @@ pub fn one_await(
     if let Some(caveat) = caveat {
         page.paragraph(caveat);
     }
+    branches(page, state, context);
     let mut held: Vec<&Held> = state.held.iter().collect();
     held.sort_by_key(|held| std::cmp::Reverse(held.size));
     page.list("Largest first, with the offset in the future:");

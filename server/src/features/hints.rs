@@ -11,7 +11,7 @@ use super::bytes;
 use super::drift::Missing;
 use super::sites::{MeasuredSite, sites};
 use super::snapshot::{FileView, Snapshot};
-use crate::layout::{Future, Held, HeldKind, State};
+use crate::layout::{Branch, Future, Held, HeldKind, State};
 use crate::render::Page;
 use crate::source::{Outline, TextRange, TextSize};
 use std::num::NonZeroU64;
@@ -63,6 +63,8 @@ pub struct Hint<'a> {
     pub awaitee: Option<&'a Held>,
     /// The future that holds it.
     pub holder: Option<&'a Future>,
+    /// The future polled, for a hint beside an arm of `select!` or an argument of `join!`.
+    pub branch: Option<&'a Branch>,
 }
 
 /// The hints of a file by position. `views` are the futures measured in it, `text` is what the editor
@@ -72,8 +74,8 @@ pub fn hints<'a>(views: &'a [FileView], text: &'a Outline, settings: &HintSettin
     for site in sites(views, text) {
         let site = Rc::new(site);
         if let Some(label) = site_label(&site, settings) {
-            let (at, label) = (site.site().hint, with_mark(label, &site));
-            hints.push(Hint { at, label, site: site.clone(), awaitee: None, holder: None });
+            let (at, label, site) = (site.site().hint, with_mark(label, &site), site.clone());
+            hints.push(Hint { at, label, site, awaitee: None, holder: None, branch: None });
         }
         hints.extend(await_hints(&site, settings));
     }
@@ -135,15 +137,24 @@ fn await_hints<'a>(site: &Rc<MeasuredSite<'a>>, settings: &HintSettings) -> Vec<
     // A macro's inner futures have awaits of their own in the same text: look at all of them.
     for future in &site.found.futures {
         for state in &future.states {
-            let Some((held, range)) = awaitee(site, state) else { continue };
-            let large = is_large(held.size, future.size, settings);
-            let known = hints.iter().any(|hint| hint.at == range.end());
-            if known || !(large || settings.awaits == Awaits::All) {
-                continue;
+            let mut beside = |range: TextRange, size: u64, awaitee, branch| {
+                let large = is_large(size, future.size, settings);
+                let known = hints.iter().any(|hint| hint.at == range.end());
+                if !known && (large || settings.awaits == Awaits::All) {
+                    let label = with_mark(format!("{} held", bytes::short(size)), site);
+                    let (at, site, holder) = (range.end(), site.clone(), Some(&**future));
+                    hints.push(Hint { at, label, site, awaitee, holder, branch });
+                }
+            };
+            for branch in state.held.iter().flat_map(|held| &held.branches) {
+                let range = branch.at.as_ref().and_then(|at| site.range(at));
+                if let (Some(range), Some(size)) = (range, branch.size) {
+                    beside(range, size, None, Some(branch));
+                }
             }
-            let label = with_mark(format!("{} held", bytes::short(held.size)), site);
-            let (awaitee, holder) = (Some(held), Some(&**future));
-            hints.push(Hint { at: range.end(), label, site: site.clone(), awaitee, holder });
+            if let Some((held, range)) = awaitee(site, state) {
+                beside(range, held.size, Some(held), None);
+            }
         }
     }
     hints
@@ -162,9 +173,10 @@ pub fn awaitee<'a>(site: &MeasuredSite<'a>, state: &'a State) -> Option<(&'a Hel
 
 /// Where a click on a hint leads: the declaration of the largest thing held.
 pub fn target(hint: &Hint<'_>) -> Option<TextRange> {
-    match hint.awaitee {
-        Some(held) => hint.site.range(held.declared.as_ref()?),
-        None => {
+    match (hint.awaitee, hint.branch) {
+        (Some(held), _) => hint.site.range(held.declared.as_ref()?),
+        (None, Some(branch)) => hint.site.range(branch.at.as_ref()?),
+        (None, None) => {
             let future = hint.site.outermost().next()?;
             let mut held: Vec<&Held> = future.states.iter().flat_map(|state| &state.held).collect();
             held.sort_by_key(|held| std::cmp::Reverse(held.size));
@@ -189,6 +201,15 @@ pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: Option<NonZeroU
         lines.push(format!(
             "is stored in the future while it is awaited: {} of {} bytes.",
             bytes::exact(held.size),
+            bytes::exact(hint.holder.map_or(largest.size, |holder| holder.size))
+        ));
+        return lines.join("\n\n");
+    }
+    if let Some(branch) = hint.branch {
+        lines.push(page.code(&branch.ty));
+        lines.push(format!(
+            "is stored in the future while it is polled here: {} of {} bytes.",
+            bytes::exact(branch.size.unwrap_or_default()),
             bytes::exact(hint.holder.map_or(largest.size, |holder| holder.size))
         ));
         return lines.join("\n\n");

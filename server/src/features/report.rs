@@ -6,7 +6,7 @@ use super::bytes;
 use super::drift::Drift;
 use super::snapshot::{Placed, Snapshot};
 use crate::dump::{Span, absolute};
-use crate::layout::{Bytes, FutureKind, Held, HeldKind, Usage, Why, needs};
+use crate::layout::{Branch, Bytes, FutureKind, Held, HeldKind, Usage, Why, needs};
 use crate::render::one_line;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -121,6 +121,29 @@ pub struct StateEntry<'a> {
     pub awaiting: Option<PositionEntry>,
     /// By offset.
     pub held: Vec<HeldEntry<'a>>,
+    /// The futures that what it awaits polls together: arms of `select!`, arguments of `join!`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub branches: Vec<BranchEntry<'a>>,
+}
+
+/// One of several futures that are polled together.
+#[derive(Debug, Serialize)]
+pub struct BranchEntry<'a> {
+    /// Readable type.
+    #[serde(rename = "type")]
+    pub ty: &'a str,
+    /// Bytes, where the compiler printed them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// The future in it, by identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub future: Option<&'a str>,
+    /// Where it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<PositionEntry>,
+    /// Only a reference to it is handed over: it was stored before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lent: bool,
 }
 
 /// A place in the source.
@@ -362,6 +385,13 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, choice: &Choice) -> Future
         line: span.start.line,
         column: span.start.col,
     };
+    let branch = |branch: &'a Branch| BranchEntry {
+        ty: &branch.ty,
+        size: branch.size,
+        future: branch.future.as_deref(),
+        at: branch.at.as_ref().map(position),
+        lent: branch.is_lent,
+    };
     FutureEntry {
         name: &future.name,
         kind: future.kind,
@@ -396,6 +426,7 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, choice: &Choice) -> Future
                 needs: needs.get(index).copied().flatten(),
                 awaiting: state.awaiting.as_ref().map(position),
                 held: state.held.iter().map(held).collect(),
+                branches: state.held.iter().flat_map(|held| &held.branches).map(branch).collect(),
             })
             .collect(),
         file,

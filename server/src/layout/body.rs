@@ -2,7 +2,7 @@
 
 use super::FutureKind;
 use super::whatif::Conflicts;
-use super::why::{self, CopiedValue, Origin, Why};
+use super::why::{self, BodyBranch, CopiedValue, Origin, Why};
 use crate::dump::coroutine::StatementPlace;
 use crate::dump::mir::{Event, Place};
 use crate::dump::names::{self, CoroutineName, Parameters};
@@ -82,6 +82,8 @@ pub struct BodyState {
     pub whys: Box<[Option<Why>]>,
     /// What of it is stored twice, if what it is in are bodies of `async fn`s where that is asked for.
     pub copies: Box<[CopiedValue]>,
+    /// The futures that what it awaits polls, if it is made by `poll_fn`.
+    pub branches: Box<[BodyBranch]>,
     /// The `await` at which it is entered.
     pub suspended_at: Option<Span>,
 }
@@ -127,7 +129,7 @@ impl Body {
         let mut seen = HashSet::new();
         let spans = dump.spans().filter(|span| seen.insert(*span)).collect::<Vec<_>>();
         let mut span = |span: crate::dump::span::SpanRef<'_>| span.to_span(&mut paths);
-        let why::Whys { states: whys, copies, origins } = why::whys(dump, &mut span);
+        let why::Whys { states: whys, branches, copies, origins } = why::whys(dump, &mut span);
         let mut body = Body {
             origin: origin.into(),
             krate: krate.into(),
@@ -160,8 +162,10 @@ impl Body {
                 .iter()
                 .zip(whys)
                 .zip(copies)
-                .map(|((variant, whys), copies)| BodyState {
+                .zip(branches)
+                .map(|(((variant, whys), copies), branches)| BodyState {
                     whys: whys.into(),
+                    branches: branches.into(),
                     copies: copies.into(),
                     name: variant.name.into(),
                     fields: variant.fields.as_slice().into(),
@@ -228,6 +232,8 @@ impl Body {
             let file = state.suspended_at.iter_mut().map(|span| &mut span.file);
             file.chain([&mut state.name]).for_each(&mut share);
             state.whys.iter_mut().flatten().for_each(|why| why.texts(&mut share));
+            let branches = state.branches.iter_mut();
+            branches.filter_map(|branch| branch.at.as_mut()).for_each(|at| share(&mut at.file));
         }
         self.pattern.shrink_to_fit();
     }

@@ -319,6 +319,11 @@ impl<'a> Names<'a> {
         if let (Some(instance), Some(state)) = (instance, state) {
             let copies = state.copies.iter().zip(0..);
             copies.filter(|(copied, _)| self.are_stored(copied, instance)).for_each(|(_, n)| states.copy(n));
+            for (branch, number) in state.branches.iter().zip(0..) {
+                let Some(ty) = of_instance(&branch.ty, Some(instance)) else { continue };
+                let Type { readable: Some(readable), future } = self.ty(&ty) else { continue };
+                states.branch(number, readable, future, facts.size(&ty));
+            }
         }
         states.state(self.texts.borrow_mut().number(name), variant.size, variant.padding);
         agree

@@ -17,7 +17,7 @@ pub use join::{Source, boxed_when_large, futures};
 pub use states::States;
 pub use usage::{Bytes, Largest, Usage, needs};
 pub use whatif::Parts;
-pub use why::{CopiedValue, Origin, Why};
+pub use why::{BodyBranch, CopiedValue, Origin, Why};
 
 use crate::dump::Span;
 use serde::Serialize;
@@ -178,6 +178,23 @@ pub struct Held {
     pub copy_of: Option<Arc<str>>,
     /// All values that it has in it, or is, and that this state stores elsewhere too.
     pub copies: Vec<Copy>,
+    /// Of what is awaited: the futures that it polls, if those are stored elsewhere, as `select!` and `join!` do it.
+    pub branches: Vec<Branch>,
+}
+
+/// One of several futures that are polled together: an arm of `select!`, an argument of `join!`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// Readable type.
+    pub ty: Arc<str>,
+    /// Bytes, where the compiler printed them.
+    pub size: Option<u64>,
+    /// The future in it, by identity.
+    pub future: Option<Arc<str>>,
+    /// Where it stands in the text.
+    pub at: Option<Span>,
+    /// Only a reference to it is handed over: it was stored before.
+    pub is_lent: bool,
 }
 
 /// A value that is in something held and, in the same state, in another thing held.

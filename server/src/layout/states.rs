@@ -5,7 +5,7 @@
 //! futures, and where and why a local is held the body knows. So only what the compiler printed is kept, with
 //! numbers in place of texts, and unpacked when it is needed.
 
-use super::{Body, BodyState, Copy, Held, HeldKind, Origin, State, Why, is_suspended};
+use super::{Body, BodyState, Branch, Copy, Held, HeldKind, Origin, State, Why, is_suspended};
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
@@ -35,6 +35,18 @@ struct Packed {
     things: Box<[Thing]>,
     /// State, and number of what it stores twice among [`BodyState::copies`](super::BodyState::copies).
     copies: Box<[(u32, u32)]>,
+    branches: Box<[PackedBranch]>,
+}
+
+/// One of [`BodyState::branches`](super::BodyState::branches) in this future.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PackedBranch {
+    state: u32,
+    number: u32,
+    ty: Text,
+    future: Option<Text>,
+    /// Bytes.
+    size: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -141,6 +153,21 @@ impl Packed {
             let mut held: Vec<Held> = held.collect();
             let copies = self.copies.iter().filter(|(state, _)| *state == number);
             copies.for_each(|(_, copy)| self.copied(of_body, *copy, &mut held));
+            let branches = self.branches.iter().filter(|branch| branch.state == number);
+            let branches = branches.filter_map(|branch| {
+                let of_body = of_body?.branches.get(branch.number as usize)?;
+                let text = |text: Text| self.texts[text.get() as usize - 1].clone();
+                Some(Branch {
+                    ty: text(branch.ty),
+                    size: branch.size,
+                    future: branch.future.map(text),
+                    at: of_body.at.clone(),
+                    is_lent: of_body.is_lent,
+                })
+            });
+            if let Some(awaitee) = held.iter_mut().find(|held| held.kind == HeldKind::Awaitee) {
+                awaitee.branches = branches.collect();
+            }
             start = packed.end as usize;
             State {
                 size: packed.size,
@@ -199,6 +226,7 @@ impl Packed {
             why: None,
             copy_of: None,
             copies: Vec::new(),
+            branches: Vec::new(),
         };
         let (Some(body), Some(of)) = (&self.body, thing.of) else { return held };
         let index = of.get() - 1;
@@ -259,6 +287,7 @@ pub(super) struct Packing {
     things: Vec<Thing>,
     known: HashMap<Thing, u32>,
     copies: Vec<(u32, u32)>,
+    branches: Vec<PackedBranch>,
 }
 
 impl Packing {
@@ -276,6 +305,11 @@ impl Packing {
         self.copies.push((self.states.len() as u32, number));
     }
 
+    /// The state in the making polls one of the body's branches.
+    pub fn branch(&mut self, number: u32, ty: Text, future: Option<Text>, size: Option<u64>) {
+        self.branches.push(PackedBranch { state: self.states.len() as u32, number, ty, future, size });
+    }
+
     /// The state is complete; `size` and `padding` in bytes.
     pub fn state(&mut self, name: u32, size: u64, padding: u64) {
         self.states.push(PackedState { name, end: self.held.len() as u32, size, padding });
@@ -283,9 +317,10 @@ impl Packing {
 
     /// All states are complete. They can be looked at as soon as they have their texts.
     pub fn finish(self, body: Option<Arc<Body>>) -> States {
-        let Packing { states, held, things, copies, .. } = self;
-        let (states, held, things, copies) = (states.into(), held.into(), things.into(), copies.into());
-        let packed = Packed { body, texts: Arc::default(), states, held, things, copies };
+        let Packing { states, held, things, copies, branches, .. } = self;
+        let (states, held, things) = (states.into(), held.into(), things.into());
+        let (copies, branches) = (copies.into(), branches.into());
+        let packed = Packed { body, texts: Arc::default(), states, held, things, copies, branches };
         States { packed, whole: OnceLock::new() }
     }
 }

@@ -9,6 +9,7 @@
 mod lent;
 mod twice;
 
+use crate::dump::coroutine::BodyVariant;
 use crate::dump::mir::{Action, Copied, Event, Flow, How, Place};
 use crate::dump::names::{self, CoroutineName};
 use crate::dump::span::{LineCol, SpanRef};
@@ -175,10 +176,23 @@ pub enum Origin {
     Upvar(u32),
 }
 
+/// One of several futures that are polled together: an arm of `select!`, an argument of `join!`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BodyBranch {
+    /// Verbose type in the body's own words; of a reference what it refers to.
+    pub ty: Arc<str>,
+    /// Where it stands in the body's own text.
+    pub at: Option<Span>,
+    /// Only a reference to it is handed over: it was stored before.
+    pub is_lent: bool,
+}
+
 /// What was found out about a body.
 pub(super) struct Whys {
     /// Parallel to the body's states and their fields.
     pub states: Vec<Vec<Option<Why>>>,
+    /// Parallel to the body's states: the futures that what is awaited polls.
+    pub branches: Vec<Vec<BodyBranch>>,
     /// Parallel to the body's states: what each stores twice.
     pub copies: Vec<Vec<CopiedValue>>,
     /// Parallel to the stored locals.
@@ -190,8 +204,9 @@ pub(super) fn whys<'a>(dump: &CoroutineBody<'a>, span: &mut dyn FnMut(SpanRef<'a
     let flow = &dump.flow;
     if dump.saved.len().max(1) * (flow.copies.len() + flow.blocks.len()) > MOST_STEPS {
         let states = dump.variants.iter().map(|variant| vec![None; variant.fields.len()]).collect();
-        let copies = vec![Vec::new(); dump.variants.len()];
-        return Whys { states, copies, origins: vec![None; dump.saved.len()] };
+        let (copies, branches) =
+            (vec![Vec::new(); dump.variants.len()], vec![Vec::new(); dump.variants.len()]);
+        return Whys { states, branches, copies, origins: vec![None; dump.saved.len()] };
     }
     let origins: Vec<_> = (0..dump.saved.len() as u32).map(|saved| origin(dump, saved)).collect();
     let mut body = Analysis::new(dump);
@@ -204,7 +219,8 @@ pub(super) fn whys<'a>(dump: &CoroutineBody<'a>, span: &mut dyn FnMut(SpanRef<'a
         })
         .collect();
     let copies = body.copies();
-    Whys { states, copies, origins }
+    let branches = dump.variants.iter().map(|variant| body.branches(variant, span)).collect();
+    Whys { states, branches, copies, origins }
 }
 
 /// More steps than this are not taken through one body; real ones need a hundredth.
@@ -480,6 +496,44 @@ impl<'d, 'a> Analysis<'d, 'a> {
             until: self.storage_end(saved, found.at).map(span),
             moved,
         })
+    }
+
+    /// The futures that what a state awaits polls, if that is made by `poll_fn`, as those of `select!` and `join!` are.
+    fn branches(
+        &mut self,
+        variant: &BodyVariant<'a>,
+        span: &mut dyn FnMut(SpanRef<'a>) -> Span,
+    ) -> Vec<BodyBranch> {
+        let dump = self.dump;
+        let awaitee = variant.fields.iter().find(|saved| self.is_awaitee(**saved));
+        let ty = |saved: u32| dump.saved.get(saved as usize)?.ty;
+        let Some(found) = self.awaits.get(&variant.index).copied() else { return Vec::new() };
+        if !awaitee.is_some_and(|awaitee| ty(*awaitee).is_some_and(lent::is_poll_fn)) {
+            return Vec::new();
+        }
+        let is_polled = |body: &mut Self, saved: &u32| {
+            body.loan(*saved, found.block, &variant.fields).is_some_and(|loan| loan.is_polled)
+        };
+        let polled: Vec<u32> =
+            variant.fields.iter().copied().filter(|saved| is_polled(self, saved)).collect();
+        let Some(assigned) = &self.assigned else { return Vec::new() };
+        let mut branch = |saved: u32, path: &[u32], stored: &str| {
+            let ty = lent::behind_references(stored);
+            let at = assigned.made_at(dump, saved, path).map(&mut *span);
+            BodyBranch { ty: ty.into(), at, is_lent: ty.len() < stored.len() }
+        };
+        // A macro's own tuple has all of them.
+        for saved in &polled {
+            let parts = ty(*saved).and_then(|ty| ty.strip_prefix('(')?.strip_suffix(')'));
+            if let Some(parts) = parts {
+                let parts = names::arguments(parts).zip(0..);
+                return parts.map(|(part, index)| branch(*saved, &[index], part)).collect();
+            }
+        }
+        // What is polled through a pinned reference that is stored is stored, too.
+        let stored = polled.iter().filter_map(|saved| Some((*saved, ty(*saved)?)));
+        let stored = stored.filter(|(_, ty)| lent::behind_references(ty).len() == ty.len());
+        stored.map(|(saved, ty)| branch(saved, &[], ty)).collect()
     }
 
     /// What each state stores twice.

@@ -559,6 +559,7 @@ mod tests {
                     why: None,
                     copy_of: None,
                     copies: Vec::new(),
+                    branches: Vec::new(),
                 })
                 .collect(),
         });
@@ -1038,6 +1039,7 @@ mod tests {
             why: None,
             copy_of: None,
             copies: Vec::new(),
+            branches: Vec::new(),
         }
     }
 

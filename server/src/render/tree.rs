@@ -276,19 +276,19 @@ mod tests {
             &doubling(),
             TreeOptions { depth: 2, ..Default::default() },
             expect![[r#"
-            total   own
-             31 B  16 B  wrap_4  src/lib.rs:19
-             15 B   8 B  ├─ wrap_3  src/lib.rs:15, as an argument
-              7 B   4 B  │  ├─ wrap_2  src/lib.rs:11, as an argument
-                         │  │  └─ … 2 levels more inside
-              7 B   4 B  │  └─ wrap_2  src/lib.rs:11, held at :16
-                         │     └─ … 2 levels more inside
-             15 B   8 B  └─ wrap_3  src/lib.rs:15, held at :20
-              7 B   4 B     ├─ wrap_2  src/lib.rs:11, as an argument
-                            │  └─ … 2 levels more inside
-              7 B   4 B     └─ wrap_2  src/lib.rs:11, held at :16
-                               └─ … 2 levels more inside
-        "#]],
+                total  own
+                 31 B  1 B  wrap_4  src/lib.rs:19
+                 15 B  1 B  ├─ wrap_3  src/lib.rs:15, as an argument
+                  7 B  1 B  │  ├─ wrap_2  src/lib.rs:11, as an argument
+                            │  │  └─ … 2 levels more inside
+                  7 B  1 B  │  └─ wrap_2  src/lib.rs:11, held at :16
+                            │     └─ … 2 levels more inside
+                 15 B  1 B  └─ wrap_3  src/lib.rs:15, held at :20
+                  7 B  1 B     ├─ wrap_2  src/lib.rs:11, as an argument
+                               │  └─ … 2 levels more inside
+                  7 B  1 B     └─ wrap_2  src/lib.rs:11, held at :16
+                                  └─ … 2 levels more inside
+            "#]],
         );
     }
 
@@ -310,7 +310,7 @@ mod tests {
             TreeOptions::default(),
             expect![[r#"
                     total       own
-                102,584 B  67,632 B  Listener::serve  src/server.rs:25, 2 instances
+                102,584 B  67,408 B  Listener::serve  src/server.rs:25, 2 instances
                  34,952 B  34,856 B  ├─ Handler::handle  src/handler.rs:88, held at :40
                      96 B      96 B  │  └─ Connection::read_frame  connection.rs:56, held at :92
                     112 B     112 B  └─ tokio::time::sleep  tokio 1.48.0, held at :31, 2 times
@@ -321,7 +321,7 @@ mod tests {
             TreeOptions { ascii: true, width: 50, ..Default::default() },
             expect![[r#"
                     total       own
-                102,584 B  67,632 B  Listener::serve  server.rs:25
+                102,584 B  67,408 B  Listener::serve  server.rs:25
                  34,952 B  34,856 B  |- Handler::handle
                      96 B      96 B  |  '- Connection::read_frame
                     112 B     112 B  '- tokio::t~e::sleep  2 times

@@ -341,7 +341,7 @@ function nestedSection(layout: Layout): HTMLElement[] {
 
 function cell(node: Nested, level: number, left: number, width: number, here: string): HTMLElement {
   const id = node.id;
-  const label = `${node.name}: ${bytes(node.size)}, ${bytes(node.own)} more than the largest in it`;
+  const label = `${node.name}: ${bytes(node.size)}, ${bytes(node.own)} of its own`;
   const one = button(`cell-${level}-${left.toFixed(2)}`, `${node.name} · ${bytes(node.size)}`, () => {
     if (id && id !== here) api.postMessage({ type: 'open', id });
   });

@@ -132,6 +132,40 @@ fn snapshot(before: &Snapshot, sizes: &str, bodies: &[(&str, &str)], without: &[
     before.updated(&[text], &["golden-1".into()].into(), BTreeSet::new())
 }
 
+/// What a future has itself and what each future in it does not share with a larger one make its size, at every level; and
+/// no future that is stored in place is left out.
+#[test]
+fn trees_add_up_whatever_compiler_measured() {
+    use crate::features::nesting::{Nested, nested};
+    fn check(nested: &Nested, name: &str) -> usize {
+        let inside = nested.children.iter().map(|child| child.node.size - child.node.shared).sum::<u64>();
+        assert_eq!(nested.own() + inside, nested.node.size, "{name}: {nested:#?}");
+        1 + nested.children.iter().map(|child| check(child, name)).sum::<usize>()
+    }
+    for golden in goldens() {
+        let snapshot = golden.whole();
+        let mut most = 0;
+        for placed in snapshot.futures(true) {
+            let tree = nested(&snapshot, placed, 9);
+            most = most.max(check(&tree, &golden.name));
+            let stored = placed.future.states.iter().flat_map(|state| &state.held);
+            let stored: BTreeSet<&str> = stored.filter_map(|held| held.future.as_deref()).collect();
+            let mut found = BTreeSet::new();
+            let mut open: Vec<&Nested> = tree.children.iter().collect();
+            while let Some(nested) = open.pop() {
+                match &nested.id {
+                    Some(id) => _ = found.insert(&**id),
+                    None => open.extend(&nested.children),
+                }
+            }
+            let missing: Vec<_> =
+                stored.iter().filter(|id| snapshot.future(id).is_some() && !found.contains(*id)).collect();
+            assert!(missing.is_empty(), "{}, {}: {missing:?}", golden.name, placed.future.name);
+        }
+        assert!(most > 3, "{}: there are futures in futures", golden.name);
+    }
+}
+
 /// Every number and reason that is shown of each future, by identity: what a report has, and what boxing what is
 /// awaited is predicted to give.
 fn facts(snapshot: &Snapshot) -> BTreeMap<String, BTreeSet<String>> {

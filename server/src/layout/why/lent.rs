@@ -66,6 +66,43 @@ impl<'a> Assigned<'a> {
         Some((written.as_ref(), source))
     }
 
+    /// Where in the body's own text a stored value, or the part of it at `path`, comes from: that of its last assignment
+    /// on the way there that stands there, if there is one way only.
+    pub fn made_at(&self, dump: &CoroutineBody<'a>, saved: u32, path: &[u32]) -> Option<SpanRef<'a>> {
+        const DEEPEST: usize = 16;
+        let home = dump.span?.file;
+        let (mut place, mut path) = (Place::Saved(saved), path.to_vec());
+        for _ in 0..DEEPEST {
+            let is_it = |written: &Option<Operand<'_>>| {
+                written.as_ref().is_some_and(|written| written.place == place && written.is_whole())
+            };
+            let mut steps = self.steps.iter().enumerate().filter(|(_, (written, _))| is_it(written));
+            let (index, (_, source)) = steps.next()?;
+            if steps.next().is_some() {
+                return None;
+            }
+            if let Some(at) = dump.flow.steps[index].span().filter(|at| at.file == home) {
+                return Some(at);
+            }
+            let operand = match source {
+                Source::Value(operand) | Source::Cast(operand, _) => operand,
+                Source::Parts { parts, .. } if !path.is_empty() => {
+                    parts.get(path.remove(0) as usize)?.as_ref()?
+                }
+                Source::Parts { parts: list, .. } | Source::Call(Call { arguments: list, .. }) => {
+                    let [Some(only)] = &list[..] else { return None };
+                    path.clear();
+                    only
+                }
+                Source::Reference { of, .. } => of,
+                Source::Other => return None,
+            };
+            path = operand.path.iter().chain(&path).copied().collect();
+            place = operand.place;
+        }
+        None
+    }
+
     /// The places that all steps read, one for each time.
     pub fn reads(&self) -> impl Iterator<Item = Place> {
         self.steps.iter().flat_map(|(_, source)| read_by(source).into_iter().map(|operand| operand.place))
@@ -237,8 +274,22 @@ impl<'a> Assigned<'a> {
 }
 
 /// What polls itself: by a closure that was given to `poll_fn`.
-fn is_poll_fn(ty: &str) -> bool {
+pub(super) fn is_poll_fn(ty: &str) -> bool {
     ty.split_once('<').is_some_and(|(path, _)| path.ends_with("::PollFn"))
+}
+
+/// The type that a reference, pinned or not, is to in the end; else the type itself.
+pub(super) fn behind_references(ty: &str) -> &str {
+    let mut ty = ty;
+    loop {
+        let pinned = ["std::pin::Pin<", "core::pin::Pin<"].iter().find_map(|pin| ty.strip_prefix(pin));
+        let pinned =
+            pinned.and_then(|pinned| pinned.strip_suffix('>')).filter(|inside| inside.starts_with('&'));
+        match pinned.unwrap_or(ty).strip_prefix("&'{erased} mut ") {
+            Some(inside) => ty = inside,
+            None => return ty,
+        }
+    }
 }
 
 /// `'a mut T`, behind the `&`.
