@@ -356,7 +356,7 @@ fn regions<'a>(ty: &'a str, strictly: bool, depth: usize, found: &mut Vec<&'a st
                 None => inside_of(inside, &|_| true, found),
             }
             end + 1
-        } else if rest.starts_with('<') && starts_word && !matches!(before, Some(':' | '>')) {
+        } else if rest.starts_with('<') && starts_word && !matches!(before, Some(':' | '>' | '}')) {
             let Some(end) = group(0) else { return };
             let inside = &rest[1..end];
             // A future is turned into itself.
@@ -512,6 +512,11 @@ mod tests {
                 false,
             ),
             ("&'{erased} T".into(), "fn(&'{erased} T)".into(), false),
+            (
+                "<S as a::Store>::read::{anon_assoc#0}<'{erased}>".into(),
+                "<<S as a::Store>::read::{anon_assoc#0}<'{erased}> as std::future::IntoFuture>::IntoFuture".into(),
+                true,
+            ),
             ("&'static str".into(), "&'static str".into(), false),
         ] {
             assert_eq!(may_carry(&from, &to), expected, "{from} to {to}");
