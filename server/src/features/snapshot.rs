@@ -2,14 +2,15 @@
 //! that shares what did not change.
 
 mod ahead;
+mod written;
 
 use super::actions::box_recursion::Recursion;
 use super::drift::{self, Drift, Missing};
 use super::language::Language;
 use super::parallel;
 use crate::dump::{CoroutineBody, LineCol, Span, TypeSizes, Unread, absolute, names};
-use crate::layout::{self, Away, Bodies, Body, BodyIndex, Future, FutureKind};
-use crate::source::{self, Outline, PlacedKind, SiteKind};
+use crate::layout::{self, Away, Bodies, Body, BodyIndex, Future};
+use crate::source::{self, Outline, SiteKind};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -609,6 +610,10 @@ impl Unit {
             body.pack(&mut texts);
             read[index].1.body = Some(Arc::new(body));
         }
+        let mut bodies: Vec<&mut Arc<Body>> =
+            read.iter_mut().filter_map(|(_, dump)| dump.body.as_mut()).collect();
+        let crate_texts: Vec<&str> = text.sources.iter().map(|(_, text)| *text).collect();
+        written::name_all(&mut bodies, &places, &files, &crate_texts);
         let mut unit = Unit {
             stamp: text.stamp,
             language: text.language(),
@@ -886,12 +891,8 @@ fn place(files: &BTreeMap<Arc<str>, Outline>, body: &mut Body) -> Option<source:
     let place = source::place(files, &query)?;
     let header = source::header_span(files, &query);
     body.header = Some(header);
-    body.set_kind(match place.kind {
-        PlacedKind::AsyncFn => FutureKind::AsyncFn,
-        PlacedKind::AsyncBlock => FutureKind::AsyncBlock,
-        PlacedKind::AsyncClosure => FutureKind::AsyncClosure,
-        PlacedKind::Gen => FutureKind::Gen,
-    });
+    let outline = files.get(&place.file)?;
+    body.set_compiled(written::compiled(body, &place, outline));
     Some(place)
 }
 

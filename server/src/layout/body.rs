@@ -4,7 +4,7 @@ use super::FutureKind;
 use super::whatif::Conflicts;
 use super::why::{self, BodyBranch, CopiedValue, Origin, Why};
 use crate::dump::coroutine::StatementPlace;
-use crate::dump::mir::{Event, Place};
+use crate::dump::mir::{Event, How, Place};
 use crate::dump::names::{self, CoroutineName, Parameters};
 use crate::dump::span::{SpanRef, is_of_std};
 use crate::dump::{CoroutineBody, Span, Unread, coroutine};
@@ -22,14 +22,22 @@ pub struct Body {
     pub krate: Arc<str>,
     /// Crate and definition path: `mini_redis::cmd::set::{impl#0}::apply::{closure#0}`.
     pub def_path: Arc<str>,
-    /// Path without generic arguments and, for an `async fn`, without the closure that is its body.
+    /// What people call it: the path of the fn that the user wrote, without generic arguments; for a block that path and
+    /// the closures in it, as the compiler numbers them.
     pub name: Arc<str>,
+    /// What the compiler calls it, if a macro made that something else than [`Body::name`].
+    pub compiled_name: Option<Arc<str>>,
     /// Its own verbose path and captures, in its own generic parameters' words.
     pub pattern: String,
     /// The names in the pattern that are generic parameters.
     pub parameters: Box<[Arc<str>]>,
-    /// What it is in the source.
+    /// What it is in the source: what the user wrote, where a macro made something else of it.
     pub kind: FutureKind,
+    /// What it is for the compiler.
+    pub compiled: FutureKind,
+    /// Whether each capture is moved to a variable of the same name, as the arguments of an `async fn` are. Not known
+    /// if it captures nothing.
+    pub takes_arguments: Option<bool>,
     /// Where the body stands as the compiler says; inside the macro's definition for macro-made ones.
     pub span: Option<Span>,
     /// The part plain type names mention: `async move`. Equals `span` if that is unknown.
@@ -120,8 +128,8 @@ impl Body {
     /// Takes what is needed out of a dumped body. `file_name` is the dump file's name, which spells the
     /// definition path: `CRATE.mod-{impl#0}-f-{closure#0}.-------.coroutine_post-transform.0.mir`.
     ///
-    /// The kind is a first guess by the path, the generic parameters are by how names are written; who knows the source
-    /// puts both right.
+    /// Kind and name are a first guess by the path, the generic parameters are by how names are written; who knows the
+    /// source puts all three right.
     pub fn new(origin: &str, krate: &str, file_name: &str, dump: &CoroutineBody<'_>) -> Option<Self> {
         let parsed = CoroutineName::parse(dump.self_ty);
         let own = parsed.unwrap_or(CoroutineName::raw(dump.self_ty));
@@ -130,18 +138,22 @@ impl Body {
         let spans = dump.spans().filter(|span| seen.insert(*span)).collect::<Vec<_>>();
         let mut span = |span: crate::dump::span::SpanRef<'_>| span.to_span(&mut paths);
         let why::Whys { states: whys, branches, copies, origins } = why::whys(dump, &mut span);
+        let kind = match own.resumption {
+            names::Resumption::Async if names::function_of(own.path).is_some() => FutureKind::AsyncFn,
+            names::Resumption::Async => FutureKind::AsyncBlock,
+            _ => FutureKind::Gen,
+        };
         let mut body = Body {
             origin: origin.into(),
             krate: krate.into(),
             def_path: definition_path(krate, file_name)?.into(),
             name: "".into(),
+            compiled_name: None,
             pattern: pattern(&own),
             parameters: Box::default(),
-            kind: match own.resumption {
-                names::Resumption::Async if names::function_of(own.path).is_some() => FutureKind::AsyncFn,
-                names::Resumption::Async => FutureKind::AsyncBlock,
-                _ => FutureKind::Gen,
-            },
+            kind,
+            compiled: kind,
+            takes_arguments: takes_arguments(dump),
             span: dump.span.map(&mut span),
             header: dump.span.map(&mut span),
             impl_span: dump.impl_span().map(&mut span),
@@ -190,8 +202,7 @@ impl Body {
             files: Box::default(),
         };
         body.files = body.all_files();
-        let kind = body.kind;
-        body.set_kind(kind);
+        body.set_compiled(kind);
         body.set_parameters(|name| Parameters::AnyCapitalised.are_in(name));
         Some(body)
     }
@@ -362,19 +373,47 @@ impl Body {
         self.files = self.all_files();
     }
 
-    /// Says what the body is in the source; its name follows from that.
-    pub fn set_kind(&mut self, kind: FutureKind) {
+    /// Says what the body is for the compiler. Until more is known, it is that in the source, too.
+    pub fn set_compiled(&mut self, kind: FutureKind) {
+        self.compiled = kind;
+        self.set_written(kind, None);
+    }
+
+    /// Says what the user wrote of which the body came: its kind, and its name if that is another one than the
+    /// compiler's.
+    pub fn set_written(&mut self, kind: FutureKind, name: Option<&str>) {
+        let compiled = self.name_for_compiler();
+        let is_other = name.is_some_and(|name| *name != *compiled);
+        self.name = name.unwrap_or(&compiled).into();
+        self.compiled_name = is_other.then(|| compiled.into());
         self.kind = kind;
+    }
+
+    /// The path without generic arguments and, for an `async fn`, without the closure that is its body.
+    fn name_for_compiler(&self) -> String {
+        let is_fn = self.compiled == FutureKind::AsyncFn;
         if self.is_raw {
             // The definition path is certain.
             let path = self.def_path.split_once("::").map_or(&*self.def_path, |(_, path)| path);
-            let function = path.strip_suffix("::{closure#0}").filter(|_| kind == FutureKind::AsyncFn);
-            self.name = function.unwrap_or(path).into();
-            return;
+            return path.strip_suffix("::{closure#0}").filter(|_| is_fn).unwrap_or(path).to_owned();
         }
         let path = self.path();
-        let named = if kind == FutureKind::AsyncFn { names::function_of(path).unwrap_or(path) } else { path };
-        self.name = names::without_arguments(&names::readable(named, &|_| None)).into();
+        readable_name(if is_fn { names::function_of(path).unwrap_or(path) } else { path })
+    }
+
+    /// The path of the fn or other item that the body is in, however deep, without generic arguments: what is left
+    /// without the closures at its end.
+    pub fn item_name(&self) -> String {
+        let mut path = if self.is_raw { &self.def_path } else { self.path() };
+        while let Some((item, _)) = path.rsplit_once("::").filter(|(_, last)| is_closure(last)) {
+            path = item;
+        }
+        readable_name(path)
+    }
+
+    /// How many closures its path ends in: 1 for what is straight in a fn, 2 for what is in that.
+    pub fn depth(&self) -> usize {
+        self.def_path.rsplit("::").take_while(|segment| is_closure(segment)).count()
     }
 
     /// Says which of the names that could be generic parameters are.
@@ -453,6 +492,38 @@ fn first_event<'a>(dump: &CoroutineBody<'a>, saved: usize) -> Option<(u32, SpanR
         let events = dump.flow.events_of(block).iter().filter(|event| event.place == place);
         events.filter_map(Event::span).next().map(|span| (block, span))
     })
+}
+
+/// As people read it, without generic arguments.
+fn readable_name(path: &str) -> String {
+    names::without_arguments(&names::readable(path, &|_| None))
+}
+
+/// `{closure#1}`, or how the compiler calls the second body of an async closure.
+fn is_closure(segment: &str) -> bool {
+    segment.starts_with("{closure#") || segment.starts_with("{synthetic#")
+}
+
+/// See [`Body::takes_arguments`]. An `async fn` begins with `let x = x;` for each of its arguments; a block has no
+/// reason to, unless a macro wrote that.
+fn takes_arguments(dump: &CoroutineBody<'_>) -> Option<bool> {
+    if dump.upvars.is_empty() || dump.unread.code {
+        return None;
+    }
+    let is_called = |place: Place, name: &str| match place {
+        Place::Saved(index) => {
+            dump.saved.get(index as usize).is_some_and(|saved| saved.names.contains(&name))
+        }
+        Place::Local(local) => dump.flow.local_names.contains(&(local, name)),
+        Place::Upvar(_) => false,
+    };
+    let is_argument = |upvar: &coroutine::UpvarDebug<'_>| {
+        let mut copies = dump.flow.copies.iter();
+        copies.any(|copy| {
+            copy.from == Place::Upvar(upvar.index) && copy.how == How::Value && is_called(copy.to, upvar.name)
+        })
+    };
+    Some(dump.upvars.iter().all(is_argument))
 }
 
 /// What instances are compared with: path and captures.

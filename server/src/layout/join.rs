@@ -121,7 +121,7 @@ impl<'a> Names<'a> {
     /// `{async fn body of PATH()}`, `{async block@SPAN}`, …
     fn written(&self, body: &Body, path: &str) -> String {
         use super::FutureKind::*;
-        let what = match body.kind {
+        let what = match body.compiled {
             AsyncFn => {
                 let function = names::function_of(path).unwrap_or(path);
                 return format!("{{async fn body of {}()}}", self.readable(function));

@@ -50,6 +50,8 @@ pub(super) struct Extra {
     pub(super) definition: Option<u32>,
     /// An attribute makes it a plain fn that runs an async block.
     pub(super) is_block: bool,
+    /// It is in an impl or a trait that is `#[async_trait]`.
+    pub(super) in_async_trait: bool,
     /// The attributes on it that may be macros.
     pub(super) attributes: Vec<TextRange>,
     /// `range` with the parentheses around it: the compiler's span of `(async {..})` has them.
@@ -147,6 +149,11 @@ impl Outline {
         let Some(Site { range: whole, token, .. }) = self.sites().get(site) else { return false };
         let attributes = self.extra(site).attributes.iter();
         [whole, token].into_iter().chain(attributes).any(|part| part.contains_range(range))
+    }
+
+    /// Is a site in an impl or a trait that is `#[async_trait]`?
+    pub fn is_in_async_trait(&self, site: usize) -> bool {
+        self.found().extras.get(site).is_some_and(|extra| extra.in_async_trait)
     }
 
     pub(super) fn extra(&self, site: usize) -> &Extra {
@@ -475,6 +482,7 @@ fn finish(drafts: Drafts, tokens: &Tokens<'_>) -> Found {
             depth: draft.depth,
             definition: draft.definition,
             is_block: draft.async_trait || makes_block,
+            in_async_trait: draft.async_trait,
             last: makes_block.then(|| tokens.last_within(draft.body)).flatten(),
             attributes: own.iter().map(|it| it.range).collect(),
             parenthesized: tokens.with_parentheses(draft.range),
