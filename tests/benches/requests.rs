@@ -62,6 +62,7 @@ fn requests(criterion: &mut Criterion) {
     let text = UnitText {
         origin: "requests-0",
         stamp: 1,
+        package: "requests",
         krate: "requests",
         unit: "lib",
         edition: "2021",

@@ -211,6 +211,7 @@ fn measure(project: &Project, edition: &str) -> Snapshot {
     let text = UnitText {
         origin: "sends-1",
         stamp: 0,
+        package: "sends",
         krate: "sends",
         unit: "lib",
         edition,

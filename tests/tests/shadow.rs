@@ -125,6 +125,7 @@ fn shown(unit: &Unit) -> Vec<String> {
     let text = UnitText {
         origin: "it",
         stamp: 0,
+        package: "",
         krate: origin.rsplit_once('-').expect("CRATE-HASH").0,
         unit: "lib",
         edition: "2021",

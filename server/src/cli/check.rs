@@ -195,9 +195,16 @@ fn read(file: &Path) -> Result<Vec<Record>, CliError> {
 
 /// The futures of crates, or units, that were measured now, and the others.
 fn of_same(old: &Record, new: &Record, of: &dyn Fn(&Key) -> String) -> (Option<Record>, Option<Record>) {
-    let measured: BTreeSet<String> = new.futures.keys().map(of).collect();
+    let measured: BTreeSet<(&str, String)> =
+        new.futures.keys().map(|key| (key.package.as_str(), of(key))).collect();
+    let of_any_package: BTreeSet<&String> = measured.iter().map(|(_, of)| of).collect();
+    let is_measured = |key: &Key| match key.package.as_str() {
+        // A baseline of an older futurelens.
+        "" => of_any_package.contains(&of(key)),
+        package => measured.contains(&(package, of(key))),
+    };
     let (mut same, mut others) = (old.clone(), old.clone());
-    same.futures.retain(|key, _| measured.contains(&of(key)));
-    others.futures.retain(|key, _| !measured.contains(&of(key)));
+    same.futures.retain(|key, _| is_measured(key));
+    others.futures.retain(|key, _| !is_measured(key));
     (Some(same), Some(others))
 }

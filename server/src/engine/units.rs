@@ -217,6 +217,7 @@ fn without_texts<'a>(
     UnitText {
         origin,
         stamp: 0,
+        package: &measured.package,
         krate: &measured.krate,
         unit: &measured.unit,
         edition: invocation.map_or("", |invocation| invocation.edition()),

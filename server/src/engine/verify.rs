@@ -224,7 +224,8 @@ impl Verifier {
         if saving.after >= saving.before {
             return Verdict::Refused(Refusal::DoesNotShrink);
         }
-        let align = after.future(&candidate.future).map_or(1, |placed| placed.future.align);
+        let align =
+            after.future_in(&candidate.future, &candidate.origin).map_or(1, |placed| placed.future.align);
         let new = Prediction { size: saving.after, align, exact: true };
         let gains = gains(&self.futures, &candidate.future, new);
         saving.outermost = gains.into_iter().next();
@@ -385,7 +386,7 @@ fn now_at(candidate: &Candidate, edits: &[(&Candidate, &[Edit])]) -> TextRange {
 
 /// What became of a candidate's future. `None` if it is not there any more.
 pub(super) fn saving(candidate: &Candidate, after: &Snapshot) -> Option<Saving> {
-    let future = &after.future(&candidate.future)?.future;
+    let future = &after.future_in(&candidate.future, &candidate.origin)?.future;
     Some(Saving { before: candidate.before?, after: future.size, measured: true, outermost: None })
 }
 

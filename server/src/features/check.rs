@@ -91,6 +91,8 @@ pub struct Finding<'a> {
     /// The crate its body is in.
     #[serde(rename = "crate")]
     pub krate: &'a str,
+    /// The package of the unit. Two packages may have units of one name.
+    pub package: &'a str,
     /// The unit that was compiled: `lib`, `bin NAME`, …
     pub unit: &'a str,
     /// Survives line moves.
@@ -217,6 +219,7 @@ fn finding<'a>(rule: Rule, key: &'a Key, future: &'a Recorded) -> Finding<'a> {
         name: &future.name,
         kind: &future.kind,
         krate: key.krate(),
+        package: &key.package,
         unit: &key.unit,
         id: &key.id,
         file: place.map(|place| &*place.file),
@@ -251,7 +254,7 @@ fn over_budget<'a>(question: &Question<'a>) -> Vec<Finding<'a>> {
     for placed in question.snapshot.futures(false) {
         let future = &placed.future;
         let Some(limit) = question.snapshot.budgets.of(future, question.budget) else { continue };
-        let key = Key { unit: future.unit.to_string(), id: future.id.to_string() };
+        let key = Key::of(future);
         if future.size <= limit {
             continue;
         }

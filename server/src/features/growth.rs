@@ -69,7 +69,8 @@ pub struct Incomparable {
 
 /// Compares two measurements.
 ///
-/// Futures are the same if unit and identity are. Of what is left, those are that are called the same in another
+/// Futures are the same if package, unit and identity are. (If one side is of a futurelens that did not tell packages,
+/// those of all packages are taken together: what is the same comes first.) Of what is left, those are that are called the same in another
 /// module, and those that have another name and are otherwise as before. The numbers of closures shift when another
 /// is put before them, so those of one fn are told apart by what they hold.
 ///
@@ -83,13 +84,16 @@ pub fn compare<'a>(old: &'a Record, new: &'a Record) -> Result<Comparison<'a>, I
             return Err(Incomparable { what, old: old.clone(), new: new.clone() });
         }
     }
-    let mut pairs = Pairs::new(old, new);
+    let tells_packages =
+        [old, new].iter().all(|record| record.futures.keys().all(|key| !key.package.is_empty()));
+    let mut pairs = Pairs::new(old, new, tells_packages);
     pairs.of_the_same_fn();
     let certain = pairs.found.len();
-    pairs.by(|key, _| Some((key.unit.clone(), key.krate().to_owned(), own_name(&key.id)?)));
+    let package = |key: &Key| if tells_packages { key.package.clone() } else { String::new() };
+    pairs.by(|key, _| Some((package(key), key.unit.clone(), key.krate().to_owned(), own_name(&key.id)?)));
     // Only what is large enough to be told by its size.
     pairs.by(|key, future| {
-        (future.size > 16).then(|| (key.krate().to_owned(), future.size, future.held.clone()))
+        (future.size > 16).then(|| (package(key), key.krate().to_owned(), future.size, future.held.clone()))
     });
     let mut comparison = Comparison { changes: Vec::new(), renamed: pairs.found.len() - certain, same: 0 };
     for (old_key, key) in &pairs.found {
@@ -131,21 +135,25 @@ const MOST_PAIRS: usize = 1 << 20;
 struct Pairs<'a> {
     old: BTreeMap<&'a Key, &'a Recorded>,
     new: BTreeMap<&'a Key, &'a Recorded>,
+    /// Both sides tell the packages of all futures.
+    tells_packages: bool,
     found: Vec<(&'a Key, &'a Key)>,
 }
 
 impl<'a> Pairs<'a> {
-    fn new(old: &'a Record, new: &'a Record) -> Self {
-        Self { old: old.futures.iter().collect(), new: new.futures.iter().collect(), found: Vec::new() }
+    fn new(old: &'a Record, new: &'a Record, tells_packages: bool) -> Self {
+        let (old, new) = (old.futures.iter().collect(), new.futures.iter().collect());
+        Self { old, new, tells_packages, found: Vec::new() }
     }
 
     /// Those of one fn, or of methods of one name: the numbers of blocks and impls shift. First what is the same on
     /// both sides, then what has most in common, then by order.
     fn of_the_same_fn(&mut self) {
         let groups = |futures: &BTreeMap<&'a Key, &'a Recorded>| {
-            let mut groups: BTreeMap<(&'a str, String), Vec<&'a Key>> = BTreeMap::new();
+            let mut groups: BTreeMap<(&'a str, &'a str, String), Vec<&'a Key>> = BTreeMap::new();
             for &key in futures.keys() {
-                groups.entry((&key.unit, without_numbers(&key.id))).or_default().push(key);
+                let package = if self.tells_packages { &*key.package } else { "" };
+                groups.entry((package, &key.unit, without_numbers(&key.id))).or_default().push(key);
             }
             for group in groups.values_mut() {
                 group.sort_by_key(|key| (numbers(&key.id), *key));
@@ -187,7 +195,8 @@ impl<'a> Pairs<'a> {
 
     fn likeness(&self, old: &Key, new: &Key) -> Likeness {
         let (before, after) = (self.old[old], self.new[new]);
-        match (before.size == after.size && things(before, after).is_empty(), old == new) {
+        let is_in_place = (&old.unit, &old.id) == (&new.unit, &new.id);
+        match (before.size == after.size && things(before, after).is_empty(), is_in_place) {
             (true, true) => Likeness::SameInPlace,
             (true, false) => Likeness::Same,
             (false, is_in_place) => {
@@ -357,6 +366,7 @@ struct DiffEntry<'a> {
     name: &'a str,
     #[serde(rename = "crate")]
     krate: &'a str,
+    package: &'a str,
     unit: &'a str,
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -379,6 +389,7 @@ impl<'a> Comparison<'a> {
                 what: change.what,
                 name: &future.name,
                 krate: change.key.krate(),
+                package: &change.key.package,
                 unit: &change.key.unit,
                 id: &change.key.id,
                 file: future.place.as_ref().map(|place| &*place.file),
@@ -499,7 +510,8 @@ mod tests {
             target: "x86_64-unknown-linux-gnu".to_owned(),
         };
         let future = |&(id, size, held): &Line<'_>| {
-            let key = Key { unit: "lib".to_owned(), id: id.to_owned() };
+            let (package, id) = id.split_once('/').unwrap_or(("p", id));
+            let key = Key { package: package.to_owned(), unit: "lib".to_owned(), id: id.to_owned() };
             let held = held.iter().map(|&(name, size)| (name.to_owned(), size)).collect();
             (key, Recorded { name: id.to_owned(), size, held, ..Recorded::default() })
         };
@@ -604,6 +616,28 @@ mod tests {
             comparison.changes.iter().all(|change| change.bytes() == 1000),
             "{:?}",
             comparison.changes[0]
+        );
+    }
+
+    #[test]
+    fn packages_may_have_futures_of_one_name() {
+        let old = record(&[("p/t::f::{closure#0}", 100, &[]), ("q/t::f::{closure#0}", 900, &[])]);
+        let new = record(&[("p/t::f::{closure#0}", 800, &[]), ("q/t::f::{closure#0}", 900, &[])]);
+        let summary =
+            |old: &Record, new: &Record| compare(old, new).expect("they were measured alike").summary();
+        assert_eq!(summary(&old, &new), "1 grown, 0 shrunk, 0 new, 0 gone, 0 renamed, 1 of the same size");
+        let swapped = record(&[("p/t::f::{closure#0}", 900, &[]), ("q/t::f::{closure#0}", 100, &[])]);
+        assert_eq!(
+            summary(&old, &swapped),
+            "1 grown, 1 shrunk, 0 new, 0 gone, 0 renamed, 0 of the same size"
+        );
+        // What did not tell packages knew one of them, the largest.
+        let untold = record(&[("/t::f::{closure#0}", 900, &[])]);
+        assert_eq!(summary(&untold, &old), "0 grown, 0 shrunk, 1 new, 0 gone, 0 renamed, 1 of the same size");
+        let alone = record(&[("q/t::f::{closure#0}", 950, &[])]);
+        assert_eq!(
+            summary(&untold, &alone),
+            "1 grown, 0 shrunk, 0 new, 0 gone, 0 renamed, 0 of the same size"
         );
     }
 

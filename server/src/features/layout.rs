@@ -132,7 +132,7 @@ pub fn at<'a>(
 ) -> Option<&'a Placed> {
     let site = sites::innermost(views, text, at)?;
     let largest = site.outermost().next()?;
-    snapshot.future(&largest.id)
+    snapshot.future_for(&largest.id, largest)
 }
 
 /// Everything about a future.
@@ -222,7 +222,7 @@ fn instances<'a>(snapshot: &'a Snapshot, placed: &'a Placed) -> Vec<&'a Placed> 
         all.find(|all| all.iter().any(|future| future.id == *id))
     });
     match here {
-        Some(here) => here.into_iter().filter_map(|future| snapshot.future(&future.id)).collect(),
+        Some(here) => here.into_iter().filter_map(|future| snapshot.future_for(&future.id, future)).collect(),
         // One that another one here holds: those of its own body.
         None => {
             let path = |of: &Placed| of.future.body.as_ref().map(|body| body.def_path.clone());

@@ -38,7 +38,7 @@ pub fn merge(reports: &[String]) -> Result<Value, MergeError> {
     let mut merged: Option<Value> = None;
     let mut futures: BTreeMap<Rank, Value> = BTreeMap::new();
     let mut missing = BTreeSet::new();
-    let mut sizes: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let mut sizes: BTreeMap<(String, String, String), u64> = BTreeMap::new();
     for (index, text) in reports.iter().enumerate() {
         let wrong = |why: Why| MergeError { index, why };
         let no_report = |text: &str| wrong(RecordError::Json(text.to_owned()).into());
@@ -56,13 +56,14 @@ pub fn merge(reports: &[String]) -> Result<Value, MergeError> {
         }
         for future in more {
             let size = future["size"].as_u64().ok_or_else(|| no_report("a future has no `size`"))?;
-            // Of a report of several targets each future names its own.
-            let (unit, id) = (text_of(&future["unit"]), text_of(&future["id"]));
-            let unit = format!("{unit} {}", future["target"].as_str().unwrap_or_default());
-            match sizes.insert((unit.clone(), id.clone()), size) {
+            // Of a report of several targets each future names its own. Reports of an older futurelens have no package.
+            let [package, unit, id, target] = ["package", "unit", "id", "target"]
+                .map(|field| future[field].as_str().unwrap_or_default().to_owned());
+            let unit = format!("{unit} {target}");
+            match sizes.insert((package.clone(), unit.clone(), id.clone()), size) {
                 Some(first) if first != size => return Err(wrong(Why::Contradicts(id, first, size))),
                 Some(_) => {}
-                None => drop(futures.insert((Reverse(size), id, unit), future)),
+                None => drop(futures.insert((Reverse(size), id, unit, package), future)),
             }
         }
     }
@@ -74,8 +75,8 @@ pub fn merge(reports: &[String]) -> Result<Value, MergeError> {
     Ok(merged)
 }
 
-/// What a report is sorted by: bytes, identity, unit.
-type Rank = (Reverse<u64>, String, String);
+/// What a report is sorted by: bytes, identity, unit, package.
+type Rank = (Reverse<u64>, String, String, String);
 
 fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
@@ -100,6 +101,19 @@ mod tests {
         let merged =
             merge(&[report("release", &[("c", 9), ("a", 4)]), report("release", &[("b", 9), ("c", 9)])]);
         assert_eq!(merged, Ok(serde_json::from_str(&whole).expect("it is JSON")));
+    }
+
+    #[test]
+    fn packages_may_have_futures_of_one_name() {
+        let of = |package: &str, size: u64| {
+            let future = json!({ "id": "t::f", "unit": "test t", "package": package, "size": size });
+            let futures = [future];
+            let json = json!({ "schema": 1, "compiler": "c", "profile": "release", "target": "t", "futures": futures });
+            json.to_string()
+        };
+        let merged = merge(&[of("p", 4), of("q", 9)]).expect("they are two futures");
+        assert_eq!(merged["futures"].as_array().map(Vec::len), Some(2));
+        assert!(merge(&[of("p", 4), of("p", 9)]).is_err());
     }
 
     #[test]

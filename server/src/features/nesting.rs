@@ -72,8 +72,9 @@ fn below(
     for held in future.states.iter().flat_map(|state| &state.held) {
         let mut stored = futures_in(future, held);
         // What is larger than its place is behind a pointer there.
-        stored
-            .retain(|stored| snapshot.future(stored.id).is_none_or(|placed| placed.future.size <= held.size));
+        stored.retain(|stored| {
+            snapshot.future_for(stored.id, future).is_none_or(|placed| placed.future.size <= held.size)
+        });
         let same = |other: &&Held| {
             (other.kind, &other.name, &other.declared, other.offset, other.size, &other.future)
                 == (held.kind, &held.name, &held.declared, held.offset, held.size, &held.future)
@@ -84,7 +85,7 @@ fn below(
         seen.push(held);
         let held_at = held.declared.as_ref().and_then(|span| at_line(snapshot, placed, span));
         let mut inner = |stored: &Stored<'_>, depth: usize| -> Nested {
-            let known = snapshot.future(stored.id);
+            let known = snapshot.future_for(stored.id, future);
             let is_above = above.iter().any(|id| **id == *stored.id);
             let shown = known.filter(|_| depth > 0 && *nodes < MOST_NODES && !is_above);
             let Some(shown) = shown else {

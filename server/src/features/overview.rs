@@ -3,14 +3,14 @@
 
 use super::snapshot::{Placed, Snapshot};
 use super::today::{Spot, Today};
-use crate::layout::FutureKind;
+use crate::layout::{Future, FutureKind};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-/// Sizes by [`Future::id`](crate::layout::Future::id).
-pub type Sizes = HashMap<Arc<str>, u64>;
+/// Sizes by package and [`Future::id`](crate::layout::Future::id).
+pub type Sizes = HashMap<(Arc<str>, Arc<str>), u64>;
 
 /// One future. `L` is a place in the source.
 #[derive(Debug, Serialize)]
@@ -25,6 +25,8 @@ pub struct Entry<'a, L> {
     /// The crate its body is in.
     #[serde(rename = "crate")]
     pub krate: &'a str,
+    /// The package of the unit. Two packages may have units of one name.
+    pub package: &'a str,
     /// The unit that was compiled: `lib`, `bin NAME`, …
     pub unit: &'a str,
     /// Bytes.
@@ -68,13 +70,14 @@ pub fn overview<'a, L>(
             name: &future.name,
             kind: future.kind,
             krate: &future.krate,
+            package: &future.package,
             unit: &future.unit,
             size: future.size,
             cache_lines: cache_line.map(|line| future.cache_lines(line)),
             location: today.home(placed).map(|home| location(home.spot())),
             budget,
             over_budget: budget.is_some_and(|budget| future.size > budget),
-            before: before.get(&future.id).copied().filter(|&before| before != future.size),
+            before: before.get(&name_of(future)).copied().filter(|&before| before != future.size),
             stale: today.is_stale(placed),
         }
     };
@@ -86,7 +89,11 @@ pub fn sizes(snapshot: &Snapshot) -> Sizes {
     // Of futures with the same identity the largest counts, here as everywhere.
     let mut sizes = Sizes::new();
     for placed in snapshot.futures(false) {
-        sizes.entry(placed.future.id.clone()).or_insert(placed.future.size);
+        sizes.entry(name_of(&placed.future)).or_insert(placed.future.size);
     }
     sizes
+}
+
+fn name_of(future: &Future) -> (Arc<str>, Arc<str>) {
+    (future.package.clone(), future.id.clone())
 }

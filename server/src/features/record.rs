@@ -2,18 +2,19 @@
 //! be committed.
 //!
 //! ```text
-//! # futurelens baseline 1: …
+//! # futurelens baseline 2: …
 //! profile  release
 //! target  x86_64-unknown-linux-gnu
 //! compiler  rustc 1.97.0-nightly (…)
-//! lib  mini_redis::cmd::set::{impl#0}::apply::{closure#0}  496  .await of Connection::write_frame=400  frame=72
+//! mini-redis  lib  mini_redis::cmd::set::{impl#0}::apply::{closure#0}  496  .await of Connection::write_frame=400
 //! ```
 //!
-//! A future takes one line: the unit, its identity, bytes, and the largest things it holds; the fields stand between
-//! tabs. Lines are sorted and hold no line numbers of the source, so that a change touches only the lines of what it
+//! A future takes one line: the package and the unit, its identity, bytes, and the largest things it holds; the fields
+//! stand between tabs. Form 1 did not name the package; it is read still. Lines are sorted and hold no line numbers of the source, so that a change touches only the lines of what it
 //! changed and two branches seldom touch the same.
 
 use super::report::{Report, SCHEMA, generic_arguments};
+use crate::layout::Future;
 use crate::render::short_type;
 use serde::Deserialize;
 use serde_json::Value;
@@ -24,7 +25,7 @@ use std::fmt::Write as _;
 const HEAD: &str = "# futurelens baseline ";
 
 /// The version of the baseline's form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Columns for a type in the name of a thing held.
 const TYPE_WIDTH: usize = 80;
@@ -34,7 +35,7 @@ const TYPE_WIDTH: usize = 80;
 pub struct Record {
     /// What was measured with and for.
     pub measured: Measured,
-    /// By unit and identity.
+    /// By package, unit and identity.
     pub futures: BTreeMap<Key, Recorded>,
 }
 
@@ -52,6 +53,8 @@ pub struct Measured {
 /// Tells the futures of a workspace apart, and stays the same when lines move.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
+    /// [`Future::package`](crate::layout::Future::package). Empty if an older futurelens did not say it.
+    pub package: String,
     /// [`Future::unit`](crate::layout::Future::unit).
     pub unit: String,
     /// [`Future::id`](crate::layout::Future::id): crate, path, instance.
@@ -135,7 +138,7 @@ impl Record {
     /// Takes note of a future, under names as a baseline can hold them: what is sorted is what is written. Of
     /// futures with the same identity the largest counts, here as everywhere.
     fn add(&mut self, key: Key, mut future: Recorded) {
-        let key = Key { unit: field(&key.unit), id: field(&key.id) };
+        let key = Key { package: field(&key.package), unit: field(&key.unit), id: field(&key.id) };
         let held = std::mem::take(&mut future.held).into_iter();
         future.held = largest(held.map(|(name, size)| (Some(field(&name)), size)));
         match self.futures.get(&key) {
@@ -207,7 +210,7 @@ impl Record {
                 // Without states nothing is known of what it holds.
                 least: if entry.states.is_empty() { u64::MAX } else { 0 },
             };
-            record.add(Key { unit: entry.unit, id: entry.id }, future);
+            record.add(Key { package: entry.package, unit: entry.unit, id: entry.id }, future);
         }
         Ok(record)
     }
@@ -216,13 +219,15 @@ impl Record {
         let version = text.lines().next().and_then(|line| line.strip_prefix(HEAD));
         let version = version.ok_or(RecordError::Unknown)?;
         let digits = version.find(|c: char| !c.is_ascii_digit()).unwrap_or(version.len());
-        match version[..digits].parse::<u64>() {
+        let form = version[..digits].parse::<u64>();
+        match form {
             Ok(found) if found > VERSION.into() => {
                 return Err(RecordError::Newer { found, known: VERSION });
             }
-            Ok(found) if found == u64::from(VERSION) => {}
+            Ok(1..) => {}
             _ => return Err(RecordError::Unknown),
         }
+        let names_packages = form != Ok(1);
         let mut record = Self::default();
         for (index, line) in text.lines().enumerate() {
             let wrong = |what: &str| RecordError::Line { line: index + 1, what: what.to_owned() };
@@ -238,7 +243,8 @@ impl Record {
             let mut fields = line.split('\t');
             let (first, second) = (fields.next().unwrap_or_default(), fields.next());
             let second = second.ok_or_else(|| wrong("fields that tabs stand between are expected"))?;
-            let Some(size) = fields.next() else {
+            let third = fields.next();
+            let Some(third) = third else {
                 match first {
                     "profile" => record.measured.profile = second.to_owned(),
                     "target" => record.measured.target = second.to_owned(),
@@ -246,6 +252,13 @@ impl Record {
                     _ => return Err(wrong("the future's size is missing")),
                 }
                 continue;
+            };
+            let (package, unit, id, size) = match names_packages {
+                true => {
+                    let size = fields.next().ok_or_else(|| wrong("the future's size is missing"))?;
+                    (first, second, third, size)
+                }
+                false => ("", first, second, third),
             };
             let size = size.parse().map_err(|_| wrong(&format!("`{size}` is no number of bytes")))?;
             let mut held = BTreeMap::new();
@@ -256,11 +269,11 @@ impl Record {
                     .ok_or_else(|| wrong(&format!("`{field}` is not of the form NAME=BYTES")))?;
                 held.insert(name.to_owned(), size);
             }
-            let key = Key { unit: first.to_owned(), id: second.to_owned() };
+            let key = Key { package: package.to_owned(), unit: unit.to_owned(), id: id.to_owned() };
             if record.futures.contains_key(&key) {
-                return Err(wrong(&format!("`{second}` is there a second time; delete one of the two")));
+                return Err(wrong(&format!("`{id}` is there a second time; delete one of the two")));
             }
-            let name = second.to_owned();
+            let name = id.to_owned();
             record
                 .futures
                 .insert(key, Recorded { name, size, held, least: least(size), ..Recorded::default() });
@@ -276,13 +289,13 @@ impl Record {
     /// The text of the baseline.
     pub fn baseline(&self) -> String {
         let mut out = format!(
-            "{HEAD}{VERSION}: unit, future, bytes, and the largest things it holds. \
+            "{HEAD}{VERSION}: package, unit, future, bytes, and the largest things it holds. \
              `futurelens check --update-baseline` writes it; commit it.\n"
         );
         let Measured { compiler, profile, target } = &self.measured;
         let _ = writeln!(out, "profile\t{profile}\ntarget\t{target}\ncompiler\t{compiler}");
         for (key, future) in &self.futures {
-            let _ = write!(out, "{}\t{}\t{}", key.unit, key.id, future.size);
+            let _ = write!(out, "{}\t{}\t{}\t{}", key.package, key.unit, key.id, future.size);
             for (name, size) in future.held.iter().filter(|&(_, &size)| size >= least(future.size)) {
                 let _ = write!(out, "\t{name}={size}");
             }
@@ -293,6 +306,11 @@ impl Record {
 }
 
 impl Key {
+    /// As a record has it.
+    pub fn of(future: &Future) -> Self {
+        Key { package: field(&future.package), unit: field(&future.unit), id: field(&future.id) }
+    }
+
     /// The crate the future is in.
     pub fn krate(&self) -> &str {
         self.id.split("::").next().unwrap_or_default()
@@ -357,6 +375,8 @@ struct ReportFile {
 struct FutureFile {
     name: String,
     kind: String,
+    #[serde(default)]
+    package: String,
     unit: String,
     id: String,
     file: Option<String>,
@@ -445,7 +465,7 @@ mod tests {
             profile: "release".to_owned(),
             target: "x86_64-unknown-linux-gnu".to_owned(),
         };
-        let key = |id: &str| Key { unit: "lib".to_owned(), id: id.to_owned() };
+        let key = |id: &str| Key { package: "p".to_owned(), unit: "lib".to_owned(), id: id.to_owned() };
         let future = |size, held: &[(&str, u64)]| Recorded {
             size,
             held: held.iter().map(|&(name, size)| (name.to_owned(), size)).collect(),
@@ -468,8 +488,8 @@ mod tests {
                 "profile\trelease",
                 "target\tx86_64-unknown-linux-gnu",
                 "compiler\trustc 1.97.0-nightly",
-                "lib\ta::f::{closure#0}\t1040\tbuffer=1024",
-                "lib\ta::g::{closure#0}<T = u8>\t2",
+                "p\tlib\ta::f::{closure#0}\t1040\tbuffer=1024",
+                "p\tlib\ta::g::{closure#0}<T = u8>\t2",
             ]
         );
         let again = Record::parse(&text).expect("it was just written");
@@ -514,7 +534,7 @@ mod tests {
         let mut record = Record { futures: BTreeMap::new(), ..record() };
         for name in [one, other] {
             let held = [(name.to_owned(), 9), (other.to_owned(), 9)].into();
-            let key = Key { unit: "lib".to_owned(), id: name.to_owned() };
+            let key = Key { package: "p".to_owned(), unit: "lib".to_owned(), id: name.to_owned() };
             record.add(key, Recorded { size: 9, held, ..Recorded::default() });
         }
         let text = record.baseline();
@@ -527,11 +547,14 @@ mod tests {
         let said = |text: &str| Record::parse(text).expect_err(text).to_string();
         assert!(said("").contains("neither a baseline"));
         assert!(said("fn main() {}").contains("neither a baseline"));
-        assert!(said(&good.replacen("baseline 1", "baseline 2", 1)).contains("newer futurelens"));
+        assert!(said(&good.replacen("baseline 2", "baseline 3", 1)).contains("newer futurelens"));
         assert!(said(&good.replace("\t1040", "\tmany")).starts_with("line 5: `many` is no number"));
         assert!(said(&good.replace("=1024", "")).starts_with("line 5: `buffer` is not of the form"));
         assert!(said(&format!("{good}<<<<<<< HEAD\n")).starts_with("line 7: two versions"));
-        assert!(said(&format!("{good}lib\ta::f::{{closure#0}}\t1\n")).contains("a second time"));
+        assert!(said(&format!("{good}p\tlib\ta::f::{{closure#0}}\t1\n")).contains("a second time"));
+        assert!(
+            said(&format!("{good}p\tlib\ta::h::{{closure#0}}\n")).starts_with("line 7: the future's size")
+        );
         assert!(said(&good.replace("target\t", "tarte\t")).starts_with("line 3: the future's size"));
         assert!(said("{").contains("no report"));
         assert!(said("{}").contains("no `schema`"));
@@ -551,9 +574,18 @@ mod tests {
         assert_eq!(name("{async fn body of net::read()}").as_deref(), Some(".await of {async fn read()}"));
     }
 
+    #[test]
+    fn a_baseline_without_packages_is_read() {
+        let old = record().baseline().replacen("baseline 2", "baseline 1", 1).replace("\np\tlib", "\nlib");
+        let record = Record::parse(&old).expect("it is of form 1");
+        assert!(record.futures.keys().all(|key| key.package.is_empty() && key.unit == "lib"), "{record:?}");
+        let sizes: Vec<u64> = record.futures.values().map(|future| future.size).collect();
+        assert_eq!(sizes, [1040, 2]);
+    }
+
     proptest! {
         #[test]
-        fn readers_take_any_text(text in "(# futurelens baseline 1\n)?[a-z\\t\\n=#{<0-9\"\\[\\]:,é]{0,80}") {
+        fn readers_take_any_text(text in "(# futurelens baseline [12]\n)?[a-z\\t\\n=#{<0-9\"\\[\\]:,é]{0,80}") {
             if let Ok(record) = Record::parse(&text) {
                 prop_assert_eq!(Record::parse(&record.baseline()).map(|again| again.baseline()), Ok(record.baseline()));
             }

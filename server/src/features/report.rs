@@ -49,6 +49,8 @@ pub struct FutureEntry<'a> {
     /// The crate its body is in.
     #[serde(rename = "crate")]
     pub krate: &'a str,
+    /// The package of the unit. Two packages may have units of one name.
+    pub package: &'a str,
     /// The unit that was compiled: `lib`, `bin NAME`, …
     pub unit: &'a str,
     /// The triple, if the report is of several.
@@ -396,6 +398,7 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, choice: &Choice) -> Future
         name: &future.name,
         kind: future.kind,
         krate: &future.krate,
+        package: &future.package,
         unit: &future.unit,
         target: None,
         ty: &future.ty,

@@ -44,8 +44,8 @@ pub struct Snapshot {
     unsaved: BTreeSet<Arc<str>>,
     /// Each future once, largest first.
     futures: Vec<Placed>,
-    /// Indices into `futures`.
-    by_id: HashMap<Arc<str>, usize>,
+    /// Indices into `futures`, largest first: crates of one name have futures of one identity.
+    by_id: HashMap<Arc<str>, Vec<usize>>,
     /// By absolute path. More than one view if units were measured on different texts of a file.
     files: HashMap<PathBuf, Vec<FileView>>,
 }
@@ -54,6 +54,8 @@ pub struct Snapshot {
 #[derive(Debug)]
 struct Unit {
     stamp: u64,
+    /// Its package, and which of its targets it is: `lib`, `bin NAME`, …
+    name: [Arc<str>; 2],
     language: Language,
     /// Other crates can make use of its bodies.
     is_library: bool,
@@ -103,6 +105,8 @@ pub struct UnitText<'a> {
     pub origin: &'a str,
     /// Changes whenever the unit is measured again.
     pub stamp: u64,
+    /// The package's name.
+    pub package: &'a str,
     /// The crate's name.
     pub krate: &'a str,
     /// `lib`, `bin NAME`, …
@@ -304,9 +308,29 @@ impl Snapshot {
         origins
     }
 
-    /// A future by its identity, see [`Future::id`].
+    /// A future by its identity, see [`Future::id`]; the largest, if there are several.
     pub fn future(&self, id: &str) -> Option<&Placed> {
-        self.by_id.get(id).map(|&index| &self.futures[index])
+        self.with_id(id).next()
+    }
+
+    /// The future that another one means by an identity: that of its own unit or package, if there are several.
+    pub fn future_for(&self, id: &str, other: &Future) -> Option<&Placed> {
+        let all = || self.with_id(id).map(|placed| (&placed.future, placed));
+        let of_package = |(future, _): &(&Arc<Future>, _)| future.package == other.package;
+        let of_unit = all().filter(of_package).find(|(future, _)| future.unit == other.unit);
+        let found = of_unit.or_else(|| all().find(of_package)).or_else(|| all().next());
+        found.map(|(_, placed)| placed)
+    }
+
+    /// The future that a compiler run's crate means by an identity.
+    pub fn future_in(&self, id: &str, origin: &str) -> Option<&Placed> {
+        let is_its_own =
+            |placed: &&Placed| placed.future.body.as_ref().is_some_and(|body| *body.origin == *origin);
+        self.with_id(id).find(is_its_own).or_else(|| self.future(id))
+    }
+
+    fn with_id(&self, id: &str) -> impl Iterator<Item = &Placed> {
+        self.by_id.get(id).into_iter().flatten().map(|&index| &self.futures[index])
     }
 
     /// Does tokio box this future when it is spawned, if it is above tokio's threshold?
@@ -350,12 +374,12 @@ impl Snapshot {
         // Libraries first: an instance that a library and a binary both use is the library's. A library
         // and the same library with its unit tests are two runs with the same futures.
         let mut units: Vec<&Arc<Unit>> = self.units.values().collect();
-        units.sort_by_key(|unit| !unit.is_library);
+        units.sort_by_key(|unit| (!unit.is_library, &unit.name));
         let mut seen_bodies = HashSet::new();
         for unit in &units {
             for body in unit.bodies.iter() {
                 if let Some(location) = unit.location(body)
-                    && seen_bodies.insert((body.def_path.clone(), location.file.clone()))
+                    && seen_bodies.insert((&unit.name[0], body.def_path.clone(), location.file.clone()))
                     && let Some((path, outline)) = unit.text_of(body)
                 {
                     let standing = (self.stale.contains(&body.origin), self.unsaved.contains(&body.origin));
@@ -378,7 +402,9 @@ impl Snapshot {
                 };
                 let location = future.body.as_ref().and_then(|body| owner.location(body));
                 let file = location.as_ref().map(|location| location.file.clone());
-                if !seen.insert((future.id.clone(), file)) {
+                // Two packages may have crates of one name, even one file in both. Of what is in neither, there is one.
+                let package = future.body.as_ref().map(|_| &owner.name[0]);
+                if !seen.insert((package, future.id.clone(), file)) {
                     continue;
                 }
                 if let (Some(location), Some(body)) = (&location, &future.body)
@@ -399,8 +425,9 @@ impl Snapshot {
         }
         let by_size = |future: &Future| (std::cmp::Reverse(future.size), future.id.clone());
         self.futures.sort_by_cached_key(|placed| by_size(&placed.future));
-        let ids = self.futures.iter().enumerate().rev();
-        self.by_id = ids.map(|(index, placed)| (placed.future.id.clone(), index)).collect();
+        for (index, placed) in self.futures.iter().enumerate() {
+            self.by_id.entry(placed.future.id.clone()).or_default().push(index);
+        }
         for site in self.files.values_mut().flatten().flat_map(|view| view.sites.values_mut()) {
             site.futures.sort_by_cached_key(|future| by_size(future));
             site.bodies.sort_by(|a, b| a.def_path.cmp(&b.def_path));
@@ -426,8 +453,8 @@ pub struct Update {
 #[derive(Debug)]
 struct Added {
     origin: Arc<str>,
-    /// `lib`, `bin NAME`, …
-    name: String,
+    /// The package's name, and `lib`, `bin NAME`, …
+    name: (String, String),
     texts: Arc<dyn Texts>,
     unit: Unit,
     /// Only its concrete futures are known, see [`Update::add_ahead`].
@@ -465,7 +492,8 @@ impl Update {
             unit.stamp = ahead::STAMP;
         }
         self.read.retain(|known| *known.origin != *text.origin);
-        let (name, texts) = (text.unit.to_owned(), text.texts.clone());
+        let name = (text.package.to_owned(), text.unit.to_owned());
+        let texts = text.texts.clone();
         self.read.push(Added { origin: text.origin.into(), name, texts, unit, is_ahead });
         true
     }
@@ -506,7 +534,9 @@ impl Update {
             // They were there when it was added. Without numbers it is as if it had never been measured.
             let Some(sizes) = texts.sizes() else { continue };
             let sizes = TypeSizes::parse(&sizes);
-            let source = layout::Source { origin: &origin, unit: &name, sizes: &sizes, bodies: &index };
+            let (package, unit_name) = (&*name.0, &*name.1);
+            let source =
+                layout::Source { origin: &origin, package, unit: unit_name, sizes: &sizes, bodies: &index };
             unit.futures = layout::futures(&source).into_iter().map(Arc::new).collect();
             unit.boxed_when_large = layout::boxed_when_large(&source);
             unit.compare(&sizes, &index, &*texts);
@@ -617,6 +647,7 @@ impl Unit {
         let mut unit = Unit {
             stamp: text.stamp,
             language: text.language(),
+            name: [text.package, text.unit].map(Into::into),
             is_library: text.unit.starts_with("lib"),
             dir: text.dir.into(),
             bodies: Arc::new(Bodies::new(read.iter().filter_map(|(_, dump)| dump.body.clone()).collect())),

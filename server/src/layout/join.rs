@@ -19,6 +19,8 @@ use std::sync::Arc;
 pub struct Source<'a> {
     /// The compiler run: `CRATE-HASH`.
     pub origin: &'a str,
+    /// The package that is compiled.
+    pub package: &'a str,
     /// `lib`, `bin NAME`, …
     pub unit: &'a str,
     /// Everything that run printed.
@@ -231,6 +233,7 @@ impl<'a> Names<'a> {
             name: future_name,
             kind,
             krate,
+            package: self.shared(source.package),
             unit: self.shared(source.unit),
             ty: written,
             id,

@@ -62,6 +62,8 @@ pub struct Future {
     pub kind: FutureKind,
     /// The crate its body is in.
     pub krate: Arc<str>,
+    /// The package of the unit. Two packages may have units, and so futures, of one name.
+    pub package: Arc<str>,
     /// The unit whose compiler run printed it: `lib`, `bin NAME`, …
     pub unit: Arc<str>,
     /// The readable type, as plain `-Zprint-type-sizes` names it.

@@ -676,7 +676,8 @@ print-type-size type: `std::boxed::Box<u8>`: 8 bytes, alignment: 8 bytes
         bodies.insert(Arc::new(layout::Bodies::new(vec![body])), true);
         let sizes = TypeSizes::parse(SIZES);
         assert_eq!((dump.example, sizes.example), (None, None));
-        let source = layout::Source { origin: "x-1", unit: "lib", sizes: &sizes, bodies: &bodies };
+        let source =
+            layout::Source { origin: "x-1", package: "x", unit: "lib", sizes: &sizes, bodies: &bodies };
         layout::futures(&source).pop().unwrap()
     }
 

@@ -571,6 +571,7 @@ mod tests {
             name: "f".into(),
             kind: FutureKind::AsyncFn,
             krate: "article".into(),
+            package: "a".into(),
             unit: "lib".into(),
             ty: "{async fn body of f()}".into(),
             id: "article::f::{closure#0}".into(),

@@ -66,6 +66,7 @@ pub fn read(folder: &Path) -> Snapshot {
         .map(|(run, unit)| UnitText {
             origin: run,
             stamp: 0,
+            package: "",
             krate: run.rsplit_once('-').map_or(run.as_str(), |(krate, _)| krate),
             unit: "lib",
             edition: unit.invocation.as_ref().map_or("", |invocation| invocation.edition()),

@@ -199,6 +199,7 @@ pub fn snapshot(run: &Run, sources: &[(&str, &str)]) -> Snapshot {
     let text = UnitText {
         origin: "a-1",
         stamp: 1,
+        package: "a",
         krate: "a",
         unit: "lib",
         edition: "2021",

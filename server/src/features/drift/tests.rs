@@ -119,6 +119,7 @@ fn snapshot(before: &Snapshot, sizes: &str, bodies: &[(&str, &str)], without: &[
     let text = UnitText {
         origin: "golden-1",
         stamp: 1,
+        package: "golden",
         krate: "golden",
         unit: "lib",
         edition: "2021",

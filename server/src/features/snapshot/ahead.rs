@@ -57,6 +57,7 @@ pub(super) fn split(unit: &mut Unit, origin: &Arc<str>, known: Option<&Unit>) ->
     unit.boxed_when_large.extend(known.boxed_when_large.iter().cloned());
     Some(Unit {
         stamp: STAMP,
+        name: known.name.clone(),
         language: known.language.clone(),
         is_library: known.is_library,
         dir: known.dir.clone(),
