@@ -198,8 +198,8 @@ enum Asked<'a> {
 /// What a manifest says to futurelens: `[package.metadata.futurelens]`, or `[workspace.metadata.futurelens]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
-    /// Crate names of the package it is about, libraries and binaries; `None` for the whole workspace.
-    pub crates: Option<Vec<String>>,
+    /// The package it is about; `None` for the whole workspace.
+    pub package: Option<String>,
     /// The table as cargo hands it on.
     pub settings: serde_json::Value,
 }
@@ -485,6 +485,11 @@ impl Project {
     pub fn package_of(&self, file: &Path) -> Option<&str> {
         let around = self.members.values().filter(|(_, folder)| file.starts_with(folder));
         around.max_by_key(|(_, folder)| folder.as_os_str().len()).map(|(name, _)| name.as_str())
+    }
+
+    /// The names of the workspace's packages.
+    pub fn packages(&self) -> impl Iterator<Item = &str> {
+        self.members.values().map(|(name, _)| name.as_str())
     }
 
     /// Is this a file of one of the workspace's packages, and not one that a build made?
@@ -1116,10 +1121,9 @@ fn no_program(source: std::io::Error) -> BuildError {
 
 fn manifests(metadata: &cargo_metadata::Metadata) -> Vec<Manifest> {
     let own = |value: &serde_json::Value| value.get("futurelens").cloned();
-    let workspace = own(&metadata.workspace_metadata).map(|settings| Manifest { crates: None, settings });
+    let workspace = own(&metadata.workspace_metadata).map(|settings| Manifest { package: None, settings });
     let packages = metadata.workspace_packages().into_iter().filter_map(|package| {
-        let crates = package.targets.iter().map(|target| target.name.replace('-', "_")).collect();
-        Some(Manifest { crates: Some(crates), settings: own(&package.metadata)? })
+        Some(Manifest { package: Some(package.name.to_string()), settings: own(&package.metadata)? })
     });
     workspace.into_iter().chain(packages).collect()
 }

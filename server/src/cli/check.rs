@@ -1,7 +1,9 @@
 //! `futurelens check`: fails on a future over its budget, or grown past the baseline.
 
 use super::git::folder_in_repository;
-use super::{BuildArgs, CliError, OutputArgs, PARTIAL, in_file, json, read_text, record, write_file};
+use super::{
+    BuildArgs, CliError, OutputArgs, PARTIAL, in_file, json, read_text, record, warn_of_budgets, write_file,
+};
 use crate::features::Snapshot;
 use crate::features::check::{self, Check, Question, Tolerance};
 use crate::features::growth::compare;
@@ -59,6 +61,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     if let Some(error) = measured.first.budgets.errors.first() {
         return Err(CliError::Other(error.clone()));
     }
+    warn_of_budgets(&measured);
     let mut all = Vec::new();
     for snapshot in measured.all() {
         let record = record(snapshot)?;

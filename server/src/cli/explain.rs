@@ -3,8 +3,7 @@
 use super::{CliError, CommonArgs};
 use crate::features::drift::Missing;
 use crate::features::explain::{self, ExplainSettings};
-use crate::features::find::{Found, find};
-use crate::features::report::relative;
+use crate::features::find::{Found, find, told_apart};
 use crate::features::snapshot::{Placed, Snapshot};
 use crate::features::today::Today;
 use crate::render::{PictureOptions, one_line, svg};
@@ -13,8 +12,8 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// The future: a fn's name or any end of its path (`apply`, `Set::apply`), a type as the compiler
-    /// writes it, or a place (`src/cmd/set.rs:128`).
+    /// The future: a fn's name or any end of its path (`apply`, `Set::apply`, `mini_redis::cmd::set::Set::apply`), a
+    /// type as the compiler writes it, a place (`src/cmd/set.rs:128`), or the fn that it is in.
     #[arg(value_name = "NAME")]
     name: String,
     /// A folder in the project.
@@ -73,15 +72,20 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
             args.common.output.write(&text)
         }
         Found::Ambiguous(futures) => {
-            let mut text = format!("`{}` is the name of {} futures; which one?", args.name, futures.len());
-            for placed in futures {
-                text.push_str(&format!("\n  {}", one_line(&placed.future.name)));
-                if let Some(location) = &placed.location {
-                    let file = one_line(&relative(&snapshot.root, &location.file));
-                    text.push_str(&format!("  ({file}:{})", location.at.line));
-                }
-            }
-            Err(CliError::Other(text))
+            let text = format!(
+                "`{}` is the name of {} futures; which one? Ask for it by a longer name, its place or its identity",
+                args.name,
+                futures.len()
+            );
+            Err(CliError::Other(text + &list(&snapshot, &futures)))
+        }
+        Found::Inside(futures) => {
+            let text = format!(
+                "`{}` is no future itself, and there are {} in it; which one? Ask for it by its name or its place",
+                args.name,
+                futures.len()
+            );
+            Err(CliError::Other(text + &list(&snapshot, &futures)))
         }
         Found::Unknown(names) => {
             let mut text = format!("no future is called `{}`", args.name);
@@ -97,6 +101,10 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
     };
     // What is not found may be in what does not compile.
     said.map_err(|error| measured.instead_of(error)).and_then(|()| measured.finish())
+}
+
+fn list(snapshot: &Snapshot, futures: &[&Placed]) -> String {
+    told_apart(snapshot, futures).iter().map(|line| format!("\n  {}", one_line(line))).collect()
 }
 
 fn explain(args: &ExplainArgs, snapshot: &Snapshot, instances: &[&Placed]) -> String {

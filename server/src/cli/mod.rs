@@ -18,7 +18,8 @@ use crate::engine::News;
 use crate::features::cache_line::CacheLine;
 use crate::features::record::Record;
 use crate::features::report::Choice;
-use crate::features::{Snapshot, drift};
+use crate::features::{Snapshot, budget, drift};
+use crate::render::one_line;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -451,6 +452,18 @@ fn warn_of_drift(snapshot: &Snapshot) {
     let drift = snapshot.drift();
     if !drift.is_empty() {
         eprintln!("warning: {}", drift::text(&drift, &snapshot.compiler));
+    }
+}
+
+/// Says which budgets are no future's, for no target. What does not compile may have those.
+fn warn_of_budgets(measured: &Measured) {
+    if measured.partial.is_some() {
+        return;
+    }
+    let others: Vec<Vec<String>> = measured.others.iter().map(|other| budget::unused(other)).collect();
+    let of_all = |warning: &String| others.iter().all(|other| other.contains(warning));
+    for warning in budget::unused(&measured.first).iter().filter(|warning| of_all(warning)) {
+        eprintln!("warning: {}", one_line(warning));
     }
 }
 

@@ -1,6 +1,6 @@
 //! `futurelens report`: the table of all futures.
 
-use super::{CliError, CommonArgs, json};
+use super::{CliError, CommonArgs, json, warn_of_budgets};
 use crate::features::Snapshot;
 use crate::features::report::{self, Choice, Sort};
 use crate::features::webpage::page;
@@ -48,6 +48,7 @@ enum SortBy {
 
 pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
     let measured = args.common.build.measure(&args.path)?;
+    warn_of_budgets(&measured);
     let sort = match args.sort {
         SortBy::Size => Sort::Size,
         SortBy::Padding => Sort::Padding,

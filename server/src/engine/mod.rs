@@ -303,5 +303,6 @@ impl Numbers {
 }
 
 fn budgets(project: &Project) -> Budgets {
-    Budgets::read(project.manifests.iter().map(|m| (m.crates.as_deref(), &m.settings)))
+    let manifests = project.manifests.iter().map(|m| (m.package.as_deref(), &m.settings));
+    Budgets::read(project.packages(), manifests)
 }

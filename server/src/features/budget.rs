@@ -9,6 +9,9 @@
 //! "main" = false                      # no budget
 //! ```
 
+use super::called::Called;
+use super::find::suggestions;
+use super::snapshot::Snapshot;
 use crate::layout::Future;
 use serde_json::Value;
 
@@ -16,6 +19,8 @@ use serde_json::Value;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Budgets {
     tables: Vec<Table>,
+    /// All packages of the workspace.
+    packages: Vec<String>,
     /// What could not be understood, for the user.
     pub errors: Vec<String>,
 }
@@ -23,8 +28,8 @@ pub struct Budgets {
 /// One manifest's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Table {
-    /// The crates it is about; `None` for all.
-    crates: Option<Vec<String>>,
+    /// The package it is about; `None` for all.
+    package: Option<String>,
     all: Option<Limit>,
     /// Pattern and limit.
     some: Vec<(String, Limit)>,
@@ -33,14 +38,24 @@ struct Table {
 /// Bytes, or explicitly none.
 type Limit = Option<u64>;
 
+impl Table {
+    fn is_about(&self, package: &str) -> bool {
+        self.package.as_ref().is_none_or(|own| own == package)
+    }
+}
+
 impl Budgets {
-    /// Reads the `futurelens` tables of the manifests: the crates each is about (`None`: the whole
-    /// workspace), and the table.
-    pub fn read<'a>(manifests: impl IntoIterator<Item = (Option<&'a [String]>, &'a Value)>) -> Self {
-        let mut budgets = Budgets::default();
-        for (crates, settings) in manifests {
-            let whose = if crates.is_some() { "package" } else { "workspace" };
-            let mut table = Table { crates: crates.map(<[String]>::to_vec), all: None, some: Vec::new() };
+    /// Reads the `futurelens` tables of the manifests: the package each is about (`None`: the whole
+    /// workspace), and the table. `packages`: all of the workspace.
+    pub fn read<'a>(
+        packages: impl IntoIterator<Item = &'a str>,
+        manifests: impl IntoIterator<Item = (Option<&'a str>, &'a Value)>,
+    ) -> Self {
+        let packages = packages.into_iter().map(str::to_owned).collect();
+        let mut budgets = Budgets { packages, ..Budgets::default() };
+        for (package, settings) in manifests {
+            let whose = if package.is_some() { "package" } else { "workspace" };
+            let mut table = Table { package: package.map(str::to_owned), all: None, some: Vec::new() };
             let mut wrong = |key: &str| {
                 let text = format!(
                     "Cargo.toml: [{whose}.metadata.futurelens] `{key}` must be a number of bytes, or `false` \
@@ -70,32 +85,56 @@ impl Budgets {
             budgets.tables.push(table);
         }
         // A package's own word comes before the workspace's.
-        budgets.tables.sort_by_key(|table| table.crates.is_none());
+        budgets.tables.sort_by_key(|table| table.package.is_none());
         budgets
     }
 
     /// The budget of a future in bytes; `default` where no manifest has one for it.
     pub fn of(&self, future: &Future, default: Option<u64>) -> Option<u64> {
-        let tables = || {
-            self.tables.iter().filter(|table| match &table.crates {
-                Some(crates) => crates.iter().any(|krate| **krate == *future.krate),
-                None => true,
-            })
-        };
-        for table in tables() {
-            let fits = table.some.iter().filter(|(pattern, _)| {
-                matches(pattern, &future.name)
-                    || pattern
-                        .strip_prefix(&*future.krate)
-                        .and_then(|rest| rest.strip_prefix("::"))
-                        .is_some_and(|pattern| matches(pattern, &future.name))
-            });
+        let package = future.body.as_ref().map_or(&future.package, |body| &body.package);
+        let tables = || self.tables.iter().filter(|table| table.is_about(package));
+        for table in tables().filter(|table| !table.some.is_empty()) {
+            let called = Called::future(future);
+            let fits = table.some.iter().filter(|(pattern, _)| called.fits(pattern));
             if let Some((_, limit)) = fits.max_by_key(|(pattern, _)| pattern.len()) {
                 return *limit;
             }
         }
         tables().find_map(|table| table.all).unwrap_or(default)
     }
+}
+
+/// Keys of budgets that are the name of nothing, each as a warning. Nothing is said of a package that was not measured.
+pub fn unused(snapshot: &Snapshot) -> Vec<String> {
+    let budgets = &snapshot.budgets;
+    let measured = snapshot.packages();
+    let mut warnings = Vec::new();
+    for table in budgets.tables.iter().filter(|table| !table.some.is_empty()) {
+        let mut packages = budgets.packages.iter().filter(|package| table.is_about(package));
+        if !packages.all(|package| measured.contains(package.as_str())) {
+            continue;
+        }
+        // Generic ones may have no instance; and there may be futures without a body that is known.
+        let bodies = snapshot.bodies().filter(|body| table.is_about(&body.package));
+        let futures = snapshot.futures(false).map(|placed| &placed.future);
+        let futures = futures.filter(|future| future.body.is_none() && table.is_about(&future.package));
+        let called =
+            bodies.map(|body| Called::body(body)).chain(futures.map(|future| Called::future(future)));
+        let called: Vec<Called<'_>> = called.collect();
+        for (pattern, _) in &table.some {
+            if called.iter().any(|called| called.fits(pattern)) {
+                continue;
+            }
+            let whose = if table.package.is_some() { "package" } else { "workspace" };
+            let meant = suggestions(snapshot, pattern).into_iter().next();
+            let meant = meant.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+            warnings.push(format!(
+                "Cargo.toml: [{whose}.metadata.futurelens.budgets] no future that was measured is called \
+                 `{pattern}`{meant}"
+            ));
+        }
+    }
+    warnings
 }
 
 fn limit(value: &Value) -> Option<Limit> {
@@ -148,7 +187,7 @@ mod tests {
     #[test]
     fn wrong_budgets_are_said_and_the_others_hold() {
         let table = json!({"budget": "large", "budgets": {"a": 3, "b": true}});
-        let budgets = Budgets::read([(None, &table)]);
+        let budgets = Budgets::read([], [(None, &table)]);
         assert_eq!(budgets.errors.len(), 2, "{:?}", budgets.errors);
         assert!(budgets.errors[0].contains("[workspace.metadata.futurelens] `budget`"));
         assert_eq!(budgets.tables[0].some, [("a".to_owned(), Some(3))]);

@@ -1,14 +1,16 @@
 //! Everything about one future, as one text: what `futurelens explain` prints.
 
 use super::breakdown::{self, Context};
+use super::bytes::exact;
 use super::nesting;
 use super::report::relative;
 use super::sites::STALE;
-use super::snapshot::Placed;
+use super::snapshot::{Placed, Snapshot};
 use super::today::Today;
 use crate::dump::{Span, absolute};
 use crate::layout::Future;
 use crate::render::{Page, PictureOptions, TreeOptions, tree};
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,6 +50,7 @@ pub fn explain(today: &Today<'_>, instances: &[&Placed], settings: &ExplainSetti
     for state in first.future.states.iter().filter(|state| state.is_suspended()) {
         breakdown::one_await(&mut page, &first.future, state, None, false, &context);
     }
+    inside(&mut page, snapshot, first, &place);
     if let Some(depth) = settings.depth {
         let PictureOptions { width, color, ascii, .. } = settings.picture;
         page.paragraph("Futures stored in it:");
@@ -55,6 +58,34 @@ pub fn explain(today: &Today<'_>, instances: &[&Placed], settings: &ExplainSetti
         page.picture(&tree(&nesting::tree(snapshot, first, depth), &options));
     }
     page.finish()
+}
+
+/// The blocks and closures in a body, largest first: they have names of the compiler's, which nobody would guess.
+fn inside(page: &mut Page, snapshot: &Snapshot, outer: &Placed, place: &dyn Fn(&Span) -> Option<String>) {
+    let Some(body) = &outer.future.body else { return };
+    let mut seen = HashSet::new();
+    let inside = snapshot.futures(false).filter(|placed| {
+        let other = placed.future.body.as_ref();
+        other.is_some_and(|other| {
+            other.origin == body.origin && other.is_inside(body) && seen.insert(&other.def_path)
+        })
+    });
+    let inside: Vec<&Placed> = inside.collect();
+    if inside.is_empty() {
+        return;
+    }
+    page.list("Futures in it, which have a future of their own:");
+    for placed in inside {
+        let future = &placed.future;
+        let span = future.body.as_ref().and_then(|body| body.span.as_ref());
+        let place = span.and_then(place).map(|place| format!(", {}", page.place(&place))).unwrap_or_default();
+        page.point(&format!(
+            "{} B {} {}{place}",
+            exact(future.size),
+            future.kind.name(),
+            page.code(&future.name)
+        ));
+    }
 }
 
 /// `line 12` in the future's own file, `src/other.rs:12` in another of the workspace.

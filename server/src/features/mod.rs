@@ -6,6 +6,7 @@ pub mod breakdown;
 pub mod budget;
 pub mod bytes;
 pub mod cache_line;
+pub mod called;
 pub mod check;
 pub mod diagnostics;
 pub mod drift;

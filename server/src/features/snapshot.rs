@@ -282,6 +282,16 @@ impl Snapshot {
         self.futures.iter().filter(move |placed| all || placed.is_of_workspace())
     }
 
+    /// The packages of which at least one unit was measured.
+    pub fn packages(&self) -> BTreeSet<&str> {
+        self.units.values().map(|unit| &*unit.name[0]).collect()
+    }
+
+    /// All bodies of the workspace, be they instantiated or not.
+    pub fn bodies(&self) -> impl Iterator<Item = &Arc<Body>> {
+        self.units.values().flat_map(|unit| unit.bodies.iter())
+    }
+
     /// The futures of the workspace, for [`layout::whatif`].
     pub fn shared_futures(&self) -> Vec<Arc<Future>> {
         self.futures(false).map(|placed| placed.future.clone()).collect()
@@ -900,6 +910,7 @@ fn read_body(
     let Some(mut body) = Body::new(text.origin, text.krate, name, &parsed) else {
         return (None, Some(first_line()));
     };
+    body.package = text.package.into();
     body.look_around(&parsed, dump, &|file| own.contains(file));
     if body.span.as_ref().is_some_and(|span| !own.contains(&*span.file)) {
         // Made by another crate's macro: which call made it, only its statements tell.

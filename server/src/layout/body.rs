@@ -18,6 +18,8 @@ use std::sync::Arc;
 pub struct Body {
     /// The compiler run it was dumped by: `CRATE-HASH`. Two packages may have crates of one name.
     pub origin: Arc<str>,
+    /// The package it is in. Empty as long as nobody has said which.
+    pub package: Arc<str>,
     /// The crate it is in.
     pub krate: Arc<str>,
     /// Crate and definition path: `mini_redis::cmd::set::{impl#0}::apply::{closure#0}`.
@@ -145,6 +147,7 @@ impl Body {
         };
         let mut body = Body {
             origin: origin.into(),
+            package: "".into(),
             krate: krate.into(),
             def_path: definition_path(krate, file_name)?.into(),
             name: "".into(),
@@ -228,7 +231,10 @@ impl Body {
         };
         let files = self.span.iter_mut().chain(&mut self.header).chain(&mut self.impl_span);
         files.for_each(|span| share(&mut span.file));
-        for text in [&mut self.origin, &mut self.krate, &mut self.name].into_iter().chain(&mut self.files) {
+        for text in [&mut self.origin, &mut self.package, &mut self.krate, &mut self.name]
+            .into_iter()
+            .chain(&mut self.files)
+        {
             share(text);
         }
         for saved in &mut self.saved {
@@ -399,6 +405,11 @@ impl Body {
         }
         let path = self.path();
         readable_name(if is_fn { names::function_of(path).unwrap_or(path) } else { path })
+    }
+
+    /// The path with all closures in it, without generic arguments.
+    pub fn path_name(&self) -> String {
+        readable_name(if self.is_raw { &self.def_path } else { self.path() })
     }
 
     /// The path of the fn or other item that the body is in, however deep, without generic arguments: what is left

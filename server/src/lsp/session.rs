@@ -13,6 +13,7 @@ use super::unsaved::{self, Unsaved};
 use super::warm::{self, Taken, WarmStart, Watch};
 use crate::build::{BuildError, Cancel, Project};
 use crate::engine::{self, Early, Links, Measurement, Units, Warm};
+use crate::features::budget;
 use crate::features::diagnostics;
 use crate::features::drift;
 use crate::features::hints::{self, Hint};
@@ -1132,7 +1133,10 @@ impl Session {
                 workspace.ahead.clear();
                 workspace.unsaved.clear();
                 let compiler = workspace.snapshot.compiler.clone();
-                let budget_errors = workspace.snapshot.budgets.errors.clone();
+                let mut budget_errors = workspace.snapshot.budgets.errors.clone();
+                if failure.is_none() {
+                    budget_errors.extend(budget::unused(&workspace.snapshot));
+                }
                 let triples = workspace.project.triples(&self.config.request(root));
                 self.refresh();
                 if let Some(note) = note {
