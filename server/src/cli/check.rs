@@ -4,11 +4,11 @@ use super::git::folder_in_repository;
 use super::{
     BuildArgs, CliError, OutputArgs, PARTIAL, in_file, json, read_text, record, warn_of_budgets, write_file,
 };
-use crate::features::Snapshot;
 use crate::features::check::{self, Check, Question, Tolerance};
 use crate::features::growth::compare;
 use crate::features::record::{Key, Record};
 use crate::features::report::SCHEMA;
+use crate::features::{Snapshot, bytes};
 use clap::{Args, ValueEnum};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -148,7 +148,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
         let others: Vec<Record> = others.collect();
         write_file(file, &Record::baseline_of_all(records.iter().chain(&others)))?;
         let count: usize = records.iter().chain(&others).map(|record| record.futures.len()).sum();
-        eprintln!("`{}` has {count} futures", file.display());
+        eprintln!("`{}` has {}", file.display(), bytes::count(count, "future"));
     }
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }

@@ -3,7 +3,7 @@
 use super::{BuildArgs, CliError, OutputArgs, json};
 use crate::dump::Dialect;
 use crate::engine::doctor::{Compiler, Diagnosis, diagnose};
-use crate::features::bytes::short as bytes;
+use crate::features::bytes::{count, short as bytes};
 use crate::render::one_line;
 use clap::{Args, ValueEnum};
 use std::fmt::Write as _;
@@ -59,12 +59,12 @@ fn text(diagnosis: &Diagnosis) -> String {
     if let Some(project) = &diagnosis.project {
         let _ = write!(
             text,
-            "\nproject       {}\nkept in       {}\n              {}, of which {} what compilers printed in {} runs\n",
+            "\nproject       {}\nkept in       {}\n              {}, of which {} what compilers printed in {}\n",
             one_line(&project.root.display().to_string()),
             one_line(&project.target_dir.display().to_string()),
             bytes(project.kept_bytes),
             bytes(project.printed_bytes),
-            project.units
+            count(project.units, "run")
         );
     }
     if let Some(cache) = &diagnosis.cache {

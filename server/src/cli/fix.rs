@@ -6,6 +6,7 @@ use crate::build::{self, BuildError, Cancel, Project};
 use crate::engine::{self, Changes, Measurement, Refusal, Verdict, Verifier};
 use crate::features::actions::list::List;
 use crate::features::actions::{ActionKind, Candidate};
+use crate::features::bytes::count;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -155,9 +156,10 @@ fn offered(
     bar.finish_and_clear();
     verified?;
     if untried > 0 {
+        let (edits, are) = (count(untried, "edit"), if untried == 1 { "is" } else { "are" });
         eprintln!(
-            "{untried} edits are not listed because they cannot be measured here: their futures are generic and \
-             only made by other crates, or their crate lies outside the workspace's folder"
+            "{edits} {are} not listed because they cannot be measured here: their futures are generic and only made \
+             by other crates, or their crate lies outside the workspace's folder"
         );
     }
     list.sort();

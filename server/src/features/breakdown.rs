@@ -1,6 +1,6 @@
 //! What makes up a future, in words: for the hover and for `explain`.
 
-use super::bytes::{cache_lines, exact, percent};
+use super::bytes::{cache_lines, exact, in_full, percent};
 use super::drift::Missing;
 use super::snapshot::{Placed, Snapshot};
 use crate::dump::Span;
@@ -60,9 +60,9 @@ pub fn future(page: &mut Page, futures: &[&Arc<Future>], caveat: Option<&str>, c
     let lines = lines.map(|lines| format!(", {}", cache_lines(lines, lines))).unwrap_or_default();
     page.paragraph(&format!(
         "{} {}: {}{lines}, aligned to {}",
-        kind_name(largest.kind),
+        largest.kind.name(),
         page.code(&largest.name),
-        page.bold(&format!("{} byte{}", exact(largest.size), if largest.size == 1 { "" } else { "s" })),
+        page.bold(&in_full(largest.size)),
         largest.align,
     ));
     if let Some(caveat) = caveat {
@@ -79,15 +79,6 @@ pub fn future(page: &mut Page, futures: &[&Arc<Future>], caveat: Option<&str>, c
         page.picture(&picture(largest, &context.picture));
     }
     page.paragraph(&format!("{} · {}", context.snapshot.profile, context.snapshot.compiler));
-}
-
-fn kind_name(kind: FutureKind) -> &'static str {
-    match kind {
-        FutureKind::AsyncFn => "async fn",
-        FutureKind::AsyncBlock => "async block",
-        FutureKind::AsyncClosure => "async closure",
-        FutureKind::Gen => "gen block",
-    }
 }
 
 /// `T = u8` of each instance, largest first.
@@ -146,7 +137,8 @@ fn awaits(page: &mut Page, future: &Future, context: &Context<'_>) {
             free => format!(", {} B free", exact(free)),
         };
         is_free |= !free.is_empty();
-        page.point(&format!("{}{what}: {} B held{free}", waiting(page, state, context), exact(held)));
+        let place = waiting(page, future, state, context);
+        page.point(&format!("{place}{what}: {} B held{free}", exact(held)));
     }
     more(page, states.len());
     let mut rest = Vec::new();
@@ -169,8 +161,12 @@ fn awaits(page: &mut Page, future: &Future, context: &Context<'_>) {
 }
 
 /// Where a state waits, in a list.
-fn waiting(page: &Page, state: &State, context: &Context<'_>) -> String {
-    place_of(page, state, context).unwrap_or_else(|| "in a macro".to_owned())
+fn waiting(page: &Page, future: &Future, state: &State, context: &Context<'_>) -> String {
+    place_of(page, state, context).unwrap_or_else(|| match future.body {
+        Some(_) => "in a macro".to_owned(),
+        // Of a crate outside the workspace nothing is known but what it is made of.
+        None => format!("in crate {}", page.code(&future.krate)),
+    })
 }
 
 /// Where a state waits. `select!` and `join!` wait in a file of their own; what they wait for stands here.
@@ -379,10 +375,10 @@ pub fn one_await(
     let at = place.map(|place| format!(", {place}")).unwrap_or_default();
     let bytes = Usage::of(future).in_state(state);
     page.paragraph(&format!(
-        "Held across this await of {}{at}: {} of {} bytes",
+        "Held across this await of {}{at}: {} of {}",
         page.code(&future.name),
         page.bold(&exact(bytes.held)),
-        exact(future.size),
+        in_full(future.size),
     ));
     if let Some(caveat) = caveat {
         page.paragraph(caveat);
@@ -415,9 +411,9 @@ pub fn one_await(
     if let Some(Prediction { size, exact: certain, .. }) = boxed_awaitee(future, state) {
         let about = if certain { "" } else { "about " };
         page.paragraph(&format!(
-            "Predicted: with {} around what is awaited the future would take {about}{} bytes, {} less.",
+            "Predicted: with {} around what is awaited the future would take {about}{}, {} less.",
             page.code("Box::pin"),
-            exact(size),
+            in_full(size),
             exact(future.size.saturating_sub(size))
         ));
     }

@@ -95,9 +95,14 @@ impl Budgets {
         let tables = || self.tables.iter().filter(|table| table.is_about(package));
         for table in tables().filter(|table| !table.some.is_empty()) {
             let called = Called::future(future);
-            let fits = table.some.iter().filter(|(pattern, _)| called.fits(pattern));
-            if let Some((_, limit)) = fits.max_by_key(|(pattern, _)| pattern.len()) {
-                return *limit;
+            let longest = |fits: &dyn Fn(&str) -> bool| {
+                let some = table.some.iter().filter(|(pattern, _)| fits(pattern));
+                some.max_by_key(|(pattern, _)| pattern.len()).map(|(_, limit)| *limit)
+            };
+            // What a macro made in a fn has no name that anyone would write down.
+            let limit = longest(&|pattern| called.fits(pattern));
+            if let Some(limit) = limit.or_else(|| longest(&|pattern| called.is_part_of(pattern))) {
+                return limit;
             }
         }
         tables().find_map(|table| table.all).unwrap_or(default)

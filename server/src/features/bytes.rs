@@ -51,6 +51,16 @@ pub fn cache_lines(least: u64, most: u64) -> String {
     out
 }
 
+/// `1 future`, `2 futures`.
+pub fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// `1 byte`, `1,024 bytes`.
+pub fn in_full(bytes: u64) -> String {
+    format!("{} byte{}", exact(bytes), if bytes == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +88,7 @@ mod tests {
         assert_eq!(and_cache_lines(Some((1, 20))), " · 1–20 cache lines");
         assert_eq!(and_cache_lines(None), "");
         assert_eq!(exact(1_234_567), "1,234,567");
+        assert_eq!([0, 1, 2].map(|n| count(n, "future")), ["0 futures", "1 future", "2 futures"]);
+        assert_eq!([0, 1, 1024].map(in_full), ["0 bytes", "1 byte", "1,024 bytes"]);
     }
 }

@@ -13,6 +13,7 @@ pub struct Called<'a> {
     /// What the compiler calls it, if a macro renamed it; and the path with all closures in it. Who wrote them down when
     /// they were shown shall be understood.
     compiled: Vec<String>,
+    part_of: Option<&'a str>,
 }
 
 impl<'a> Called<'a> {
@@ -31,12 +32,20 @@ impl<'a> Called<'a> {
         Called::new(&body.krate, item, None)
     }
 
-    fn new(krate: &'a str, name: &'a str, body: Option<&Body>) -> Self {
+    fn new(krate: &'a str, name: &'a str, body: Option<&'a Body>) -> Self {
         let mut compiled: Vec<String> = body.map(Body::path_name).into_iter().collect();
         compiled.extend(body.and_then(|body| body.compiled_name.as_deref()).map(str::to_owned));
         compiled.retain(|other| *other != name);
         compiled.dedup();
-        Called { krate, name, short: short(name), compiled }
+        let part_of = body.and_then(|body| body.part_of.as_deref());
+        Called { krate, name, short: short(name), compiled, part_of }
+    }
+
+    /// Of what a macro made in a fn: does the pattern fit the fn's names?
+    pub fn is_part_of(&self, pattern: &str) -> bool {
+        let Some(name) = self.part_of else { return false };
+        Called { krate: self.krate, name, short: short(name), compiled: Vec::new(), part_of: None }
+            .fits(pattern)
     }
 
     /// Is it one of the names that are shown?
@@ -115,6 +124,7 @@ mod tests {
             name: "net::web",
             short: None,
             compiled: vec!["net::__web_task::__web_task_inner_function".to_owned()],
+            part_of: None,
         };
         for name in ["net::web", "fw::net::web"] {
             assert!(called.is(name) && called.fits(name), "{name}");

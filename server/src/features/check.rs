@@ -6,7 +6,7 @@ mod sarif;
 pub use github::github;
 pub use sarif::sarif;
 
-use super::bytes::exact;
+use super::bytes::{self, exact, in_full};
 use super::growth::{Comparison, Thing, What};
 use super::record::{Key, Measured, Record, Recorded};
 use super::snapshot::Snapshot;
@@ -124,21 +124,18 @@ impl Finding<'_> {
     /// `async fn a::f takes 1,520 bytes, 1,024 more than in the baseline (496)`.
     pub fn message(&self) -> String {
         let Self { kind, name, size, before, limit, .. } = self;
-        let size_text = exact(*size);
+        let size_text = in_full(*size);
         match before {
             Some(before) => {
                 let by = exact(size.saturating_sub(*before));
                 format!(
-                    "{kind} {name} takes {size_text} bytes, {by} more than in the baseline ({})",
+                    "{kind} {name} takes {size_text}, {by} more than in the baseline ({})",
                     exact(*before)
                 )
             }
             None => {
                 let by = exact(size.saturating_sub(*limit));
-                format!(
-                    "{kind} {name} takes {size_text} bytes, {by} more than its budget of {}",
-                    exact(*limit)
-                )
+                format!("{kind} {name} takes {size_text}, {by} more than its budget of {}", exact(*limit))
             }
         }
     }
@@ -268,7 +265,7 @@ fn over_budget<'a>(question: &Question<'a>) -> Vec<Finding<'a>> {
         held.truncate(3);
         let culprits = held
             .iter()
-            .map(|thing| format!("{}: {} bytes", thing.name, exact(thing.after.unwrap_or(0))))
+            .map(|thing| format!("{}: {}", thing.name, in_full(thing.after.unwrap_or(0))))
             .collect();
         found.push(Finding { limit, held, culprits, ..finding(Rule::OverBudget, key, recorded) });
     }
@@ -320,9 +317,10 @@ impl Check<'_> {
         let count = |rule: Rule| self.findings.iter().filter(|finding| finding.rule == rule).count();
         let (grown, over) = (count(Rule::Grown), count(Rule::OverBudget));
         let Self { futures, new, gone, renamed, .. } = self;
+        let all = bytes::count(*futures, "future");
         let mut out = match self.findings.is_empty() {
-            true => format!("{futures} futures: none is over its budget, none grew"),
-            false => format!("{futures} futures: {grown} grew, {over} over budget"),
+            true => format!("{all}: none is over its budget, none grew"),
+            false => format!("{all}: {grown} grew, {over} over budget"),
         };
         if (*new, *gone, *renamed) != (0, 0, 0) {
             let _ = write!(out, " (since the baseline: {new} new, {gone} gone, {renamed} renamed)");

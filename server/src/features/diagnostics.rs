@@ -1,7 +1,7 @@
 //! Diagnostics: what is worth a remark about a file's futures. One function each below.
 
 use super::breakdown::stored_twice;
-use super::bytes::{exact, short};
+use super::bytes::{exact, in_full, short};
 use super::hints::{HintSettings, called, largest_things, size_label};
 use super::sites::{MeasuredSite, sites};
 use super::snapshot::{FileView, Snapshot};
@@ -105,9 +105,9 @@ fn over_budget(snapshot: &Snapshot, site: &MeasuredSite<'_>, default: Option<u64
     let budget = snapshot.budgets.of(future, default)?;
     let over = future.size.checked_sub(budget).filter(|&over| over > 0)?;
     let mut message = format!(
-        "the future of `{}` takes {} bytes, {} over its budget of {}",
+        "the future of `{}` takes {}, {} over its budget of {}",
         future.name,
-        exact(future.size),
+        in_full(future.size),
         exact(over),
         exact(budget)
     );

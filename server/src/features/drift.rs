@@ -11,6 +11,7 @@
 //!   update futurelens, or choose another toolchain: `--toolchain` (`futurelens.toolchain` in an editor)
 //! ```
 
+use super::bytes;
 use crate::layout::Future;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -160,10 +161,10 @@ pub fn text(drift: &[Drift], compiler: &str) -> String {
     let mut text = headline(drift, compiler);
     for Drift { missing, unread, of, example, .. } in drift {
         let what = match missing {
-            Missing::Sources | Missing::Instances | Missing::Generic => "crates",
-            _ => "futures",
+            Missing::Sources | Missing::Instances | Missing::Generic => "crate",
+            _ => "future",
         };
-        let _ = write!(text, "\n  {unread} of {of} {what}: {}", missing.words());
+        let _ = write!(text, "\n  {unread} of {}: {}", bytes::count(*of, what), missing.words());
         if !example.is_empty() {
             let _ = write!(text, "\n    such as `{}`", example.trim_start());
         }

@@ -1,6 +1,6 @@
 //! What became larger or smaller between two measurements, and which of the things held is to blame.
 
-use super::bytes::exact;
+use super::bytes::{exact, in_full};
 use super::record::{Key, Record, Recorded};
 use crate::render::one_line;
 use serde::Serialize;
@@ -307,10 +307,10 @@ impl Thing<'_> {
     pub fn text(&self) -> String {
         match (self.before, self.after) {
             (Some(before), Some(after)) => {
-                format!("{}: {} bytes, was {}", self.name, exact(after), exact(before))
+                format!("{}: {}, was {}", self.name, in_full(after), exact(before))
             }
-            (None, after) => format!("{}: {} bytes, new", self.name, exact(after.unwrap_or(0))),
-            (Some(before), None) => format!("{}: {} bytes, gone", self.name, exact(before)),
+            (None, after) => format!("{}: {}, new", self.name, in_full(after.unwrap_or(0))),
+            (Some(before), None) => format!("{}: {}, gone", self.name, in_full(before)),
         }
     }
 }

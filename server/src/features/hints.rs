@@ -200,18 +200,18 @@ pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: Option<NonZeroU
         let ty = held.ty.as_deref().unwrap_or_default();
         lines.push(page.code(ty));
         lines.push(format!(
-            "is stored in the future while it is awaited: {} of {} bytes.",
+            "is stored in the future while it is awaited: {} of {}.",
             bytes::exact(held.size),
-            bytes::exact(hint.holder.map_or(largest.size, |holder| holder.size))
+            bytes::in_full(hint.holder.map_or(largest.size, |holder| holder.size))
         ));
         return lines.join("\n\n");
     }
     if let Some(branch) = hint.branch {
         lines.push(page.code(&branch.ty));
         lines.push(format!(
-            "is stored in the future while it is polled here: {} of {} bytes.",
+            "is stored in the future while it is polled here: {} of {}.",
             bytes::exact(branch.size.unwrap_or_default()),
-            bytes::exact(hint.holder.map_or(largest.size, |holder| holder.size))
+            bytes::in_full(hint.holder.map_or(largest.size, |holder| holder.size))
         ));
         return lines.join("\n\n");
     }
@@ -220,9 +220,9 @@ pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: Option<NonZeroU
         format!(", {} of {line} bytes", bytes::cache_lines(lines, lines))
     });
     lines.push(format!(
-        "{}: {} bytes, aligned to {}{}",
+        "{}: {}, aligned to {}{}",
         page.code(&largest.name),
-        bytes::exact(largest.size),
+        bytes::in_full(largest.size),
         largest.align,
         cache_lines.unwrap_or_default(),
     ));

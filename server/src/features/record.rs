@@ -199,8 +199,9 @@ impl Record {
                 _ => None,
             };
             let things = entry.states.iter().flat_map(|state| &state.held);
-            let things = things.map(|held| (thing(&held.kind, &held.name, held.ty.as_deref()), held.size));
-            let upvars = entry.upvars.iter().map(|upvar| (thing("upvar", &upvar.name, None), upvar.size));
+            let name = |thing: &'_ ThingFile| thing.written.as_ref().unwrap_or(&thing.name).clone();
+            let things = things.map(|held| (thing(&held.kind, &name(held), held.ty.as_deref()), held.size));
+            let upvars = entry.upvars.iter().map(|upvar| (thing("upvar", &name(upvar), None), upvar.size));
             let future = Recorded {
                 name: full_name(&entry.name, &entry.id),
                 kind: entry.kind,
@@ -267,7 +268,7 @@ impl Record {
                     .rsplit_once('=')
                     .and_then(|(name, size)| Some((name, size.parse().ok()?)))
                     .ok_or_else(|| wrong(&format!("`{field}` is not of the form NAME=BYTES")))?;
-                held.insert(name.to_owned(), size);
+                held.insert(if names_packages { name.to_owned() } else { written(name) }, size);
             }
             let key = Key { package: package.to_owned(), unit: unit.to_owned(), id: id.to_owned() };
             if record.futures.contains_key(&key) {
@@ -395,6 +396,7 @@ struct StateFile {
 #[derive(Deserialize)]
 struct ThingFile {
     name: String,
+    written: Option<String>,
     #[serde(default)]
     kind: String,
     #[serde(rename = "type")]
@@ -435,6 +437,15 @@ fn thing(kind: &str, name: &str, ty: Option<&str>) -> Option<String> {
         "upvar" => Some(format!("{name} (captured)")),
         "flag" => None,
         _ => Some(name.to_owned()),
+    }
+}
+
+/// Form 1 had the compiler's names for parts of captures: `_ref__x__a (captured)` is `x.a (captured)`.
+fn written(name: &str) -> String {
+    match name.strip_suffix(" (captured)") {
+        Some(_) => name.strip_prefix("_ref__").unwrap_or(name).replace("__", "."),
+        None if name == "__self" => "self".to_owned(),
+        None => name.to_owned(),
     }
 }
 

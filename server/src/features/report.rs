@@ -97,6 +97,9 @@ pub struct FutureEntry<'a> {
 pub struct UpvarEntry<'a> {
     /// The variable.
     pub name: &'a str,
+    /// See [`HeldEntry::written`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written: Option<&'a str>,
     /// Bytes.
     pub size: u64,
     /// Bytes.
@@ -164,6 +167,9 @@ pub struct PositionEntry {
 pub struct HeldEntry<'a> {
     /// The variable, or the compiler's name for it.
     pub name: &'a str,
+    /// What the user calls it, if that is another name: `self` for `_ref__self`, `x.a` for `x__a`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written: Option<&'a str>,
     /// What it is.
     pub kind: HeldKind,
     /// Absent where the dumps do not name it.
@@ -356,6 +362,14 @@ impl Choice {
     }
 }
 
+/// What the compiler calls it, and what the user does if that is another name.
+fn names(held: &Held) -> (&str, Option<&str>) {
+    match &held.printed {
+        Some(printed) => (printed, Some(&held.name)),
+        None => (&held.name, None),
+    }
+}
+
 fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, choice: &Choice) -> FutureEntry<'a> {
     let future = &*placed.future;
     let has_states = !future.states.is_empty();
@@ -369,8 +383,10 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, choice: &Choice) -> Future
         let elsewhere = |span: &Span| {
             Some(path(&absolute(&placed.dir, &span.file))).filter(|path| Some(path) != file.as_ref())
         };
+        let (name, written) = names(held);
         HeldEntry {
-            name: &held.name,
+            name,
+            written,
             kind: held.kind,
             ty: held.ty.as_deref(),
             size: held.size,
@@ -415,7 +431,10 @@ fn entry<'a>(snapshot: &Snapshot, placed: &'a Placed, choice: &Choice) -> Future
             .states
             .upvars()
             .iter()
-            .map(|upvar| UpvarEntry { name: &upvar.name, size: upvar.size, offset: upvar.offset })
+            .map(|upvar| {
+                let (name, written) = names(upvar);
+                UpvarEntry { name, written, size: upvar.size, offset: upvar.offset }
+            })
             .collect(),
         states: future
             .states

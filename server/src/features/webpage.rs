@@ -122,7 +122,7 @@ impl Texts {
             None => format!("line {line}"),
         });
         (
-            self.number(held.name),
+            self.number(held.written.unwrap_or(held.name)),
             self.number(held.kind.name()),
             held.ty.map(|ty| self.number(ty)),
             held.size,

@@ -29,6 +29,8 @@ pub struct Body {
     pub name: Arc<str>,
     /// What the compiler calls it, if a macro made that something else than [`Body::name`].
     pub compiled_name: Option<Arc<str>>,
+    /// The fn that the user wrote where it stands, if a macro made it in or around that.
+    pub part_of: Option<Arc<str>>,
     /// Its own verbose path and captures, in its own generic parameters' words.
     pub pattern: String,
     /// The names in the pattern that are generic parameters.
@@ -152,6 +154,7 @@ impl Body {
             def_path: definition_path(krate, file_name)?.into(),
             name: "".into(),
             compiled_name: None,
+            part_of: None,
             pattern: pattern(&own),
             parameters: Box::default(),
             kind,

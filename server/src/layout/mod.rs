@@ -157,8 +157,11 @@ impl HeldKind {
 /// A local, argument or awaitee stored in a state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Held {
-    /// The variable's name; the compiler's own (`__awaitee`, `.coroutine_field3`) where it has none.
+    /// The variable's name, as the user wrote it: `self`, `x.a`. The compiler's own (`__awaitee`, `.coroutine_field3`)
+    /// where it has none.
     pub name: Arc<str>,
+    /// The name that the compiler printed, if that is another one: `_ref__self`, `x__a`.
+    pub printed: Option<Arc<str>>,
     /// What it is.
     pub kind: HeldKind,
     /// Which of the body's saved locals it is; none for captures.

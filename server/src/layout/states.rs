@@ -5,7 +5,9 @@
 //! futures, and where and why a local is held the body knows. So only what the compiler printed is kept, with
 //! numbers in place of texts, and unpacked when it is needed.
 
+use super::body::Upvar as BodyUpvar;
 use super::{Body, BodyState, Branch, Copy, Held, HeldKind, Origin, State, Why, is_suspended};
+use crate::dump::Span;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
@@ -124,6 +126,46 @@ impl fmt::Debug for States {
     }
 }
 
+impl Held {
+    /// Puts the user's name in place of one that the compiler or a macro made of it.
+    fn call_as_written(&mut self, captured: Option<&BodyUpvar>) {
+        let mut written = self.name.clone();
+        as_written(&mut written);
+        if let Some(written_capture) = captured.and_then(|upvar| capture_as_written(&self.name, upvar)) {
+            written = written_capture.into();
+        }
+        if written != self.name {
+            self.printed = Some(std::mem::replace(&mut self.name, written));
+        }
+    }
+}
+
+/// Of a capture `x` the field `a` is printed as `x__a`, and what is captured by reference as `_ref__x__a`. How long the
+/// variable's own name is tells the place where it is declared. (`x__a` may be a variable.)
+fn capture_as_written(printed: &str, upvar: &BodyUpvar) -> Option<String> {
+    let name = printed.strip_prefix("_ref__").unwrap_or(printed);
+    let length =
+        |span: &Span| span.end.col.checked_sub(span.start.col).filter(|_| span.start.line == span.end.line);
+    let length = upvar.span.as_ref().and_then(length);
+    let lengths =
+        length.into_iter().flat_map(|length| [Some(length), length.checked_sub("mut ".len() as u32)]);
+    let variable = lengths.flatten().find_map(|length| {
+        let end = name.char_indices().map(|(at, _)| at).nth(length as usize).filter(|at| *at > 0)?;
+        name[end..].starts_with("__").then_some(end)
+    });
+    match variable {
+        Some(end) => Some(format!("{}{}", &name[..end], name[end..].replace("__", "."))),
+        None => (name.len() < printed.len()).then(|| name.to_owned()),
+    }
+}
+
+/// `#[async_trait]` moves `self` to a variable of this name.
+fn as_written(name: &mut Arc<str>) {
+    if **name == *"__self" {
+        *name = "self".into();
+    }
+}
+
 impl Whole {
     fn new(states: Vec<State>) -> Whole {
         let first = states.first().into_iter().flat_map(|state| &state.held);
@@ -147,6 +189,7 @@ impl Packed {
                 {
                     let field = state.fields.iter().position(|field| *field == saved);
                     held.why = field.and_then(|field| state.whys.get(field)?.clone());
+                    held.why.iter_mut().for_each(|why| why.texts(&mut as_written));
                 }
                 held
             });
@@ -190,7 +233,9 @@ impl Packed {
         let Some(name) = body.origin_name(copied.of) else { return };
         let is_first = |held: &Held| match copied.of {
             Origin::Saved(of) => held.saved == Some(of),
-            Origin::Upvar(_) => held.kind == HeldKind::Upvar && held.name == *name,
+            Origin::Upvar(_) => {
+                held.kind == HeldKind::Upvar && **held.printed.as_ref().unwrap_or(&held.name) == **name
+            }
         };
         let Some(first) = held.iter().position(is_first) else { return };
         let Some(second) = held.iter().position(|held| held.saved == Some(copied.saved)) else { return };
@@ -198,7 +243,8 @@ impl Packed {
         if size == 0 || size > held[second].size || (is_whole && size != held[second].size) {
             return;
         }
-        let again = held[second].name.clone();
+        let (again, mut name) = (held[second].name.clone(), name.clone());
+        as_written(&mut name);
         let is_variable = held[second].kind == HeldKind::Local;
         if let (Some(Why::Capture { stored_again_as }), true) =
             (&mut held[first].why, is_whole && is_variable)
@@ -207,7 +253,7 @@ impl Packed {
         }
         let copy = Copy { of: name.clone(), size, path: copied.path.clone() };
         if is_whole {
-            held[second].copy_of = Some(name.clone());
+            held[second].copy_of = Some(name);
         }
         held[second].copies.push(copy);
     }
@@ -216,6 +262,7 @@ impl Packed {
         let text = |text: Option<Text>| Some(self.texts[text?.get() as usize - 1].clone());
         let mut held = Held {
             name: self.texts[thing.name as usize].clone(),
+            printed: None,
             kind: thing.kind,
             saved: None,
             ty: text(thing.ty),
@@ -229,6 +276,9 @@ impl Packed {
             branches: Vec::new(),
         };
         let (Some(body), Some(of)) = (&self.body, thing.of) else { return held };
+        held.call_as_written(
+            body.upvars.get(of.get() as usize - 1).filter(|_| thing.kind == HeldKind::Upvar),
+        );
         let index = of.get() - 1;
         if thing.kind == HeldKind::Upvar {
             let upvar = body.upvars.get(index as usize);
@@ -329,5 +379,40 @@ impl States {
     /// Gives them the texts they were made with.
     pub(super) fn set_texts(&mut self, texts: &Arc<[Arc<str>]>) {
         self.packed.texts = texts.clone();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dump::LineCol;
+
+    #[test]
+    fn captures_are_called_what_the_user_wrote() {
+        let written = |printed: &str, width: u32| {
+            let at = |col| LineCol { line: 3, col };
+            let span = Span { file: "src/lib.rs".into(), start: at(10), end: at(10 + width) };
+            let upvar = BodyUpvar { index: 0, name: printed.into(), ty: "u8".into(), span: Some(span) };
+            capture_as_written(printed, &upvar).unwrap_or_else(|| printed.to_owned())
+        };
+        for (printed, width, expected) in [
+            ("x", 1, "x"),
+            ("_ref__x", 1, "x"),
+            ("_ref__x__a", 1, "x.a"),
+            ("x__a__0", 1, "x.a.0"),
+            ("self__options", 4, "self.options"),
+            ("_ref__self", 5, "self"),
+            // `mut x`
+            ("x__a", 5, "x.a"),
+            // Variables of such names, and a place that is a macro's.
+            ("a__b", 4, "a__b"),
+            ("a__b__c", 4, "a__b.c"),
+            ("é__b", 1, "é.b"),
+            ("x__a", 20, "x__a"),
+            ("__x", 0, "__x"),
+            ("_ref__x__a", 30, "x__a"),
+        ] {
+            assert_eq!(written(printed, width), expected, "{printed} {width}");
+        }
     }
 }

@@ -541,6 +541,7 @@ mod tests {
             held: (sizes.fields(variant).iter())
                 .map(|field| Held {
                     name: field.name.into(),
+                    printed: None,
                     kind: match (field.kind, field.name) {
                         (FieldKind::Upvar, _) => HeldKind::Upvar,
                         (_, "__awaitee") => HeldKind::Awaitee,
@@ -1030,6 +1031,7 @@ mod tests {
     fn held(name: &str, kind: HeldKind, offset: u64, size: u64, ty: Option<&str>) -> Held {
         Held {
             name: name.into(),
+            printed: None,
             kind,
             saved: None,
             ty: ty.map(Into::into),

@@ -36,10 +36,11 @@ pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
 
 fn candidate(context: &Context<'_>) -> Option<Candidate> {
     let site = context.site();
-    if site.kind != SiteKind::AsyncFn || context.future.kind != FutureKind::AsyncFn {
+    let body = context.future.body.as_ref()?;
+    // An attribute may have made something else of the `async fn`.
+    if site.kind != SiteKind::AsyncFn || body.compiled != FutureKind::AsyncFn {
         return None;
     }
-    let body = context.future.body.as_ref()?;
     let function = function(context.tree, site.token).ok()?;
     let parameters = parameters(&function).ok()?;
     // The variables of the body that are the arguments again.

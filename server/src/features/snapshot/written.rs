@@ -114,6 +114,7 @@ pub(super) fn name_all(
         }
     }
     let mut written: HashMap<usize, (FutureKind, String)> = HashMap::new();
+    let mut parts: HashMap<usize, Arc<str>> = HashMap::new();
     for ((file, index), here) in sites {
         let Some(outline) = files.get(file) else { continue };
         let Some(site) = outline.sites().get(index) else { continue };
@@ -131,7 +132,10 @@ pub(super) fn name_all(
         let Some(fns) = the_fn(&all, &claim, &[&has_code, &is_called]) else { continue };
         let body = all[fns];
         let kind = if site.kind == SiteKind::AsyncFn { FutureKind::AsyncFn } else { body.compiled };
-        written.insert(here[fns], (kind, source_name(body, outline, site, &|name| modules.contains(name))));
+        let name = source_name(body, outline, site, &|name| modules.contains(name));
+        let others = here.iter().filter(|&&at| at != here[fns] && claim(bodies[at]) != Claim::Inside);
+        parts.extend(others.map(|&at| (at, Arc::from(&*name))));
+        written.insert(here[fns], (kind, name));
     }
     for (index, body) in bodies.iter_mut().enumerate() {
         let compiled_name = body.compiled_name.as_ref().unwrap_or(&body.name);
@@ -140,6 +144,10 @@ pub(super) fn name_all(
         if (kind, &*name) != (body.kind, &*body.name) {
             // Nobody else has it yet, unless it is as it was measured before.
             Arc::make_mut(body).set_written(kind, Some(&name));
+        }
+        let part_of = parts.remove(&index);
+        if part_of != body.part_of {
+            Arc::make_mut(body).part_of = part_of;
         }
     }
 }
