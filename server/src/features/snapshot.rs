@@ -380,34 +380,6 @@ impl Snapshot {
         self.files.get(path).map_or(&[], Vec::as_slice)
     }
 
-    /// A member's future that another one reaches through a member that exports it again has the path of that: nobody
-    /// knows its body by it. Such a one is there already if there is one of a body that is called the same, and is laid
-    /// out alike.
-    fn leave_out_reexported(&mut self) {
-        let libraries = self.units.iter().filter(|(_, unit)| unit.is_library);
-        let crates: HashSet<&str> =
-            libraries.filter_map(|(origin, _)| Some(origin.rsplit_once('-')?.0)).collect();
-        let may_be = |placed: &Placed| {
-            placed.future.body.is_none() && !placed.is_own && crates.contains(&*placed.future.krate)
-        };
-        if !self.futures.iter().any(may_be) {
-            return;
-        }
-        let mut known: HashMap<(String, u64), Vec<&Arc<Future>>> = HashMap::new();
-        for Placed { future, .. } in &self.futures {
-            if let Some(body) = &future.body {
-                known.entry((own_path(&body.def_path), future.size)).or_default().push(future);
-            }
-        }
-        let is_there = |future: &Arc<Future>| {
-            let mut alike = known.get(&(own_path(&future.id), future.size)).into_iter().flatten();
-            alike.any(|other| is_laid_out_alike(future, other))
-        };
-        let again = self.futures.iter().filter(|placed| may_be(placed) && is_there(&placed.future));
-        let again: HashSet<Arc<str>> = again.map(|placed| placed.future.id.clone()).collect();
-        self.futures.retain(|placed| placed.future.body.is_some() || !again.contains(&placed.future.id));
-    }
-
     fn place_futures(&mut self) {
         // Libraries first: an instance that a library and a binary both use is the library's. A library
         // and the same library with its unit tests are two runs with the same futures.
@@ -461,7 +433,6 @@ impl Snapshot {
                 });
             }
         }
-        self.leave_out_reexported();
         let by_size = |future: &Future| (std::cmp::Reverse(future.size), future.id.clone());
         self.futures.sort_by_cached_key(|placed| by_size(&placed.future));
         for (index, placed) in self.futures.iter().enumerate() {
@@ -569,6 +540,12 @@ impl Update {
         for unit in units.values().map(|unit| &**unit).chain(read.iter().map(|read| &read.unit)) {
             index.insert(unit.bodies.clone(), unit.is_library);
         }
+        let runs = units.iter().map(|(origin, unit)| (origin, &**unit));
+        for (origin, unit) in runs.chain(read.iter().map(|read| (&read.origin, &read.unit))) {
+            if let Some((krate, _)) = origin.rsplit_once('-').filter(|_| unit.is_library) {
+                index.insert_library(krate);
+            }
+        }
         for Added { origin, name, texts, mut unit, is_ahead } in read {
             // They were there when it was added. Without numbers it is as if it had never been measured.
             let Some(sizes) = texts.sizes() else { continue };
@@ -590,26 +567,6 @@ impl Update {
         snapshot.place_futures();
         snapshot
     }
-}
-
-/// The last thing with a name in a path, and the closures in it, without arguments: `run::{closure#0}`.
-fn own_path(path: &str) -> String {
-    let path = names::without_arguments(path);
-    let named = path.rmatch_indices("::").map(|(at, _)| at + 2).find(|at| !path[*at..].starts_with('{'));
-    path[named.unwrap_or(0)..].to_owned()
-}
-
-/// Do two futures hold the same things at the same places?
-fn is_laid_out_alike(one: &Future, other: &Future) -> bool {
-    let things = |future: &Future| -> Vec<(Arc<str>, Vec<(Arc<str>, u64, u64)>)> {
-        let held = |held: &layout::Held| {
-            (held.printed.as_ref().unwrap_or(&held.name).clone(), held.offset, held.size)
-        };
-        let states = future.states.iter();
-        states.map(|state| (state.name.clone(), state.held.iter().map(held).collect())).collect()
-    };
-    (one.size, one.align, one.states.len()) == (other.size, other.align, other.states.len())
-        && things(one) == things(other)
 }
 
 fn view_of<'a>(

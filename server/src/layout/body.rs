@@ -601,6 +601,8 @@ pub struct BodyIndex {
     libraries: Vec<(Arc<str>, Arc<str>)>,
     /// Names of crates, as far as known.
     crates: HashSet<String>,
+    /// The names of all libraries, also of those without bodies: they may export again what others have.
+    exporting: HashSet<Arc<str>>,
 }
 
 /// An instance of a body.
@@ -610,6 +612,8 @@ pub struct Instance {
     pub body: Arc<Body>,
     /// What each of its generic parameters stands for, as verbose types.
     pub arguments: Vec<(String, String)>,
+    /// Its path is that of a crate that exports it again, and all that was compared are names without modules.
+    pub is_reexported: bool,
 }
 
 impl BodyIndex {
@@ -624,6 +628,11 @@ impl BodyIndex {
         let own = origin.rsplit_once('-').map_or(origin, |(own, _)| own);
         let is_library = |name: &str| self.libraries.iter().any(|(library, _)| **library == *name);
         names::seen_from(text, krate, own, &|name| self.crates.contains(name) || is_library(name))
+    }
+
+    /// Notes that there is a library of this name.
+    pub fn insert_library(&mut self, krate: &str) {
+        self.exporting.insert(krate.into());
     }
 
     /// Adds the bodies of a run; `library`: other crates can make use of them.
@@ -645,13 +654,46 @@ impl BodyIndex {
     /// where they are known: without them two `impl`s with the same path may stay undecided.
     pub fn find(&self, origin: &str, path: &str, upvars: Option<&str>) -> Option<Instance> {
         let text = [path, upvars.unwrap_or_default()].join("\n");
-        self.find_in(origin, &text).or_else(|| {
+        let found = self.find_in(origin, &text).or_else(|| {
             // Another crate of the workspace: there its paths have no crate in front.
             self.libraries.iter().filter(|(_, run)| **run != *origin).find_map(|(krate, run)| {
                 let (local, names_it) = self.seen_from(&text, krate, origin);
                 names_it.then(|| self.find_in(run, &local)).flatten()
             })
-        })
+        });
+        found.or_else(|| self.find_reexported(origin, if upvars.is_some() { &text } else { path }))
+    }
+
+    /// The compiler calls what a crate does not depend on directly by the path it is exported again under. Of that only
+    /// the last name is certain; so it has to be the only body of this name that takes such captures.
+    fn find_reexported(&self, origin: &str, text: &str) -> Option<Instance> {
+        let exporting = text.trim_start_matches(['<', '&']).split("::").next()?;
+        if !self.exporting.contains(exporting) {
+            return None;
+        }
+        let (loose, places) = without_modules(text);
+        let name = own_name(text.split('\n').next()?);
+        let runs = self.libraries.iter().filter(|(krate, run)| **run != *origin && **krate != *exporting);
+        let bodies = runs.filter_map(|(_, run)| self.runs.get(run)).flat_map(|bodies| bodies.iter());
+        let mut found = None;
+        for body in bodies.filter(|body| own_name(body.path()) == name) {
+            let (pattern, _) = without_modules(if text.contains('\n') { &body.pattern } else { body.path() });
+            let Some(arguments) = names::unify(&pattern, &loose, Parameters::Declared(&body.parameters))
+            else {
+                continue;
+            };
+            let value = |value: &str| -> Option<String> {
+                let start = (value.as_ptr() as usize).checked_sub(loose.as_ptr() as usize)?;
+                let end = start + value.len();
+                Some(text[*places.get(start)?..places.get(end).copied().unwrap_or(text.len())].to_owned())
+            };
+            let arguments = arguments.into_iter().map(|(name, ty)| Some((name.to_owned(), value(ty)?)));
+            let arguments = arguments.collect::<Option<Vec<_>>>()?;
+            if found.replace(Instance { body: body.clone(), arguments, is_reexported: true }).is_some() {
+                return None;
+            }
+        }
+        found
     }
 
     fn find_in<'a>(&'a self, origin: &str, text: &'a str) -> Option<Instance> {
@@ -660,7 +702,7 @@ impl BodyIndex {
         // A parameter may be called as the type is that it stands for.
         let is_it = |body: &&Arc<Body>| body.parameters.is_empty() && body.pattern == text;
         if let Some(own) = candidates.clone().find(is_it) {
-            return Some(Instance { body: own.clone(), arguments: Vec::new() });
+            return Some(Instance { body: own.clone(), arguments: Vec::new(), is_reexported: false });
         }
         let matched = |of: fn(&Body) -> &str, text| {
             let unify = move |body: &'a Arc<Body>| {
@@ -687,8 +729,41 @@ impl BodyIndex {
         }
         let (_, _, body, arguments) = found.into_iter().next()?;
         let arguments = arguments.into_iter().map(|(name, ty)| (name.to_owned(), ty.to_owned())).collect();
-        Some(Instance { body: body.clone(), arguments })
+        Some(Instance { body: body.clone(), arguments, is_reexported: false })
     }
+}
+
+/// The last thing with a name in a path, without arguments.
+fn own_name(path: &str) -> String {
+    let path = names::without_arguments(path);
+    let name = path.rsplit("::").find(|segment| !segment.starts_with('{')).unwrap_or_default();
+    name.to_owned()
+}
+
+/// Leaves only the last of names that `::` stands between: `a::b::C<d::E>::f::{closure#0}` becomes
+/// `C<E>::f::{closure#0}`. Second, where each byte was; of a name that stood behind others where those began.
+fn without_modules(text: &str) -> (String, Vec<usize>) {
+    let is_name = |c: char| c == '_' || c.is_alphanumeric();
+    let (mut out, mut places) = (String::with_capacity(text.len()), Vec::with_capacity(text.len() + 1));
+    let (mut at, mut start) = (0, None);
+    while let Some(first) = text[at..].chars().next() {
+        let end = match is_name(first) {
+            true => text[at..].find(|c| !is_name(c)).map_or(text.len(), |length| at + length),
+            false => at + first.len_utf8(),
+        };
+        let rest = text[end..].strip_prefix("::").filter(|rest| is_name(first) && rest.starts_with(is_name));
+        if let Some(rest) = rest {
+            start.get_or_insert(at);
+            at = text.len() - rest.len();
+            continue;
+        }
+        let from = start.take().unwrap_or(at);
+        places.extend((at..end).map(|place| if place == at { from } else { place }));
+        out.push_str(&text[at..end]);
+        at = end;
+    }
+    places.push(text.len());
+    (out, places)
 }
 
 #[cfg(test)]
@@ -701,5 +776,24 @@ mod tests {
             definition_path("a_b", "a_b.m-{impl#0}-f-{closure#0}.-------.coroutine_post-transform.0.mir"),
             Some("a_b::m::{impl#0}::f::{closure#0}".into())
         );
+    }
+
+    #[test]
+    fn modules_are_taken_off_paths() {
+        for (text, expected) in [
+            ("a::b::C<d::E>::f::{closure#0}", "C<E>::f::{closure#0}"),
+            ("<a::B as c::D<e::F>>::g::{closure#1}", "<B as D<F>>::g::{closure#1}"),
+            ("(&'{erased} a::B, [u8; 3])", "(&'{erased} B, [u8; 3])"),
+            ("f::{closure#0}\n(é::ü::T,)", "f::{closure#0}\n(T,)"),
+            ("::a::", "::a::"),
+            ("", ""),
+        ] {
+            let (without, places) = without_modules(text);
+            assert_eq!(without, expected, "{text}");
+            assert_eq!(places.len(), without.len() + 1, "{text}");
+        }
+        let (without, places) = without_modules("x<a::B, c>");
+        assert_eq!((without.as_str(), &places[..]), ("x<B, c>", &[0, 1, 2, 6, 7, 8, 9, 10][..]));
+        assert_eq!(own_name("<a::B as c::D<e::F>>::g<u8>::{closure#1}"), "g");
     }
 }

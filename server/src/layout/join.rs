@@ -163,7 +163,7 @@ impl<'a> Names<'a> {
     /// Crate, definition path and arguments; for futures of crates that were not measured the path alone.
     fn identity(&self, name: &CoroutineName<'_>, found: Option<&Instance>) -> Arc<str> {
         match found {
-            Some(Instance { body, arguments }) => self.shared(&instance_id(&body.def_path, arguments)),
+            Some(Instance { body, arguments, .. }) => self.shared(&instance_id(&body.def_path, arguments)),
             None => self.readable(name.path),
         }
     }
@@ -177,6 +177,7 @@ impl<'a> Names<'a> {
     ) -> Future {
         let source = self.source;
         let found = source.bodies.find(source.origin, name.path, Some(name.upvars));
+        let found = found.filter(|found| !found.is_reexported || self.is_of(ty, &found.body));
         let facts = match &found {
             Some(Instance { body, .. }) if *body.origin != *source.origin => seen_from
                 .entry(body.krate.clone())
@@ -203,7 +204,7 @@ impl<'a> Names<'a> {
         let id = self.identity(name, found.as_ref());
         let (krate, future_name, kind, written, arguments);
         match &found {
-            Some(Instance { body, arguments: bound }) => {
+            Some(Instance { body, arguments: bound, .. }) => {
                 krate = body.krate.clone();
                 arguments = bound
                     .iter()
@@ -246,6 +247,30 @@ impl<'a> Names<'a> {
             body: found.map(|found| found.body),
             parts,
         }
+    }
+
+    /// Could a record be of a body? Then both name the same things in the same states.
+    fn is_of(&self, ty: &TypeRecord<'_>, body: &Body) -> bool {
+        let variants = self.source.sizes.variants(ty);
+        let is_state = |variant: &VariantRecord<'_>| {
+            let mut states = body.states.iter();
+            let state = states.find(|state| Some(&*state.name) == variant.name);
+            let fields = self.source.sizes.fields(variant);
+            let locals = fields.iter().filter(|field| field.kind != FieldKind::Upvar);
+            let is_local = |field: &FieldRecord<'_>| {
+                let of_name =
+                    |saved: &super::body::Saved| saved.names.iter().any(|name| **name == *field.name);
+                field.name.starts_with(NAMELESS)
+                    || state.is_some_and(|state| {
+                        let mut saved =
+                            state.fields.iter().filter_map(|index| body.saved.get(*index as usize));
+                        saved.any(of_name)
+                    })
+            };
+            state.is_some_and(|state| state.fields.len() == locals.clone().count())
+                && locals.clone().all(is_local)
+        };
+        variants.len() == body.states.len() && variants.iter().all(is_state)
     }
 
     /// Sizes and alignments of what was seen in all states.
