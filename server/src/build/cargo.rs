@@ -215,6 +215,8 @@ pub struct Project {
     pub target_dir: PathBuf,
     /// The compiler, and why not another.
     pub choice: Choice,
+    /// The packages that can be measured: those that are more than a procedural macro.
+    pub packages: Vec<String>,
     /// Budgets the manifests set, see [`Manifest`].
     pub manifests: Vec<Manifest>,
     /// Where what rides along with the user's own cargo is kept.
@@ -304,6 +306,7 @@ impl Project {
             })
             .collect();
         let manifests = manifests(&metadata);
+        let packages = measurable(&metadata);
         let ride_along = own_target_dir(&metadata).join("ride-along");
         let target_dir = target_dir(request, &metadata);
         let compiled = compiled(&metadata, request.selection.all_targets);
@@ -330,6 +333,7 @@ impl Project {
             target_dir,
             ride_along,
             choice,
+            packages,
             manifests,
             targets,
             inner,
@@ -485,11 +489,6 @@ impl Project {
     pub fn package_of(&self, file: &Path) -> Option<&str> {
         let around = self.members.values().filter(|(_, folder)| file.starts_with(folder));
         around.max_by_key(|(_, folder)| folder.as_os_str().len()).map(|(name, _)| name.as_str())
-    }
-
-    /// The names of the workspace's packages.
-    pub fn packages(&self) -> impl Iterator<Item = &str> {
-        self.members.values().map(|(name, _)| name.as_str())
     }
 
     /// Is this a file of one of the workspace's packages, and not one that a build made?
@@ -1117,6 +1116,15 @@ fn misses_crate(message: &cargo_metadata::diagnostic::Diagnostic) -> bool {
 
 fn no_program(source: std::io::Error) -> BuildError {
     BuildError::Io { context: "cannot find my own program".into(), source }
+}
+
+fn measurable(metadata: &cargo_metadata::Metadata) -> Vec<String> {
+    use cargo_metadata::TargetKind::{CustomBuild, ProcMacro};
+    let is_measured = |target: &cargo_metadata::Target| {
+        target.kind.iter().all(|kind| !matches!(kind, CustomBuild | ProcMacro))
+    };
+    let packages = metadata.workspace_packages().into_iter();
+    packages.filter(|package| package.targets.iter().any(is_measured)).map(|it| it.name.to_string()).collect()
 }
 
 fn manifests(metadata: &cargo_metadata::Metadata) -> Vec<Manifest> {

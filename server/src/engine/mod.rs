@@ -304,5 +304,5 @@ impl Numbers {
 
 fn budgets(project: &Project) -> Budgets {
     let manifests = project.manifests.iter().map(|m| (m.package.as_deref(), &m.settings));
-    Budgets::read(project.packages(), manifests)
+    Budgets::read(project.packages.iter().map(String::as_str), manifests)
 }

@@ -675,8 +675,13 @@ impl BodyIndex {
         let name = own_name(text.split('\n').next()?);
         let runs = self.libraries.iter().filter(|(krate, run)| **run != *origin && **krate != *exporting);
         let bodies = runs.filter_map(|(_, run)| self.runs.get(run)).flat_map(|bodies| bodies.iter());
-        let mut found = None;
+        let mut found: Option<Instance> = None;
         for body in bodies.filter(|body| own_name(body.path()) == name) {
+            // A library and the same library with its unit tests are two runs with the same bodies.
+            let is_same = |other: &Body| (&other.krate, &other.def_path) == (&body.krate, &body.def_path);
+            if found.as_ref().is_some_and(|found| is_same(&found.body)) {
+                continue;
+            }
             let (pattern, _) = without_modules(if text.contains('\n') { &body.pattern } else { body.path() });
             let Some(arguments) = names::unify(&pattern, &loose, Parameters::Declared(&body.parameters))
             else {

@@ -132,7 +132,7 @@ pub(super) fn name_all(
         let Some(fns) = the_fn(&all, &claim, &[&has_code, &is_called]) else { continue };
         let body = all[fns];
         let kind = if site.kind == SiteKind::AsyncFn { FutureKind::AsyncFn } else { body.compiled };
-        let name = source_name(body, outline, site, &|name| modules.contains(name));
+        let name = source_name(body, outline, site, &|name| modules.contains(without_raw(name)));
         let others = here.iter().filter(|&&at| at != here[fns] && claim(bodies[at]) != Claim::Inside);
         parts.extend(others.map(|&at| (at, Arc::from(&*name))));
         written.insert(here[fns], (kind, name));
@@ -219,15 +219,39 @@ fn components(path: &str) -> Vec<(&str, &str)> {
 
 /// The modules that are declared in these texts.
 fn modules<'a>(texts: &[&'a str]) -> HashSet<&'a str> {
-    let words = |text: &'a str| text.split(|char: char| !(char == '_' || char.is_alphanumeric()));
+    let words =
+        |text: &'a str| text.split(|char: char| !(matches!(char, '_' | '#') || char.is_alphanumeric()));
     let mut found = HashSet::new();
     for text in texts {
         let mut words = words(text).filter(|word| !word.is_empty()).peekable();
         while let Some(word) = words.next() {
             if word == "mod" {
-                found.extend(words.peek().copied());
+                found.extend(words.peek().map(|name| without_raw(name)));
             }
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_sites_are_taken_apart() {
+        assert_eq!(
+            components("mod a::impl fmt::Display for b::C::fn f"),
+            [("mod", "a"), ("impl", "fmt::Display for b::C"), ("fn", "f")]
+        );
+        assert_eq!(components("fn main"), [("fn", "main")]);
+        assert_eq!(components(""), []);
+    }
+
+    #[test]
+    fn modules_are_what_is_declared_as_one() {
+        let found =
+            modules(&["pub mod net;\nmod a { pub(crate) mod b {} }", "#[path = \"x.rs\"] mod r#type;"]);
+        let expected = ["net", "a", "b", "type"];
+        assert_eq!(found, expected.into());
+    }
 }
