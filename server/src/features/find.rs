@@ -32,13 +32,14 @@ pub fn find<'a>(snapshot: &'a Snapshot, wanted: &str) -> Found<'a> {
         let place = format!("{}:{}", relative(&snapshot.root, &location.file), location.at.line);
         wanted == place || wanted == format!("{place}:{}", location.at.col)
     };
-    let ways: [&dyn Fn(&'a Placed) -> bool; 5] = [
+    let ways: [&dyn Fn(&'a Placed) -> bool; 6] = [
         // An identity may end in anything that a macro has made a name of.
         &|placed| [given, whole].iter().any(|all| *placed.future.id == **all || *placed.future.ty == **all),
         &|placed| called(placed).is(wanted),
+        &|placed| called(placed).is_for_compiler(wanted),
         &|placed| called(placed).ends_in(wanted),
         &is_at,
-        &|placed| called(placed).is_for_compiler(wanted),
+        &|placed| called(placed).ends_in_for_compiler(wanted),
     ];
     for all in [false, true] {
         for way in ways {

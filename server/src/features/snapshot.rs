@@ -401,8 +401,14 @@ impl Snapshot {
             }
         }
         let mut seen = HashSet::new();
-        for unit in &units {
-            for future in &unit.futures {
+        let is_own = |unit: &Unit, future: &Future| {
+            let own = unit.bodies.first();
+            future.body.as_ref().is_some_and(|body| own.is_some_and(|own| own.origin == body.origin))
+        };
+        // What several units print is of the one that its body is in, if that is among them.
+        for own in [true, false] {
+            let futures = units.iter().flat_map(|unit| unit.futures.iter().map(move |future| (unit, future)));
+            for (unit, future) in futures.filter(|(unit, future)| is_own(unit, future) == own) {
                 let owner = match &future.body {
                     Some(body) => match self.units.get(&body.origin) {
                         Some(owner) => owner,
