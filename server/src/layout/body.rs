@@ -692,7 +692,9 @@ impl BodyIndex {
                 let end = start + value.len();
                 Some(text[*places.get(start)?..places.get(end).copied().unwrap_or(text.len())].to_owned())
             };
-            let arguments = arguments.into_iter().map(|(name, ty)| Some((name.to_owned(), value(ty)?)));
+            let arguments = arguments.into_iter().map(|(name, ty)| {
+                Some((name.to_owned(), self.seen_from(&value(ty)?, &body.krate, origin).0))
+            });
             let arguments = arguments.collect::<Option<Vec<_>>>()?;
             if found.replace(Instance { body: body.clone(), arguments, is_reexported: true }).is_some() {
                 return None;
