@@ -202,7 +202,7 @@ fn what_cannot_be_compared_is_said_and_not_written_over() {
     refused(&["--profile", "dev"], "profile `release` cannot be compared with profile `dev`");
     for (text, said) in [
         ("nonsense\n".to_owned(), "neither a baseline"),
-        (baseline.replace("baseline 1", "baseline 7"), "use a newer futurelens"),
+        (baseline.replace("baseline 2", "baseline 7"), "use a newer futurelens"),
         (baseline.replace("\t302", "\tlarge"), "`large` is no number of bytes"),
         (format!("{baseline}<<<<<<< HEAD\n"), "conflict"),
         (r#"{"schema": 2, "futures": []}"#.to_owned(), "use a newer futurelens"),
