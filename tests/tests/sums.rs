@@ -169,6 +169,8 @@ impl Texts for Golden {
 }
 
 /// What compilers of each dialect printed: no compiler runs here.
+const LINE: Option<std::num::NonZeroU64> = std::num::NonZeroU64::new(64);
+
 #[test]
 fn of_every_dialect() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/golden");
@@ -189,6 +191,7 @@ fn of_every_dialect() {
         };
         let names: Vec<String> = golden.bodies.iter().map(|(name, _)| name.clone()).collect();
         let unit = UnitText {
+            package: "golden",
             origin: "golden-1",
             stamp: 1,
             krate: "golden",
@@ -202,9 +205,9 @@ fn of_every_dialect() {
             without: &[],
         };
         let snapshot = Snapshot::default().updated(&[unit], &["golden-1".into()].into(), BTreeSet::new());
-        let choice = Choice { all: true, cache_line: 64, needs: true, ..Choice::default() };
+        let choice = Choice { all: true, cache_line: LINE, needs: true, ..Choice::default() };
         let report = report(&snapshot, &choice);
-        page(&webpage::page(&report, "golden", 64).expect("it is JSON"), &mut seen);
+        page(&webpage::page(&report, "golden", LINE).expect("it is JSON"), &mut seen);
         let report = serde_json::to_value(report).expect("it is JSON");
         let today = Today::new(&snapshot, &|_| None);
         for future in report["futures"].as_array().expect("a list") {
@@ -212,7 +215,7 @@ fn of_every_dialect() {
             let placed = snapshot.future(future["id"].as_str().expect("a text")).expect("it is there");
             let explained = explain(&today, &[placed], &ExplainSettings::default());
             text(&explained, placed.future.size, &states, &mut seen);
-            drawing(&svg(&placed.future, 64), placed.future.size, &mut seen);
+            drawing(&svg(&placed.future, LINE), placed.future.size, &mut seen);
         }
     }
     assert_eq!(

@@ -22,6 +22,9 @@ fn project() -> Project {
     project
 }
 
+/// A branch: type, bytes, line, and whether it is only lent.
+type Arm = (&'static str, u64, u64, bool);
+
 #[test]
 fn together() {
     let project = project();
@@ -69,7 +72,7 @@ fn stored_twice(report: &Value) {
 
 fn arms(project: &Project, report: &Value) {
     // Type, bytes, line, and whether it was stored before.
-    let expected: [(&str, &[(&str, u64, u64, bool)]); 6] = [
+    let expected: [(&str, &[Arm]); 6] = [
         ("one_pinned", &[("large()", 9024, 18, true), ("yield_now", 16, 19, false)]),
         ("std_pinned", &[("large()", 9024, 27, true), ("yield_now", 16, 28, false)]),
         ("arms::in_place", &[("large()", 9024, 16, false), ("small()", 120, 17, false)]),

@@ -77,7 +77,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
                 args.name,
                 futures.len()
             );
-            Err(CliError::Other(text + &list(&snapshot, &futures)))
+            Err(CliError::Other(text + &list(snapshot, &futures)))
         }
         Found::Inside(futures) => {
             let text = format!(
@@ -85,7 +85,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
                 args.name,
                 futures.len()
             );
-            Err(CliError::Other(text + &list(&snapshot, &futures)))
+            Err(CliError::Other(text + &list(snapshot, &futures)))
         }
         Found::Unknown(names) => {
             let mut text = format!("no future is called `{}`", args.name);

@@ -173,7 +173,7 @@ fn reports(snapshot: &Snapshot) {
             if let Some(first) = report.futures.first() {
                 match find(snapshot, first.id) {
                     Found::One(found) | Found::Ambiguous(found) => assert!(!found.is_empty()),
-                    Found::Unknown(_) => panic!("`{}` is not found", first.id),
+                    Found::Inside(_) | Found::Unknown(_) => panic!("`{}` is not found", first.id),
                 }
                 find(snapshot, "é");
             }
