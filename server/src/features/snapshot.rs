@@ -810,7 +810,8 @@ impl Unit {
             let path = future.id.trim_start_matches("{static ");
             let path = names::defining_names(path);
             match path.first() {
-                Some(first) if bodies.has_library(first) => true,
+                // Of those that are not generic the library tells itself.
+                Some(first) if bodies.has_library(first) => future.id.trim_start_matches('<').contains('<'),
                 Some(_) if is_whole && !is_raw => path.into_iter().all(is_declared),
                 Some(first) => is_declared(first),
                 None => false,

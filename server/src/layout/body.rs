@@ -664,22 +664,30 @@ impl BodyIndex {
         found.or_else(|| self.find_reexported(origin, if upvars.is_some() { &text } else { path }))
     }
 
-    /// The compiler calls what a crate does not depend on directly by the path it is exported again under. Of that only
-    /// the last name is certain; so it has to be the only body of this name that takes such captures.
+    /// The compiler calls what a crate exports again, its own things or another's, by the path that it is exported under.
+    /// Of that only the last names are certain; so it has to be the only body of this name that takes such captures, or
+    /// the one that has most of the names before that, too.
     fn find_reexported(&self, origin: &str, text: &str) -> Option<Instance> {
         let exporting = text.trim_start_matches(['<', '&']).split("::").next()?;
-        if !self.exporting.contains(exporting) {
+        if !self.exporting.contains(exporting) && !self.has_library(exporting) {
             return None;
         }
         let (loose, places) = without_modules(text);
         let name = own_name(text.split('\n').next()?);
-        let runs = self.libraries.iter().filter(|(krate, run)| **run != *origin && **krate != *exporting);
+        let defining = names::defining_names(text.split('\n').next()?);
+        let runs = self.libraries.iter().filter(|(_, run)| **run != *origin);
         let bodies = runs.filter_map(|(_, run)| self.runs.get(run)).flat_map(|bodies| bodies.iter());
-        let mut found: Option<Instance> = None;
+        let mut found: Option<(usize, Instance)> = None;
+        let mut is_unsure = false;
         for body in bodies.filter(|body| own_name(body.path()) == name) {
             // A library and the same library with its unit tests are two runs with the same bodies.
             let is_same = |other: &Body| (&other.krate, &other.def_path) == (&body.krate, &body.def_path);
-            if found.as_ref().is_some_and(|found| is_same(&found.body)) {
+            if found.as_ref().is_some_and(|(_, found)| is_same(&found.body)) {
+                continue;
+            }
+            let names = names::defining_names(body.path());
+            let common = names.iter().rev().zip(defining.iter().rev()).take_while(|(a, b)| a == b).count();
+            if found.as_ref().is_some_and(|(most, _)| *most > common) {
                 continue;
             }
             let (pattern, _) = without_modules(if text.contains('\n') { &body.pattern } else { body.path() });
@@ -696,11 +704,10 @@ impl BodyIndex {
                 Some((name.to_owned(), self.seen_from(&value(ty)?, &body.krate, origin).0))
             });
             let arguments = arguments.collect::<Option<Vec<_>>>()?;
-            if found.replace(Instance { body: body.clone(), arguments, is_reexported: true }).is_some() {
-                return None;
-            }
+            is_unsure = found.as_ref().is_some_and(|(most, _)| *most == common);
+            found = Some((common, Instance { body: body.clone(), arguments, is_reexported: true }));
         }
-        found
+        found.filter(|_| !is_unsure).map(|(_, found)| found)
     }
 
     fn find_in<'a>(&'a self, origin: &str, text: &'a str) -> Option<Instance> {
