@@ -145,9 +145,9 @@ pub fn instances_of_the_library(units: &[Unit], futures: &[Future], faults: &mut
 /// * `for loop`: the iterator of a `for` loop, which the compiler calls `iter`; declared on the line of
 ///   the loop's expression.
 /// * `?`: what a question mark takes apart, `val` and `residual`; declared on its line.
-/// * `macro`: it is declared in the text of a macro of another crate: on its line is its name, or the
-///   call of a procedural macro that made a name with two underscores in front; or that text is not
-///   here (the standard library's sources may not be installed).
+/// * `macro`: a macro of another crate declares it. Then it is on the line of the user's call of that macro; or, where
+///   there is none, in that macro's own text: on its line is its name, or the call of a procedural macro that made a name
+///   with two underscores in front; or that text is not here (the standard library's sources may not be installed).
 pub fn declarations(
     root: &Path,
     futures: &[Future],
@@ -197,11 +197,20 @@ fn account(held: &crate::report::Held, line: Option<(bool, Option<&str>)>) -> Op
                 _ if named => Some("named"),
                 "iter" if words.contains(&"for") => Some("for loop"),
                 "val" | "residual" if text.contains('?') => Some("?"),
+                _ if held.kind == "local" && has_macro_call(text) => Some("macro"),
                 _ => None,
             }
         }
         _ => None,
     }
+}
+
+/// Is there a `name!(`, with any bracket?
+fn has_macro_call(line: &str) -> bool {
+    line.match_indices('!').any(|(at, _)| {
+        let is_name = line[..at].ends_with(|c: char| c == '_' || c.is_alphanumeric());
+        is_name && line[at + 1..].trim_start().starts_with(['(', '[', '{'])
+    })
 }
 
 #[cfg(test)]
@@ -231,6 +240,8 @@ mod tests {
             ("_ref__self__options", "upvar", here("fn f(&self) {"), Some("named")),
             ("__tx", "upvar", Some((true, Some("inner!($($tt)*)"))), Some("macro")),
             ("__tx", "upvar", here("inner!($($tt)*)"), None),
+            ("disabled", "local", here("tokio::select! {"), Some("macro")),
+            ("disabled", "local", here("if a != (b) {"), None),
             ("iter", "local", here("for x in y {"), Some("for loop")),
             ("iter", "local", here("let x = y;"), None),
             ("val", "local", here("x()?;"), Some("?")),

@@ -252,15 +252,18 @@ pub fn check(folder: &Path, options: &Options, work: &Path) -> Checked {
     for compile in compiles {
         groups.entry((compile.package.clone(), compile.target.clone())).or_default().push(compile);
     }
-    let is_alone = |crate_name: &str| {
-        let of_name = workspace.targets.iter().filter(|target| target.crate_name == crate_name);
-        of_name.map(|target| (&target.package, &target.name)).collect::<BTreeSet<_>>().len() == 1
+    let is_alone = |package: &str, crate_name: &str| {
+        let of_package = workspace.targets.iter().filter(|target| target.package == package);
+        let of_name = of_package.filter(|target| target.crate_name == crate_name);
+        of_name.map(|target| &target.name).collect::<BTreeSet<_>>().len() == 1
     };
     for ((package, target), compiles) in &groups {
         let crate_name = &compiles[0].crate_name;
         let of_target = |future: &&Future| {
             let measured_in = future.unit.trim_end_matches(" (test)") == target;
-            future.crate_name == *crate_name && (measured_in || is_alone(crate_name))
+            future.package == *package
+                && future.crate_name == *crate_name
+                && (measured_in || is_alone(package, crate_name))
         };
         let reported: Vec<&Future> = futures.iter().filter(of_target).collect();
         let row = compare(&workspace, (package, target), compiles, &reported, &futures, &mut checked.faults);
@@ -268,7 +271,9 @@ pub fn check(folder: &Path, options: &Options, work: &Path) -> Checked {
     }
     let mut texts = BTreeMap::new();
     for future in &futures {
-        let of_target = |(_, target): &&(String, String)| future.unit.trim_end_matches(" (test)") == target;
+        let of_target = |(package, target): &&(String, String)| {
+            *package == future.package && future.unit.trim_end_matches(" (test)") == target
+        };
         let Some(of) = groups.keys().find(of_target) else { continue };
         let row = checked.rows.entry(of.clone()).or_default();
         match fault_of_place(&workspace.root, future, &mut texts) {
@@ -386,7 +391,8 @@ fn compare(
         let name = (!is_block(ty)).then(|| function(ty));
         row.printed += 1;
         let found = all.iter().find(|future| {
-            future.crate_name == *library
+            // The library may export another's.
+            workspace.libraries.contains(&future.crate_name)
                 && reported(future) == *layout
                 && name.is_none_or(|name| function(&future.ty) == name)
         });

@@ -24,6 +24,8 @@ pub struct Future {
     pub name: String,
     /// `async fn`, `async block`, …
     pub kind: String,
+    /// The package that its body is in.
+    pub package: String,
     /// The crate that its body is in.
     pub crate_name: String,
     /// The unit that was measured: `lib`, or something that ends with the binary's name.
@@ -174,6 +176,7 @@ fn future(value: &Value) -> Future {
     Future {
         name: string(value, "name"),
         kind: string(value, "kind"),
+        package: string(value, "package"),
         crate_name: string(value, "crate"),
         unit: string(value, "unit"),
         ty: string(value, "type"),

@@ -524,11 +524,16 @@ fn takes_arguments(dump: &CoroutineBody<'_>) -> Option<bool> {
     if dump.upvars.is_empty() || dump.unread.code {
         return None;
     }
+    // Of the two only one is printed with its `r#`.
+    let is_same = |a: &str, b: &str| a.trim_start_matches("r#") == b.trim_start_matches("r#");
     let is_called = |place: Place, name: &str| match place {
-        Place::Saved(index) => {
-            dump.saved.get(index as usize).is_some_and(|saved| saved.names.contains(&name))
+        Place::Saved(index) => dump
+            .saved
+            .get(index as usize)
+            .is_some_and(|saved| saved.names.iter().any(|other| is_same(other, name))),
+        Place::Local(local) => {
+            dump.flow.local_names.iter().any(|(of, other)| *of == local && is_same(other, name))
         }
-        Place::Local(local) => dump.flow.local_names.contains(&(local, name)),
         Place::Upvar(_) => false,
     };
     let is_argument = |upvar: &coroutine::UpvarDebug<'_>| {
