@@ -198,8 +198,8 @@ fn on_a_fn(session: &mut Session) {
     has(line_with(&text, "line 6 "), &["stored()"]);
     has(line_with(&text, "line 7 "), &["deliver()"]);
     // The largest first, and only once.
-    let largest = text.find("600 B (41 %) local `buffer`").expect("the largest thing is listed");
-    let smaller = text.find("400 B (27 %) argument `name`").expect("the argument is listed");
+    let largest = text.find("600 B (42 %) local `buffer`").expect("the largest thing is listed");
+    let smaller = text.find("400 B (28 %) argument `name`").expect("the argument is listed");
     assert!(largest < smaller, "{text}");
     has(line_with(&text, "`buffer`"), &["[u8; 600]", "line 4"]);
     has(&text, &["Stored twice", "400 B: `name`", "Padding: 9 B"]);

@@ -128,8 +128,8 @@ fn layout() {
     assert_eq!((&nested["id"], &nested["size"], &nested["own"]), (&layout["id"], &json!(301), &json!(41)));
     let below: Vec<&Value> =
         nested["children"].as_array().into_iter().flatten().map(|c| &c["size"]).collect();
-    assert_eq!(below, [100, 260], "{nested:#}");
-    assert_eq!(nested["children"][1]["id"], inner["id"]);
+    assert_eq!(below, [260, 100], "largest first: {nested:#}");
+    assert_eq!(nested["children"][0]["id"], inner["id"]);
     assert_eq!(layout_of(&mut editor, &layout["id"]), layout, "by place or by identity");
 
     // The same words as in a terminal.
@@ -273,7 +273,7 @@ fn report() {
     assert_eq!(
         rest,
         json!({
-            "id": null, "name": "first", "kind": "async fn", "crate": "demo", "unit": "lib", "size": 260,
+            "id": null, "name": "first", "kind": "async fn", "package": "demo", "crate": "demo", "unit": "lib", "size": 260,
             "cacheLines": 5, "location": null, "budget": 260, "overBudget": false, "before": null,
             "stale": false,
         })
