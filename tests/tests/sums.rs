@@ -87,7 +87,9 @@ fn text(text: &str, size: u64, states: &States, seen: &mut Seen) {
             assert_eq!(after(said, " of "), size, "{line}");
             let is_over = |line: &str| line.starts_with("Held across") || line.starts_with("Futures in it");
             let rest = lines[at + 1..].iter().take_while(|line| !is_over(line));
-            let listed = rest.clone().filter(|line| line.starts_with("- "));
+            // What is polled together is in what is held.
+            let listed = rest.clone().skip_while(|line| !line.starts_with("Largest first"));
+            let listed = listed.filter(|line| line.starts_with("- "));
             assert_eq!(listed.map(|line| number(line).expect("bytes")).sum::<u64>(), held, "{plain}");
             let rest = rest.clone().find(|line| line.starts_with("And ")).unwrap_or(&"");
             let rest = ["tag ", "padding ", "free "].map(|word| after(rest, word));
