@@ -197,7 +197,9 @@ fn account(held: &crate::report::Held, line: Option<(bool, Option<&str>)>) -> Op
                 _ if named => Some("named"),
                 "iter" if words.contains(&"for") => Some("for loop"),
                 "val" | "residual" if text.contains('?') => Some("?"),
-                _ if held.kind == "local" && has_macro_call(text) => Some("macro"),
+                name if (held.kind == "local" || name.starts_with("__")) && has_macro_call(text) => {
+                    Some("macro")
+                }
                 _ => None,
             }
         }
@@ -239,7 +241,8 @@ mod tests {
             ("context__client", "local", here("let context = 1;"), None),
             ("_ref__self__options", "upvar", here("fn f(&self) {"), Some("named")),
             ("__tx", "upvar", Some((true, Some("inner!($($tt)*)"))), Some("macro")),
-            ("__tx", "upvar", here("inner!($($tt)*)"), None),
+            ("__tx", "upvar", here("inner!($($tt)*)"), Some("macro")),
+            ("tx", "upvar", here("inner!($($tt)*)"), None),
             ("disabled", "local", here("tokio::select! {"), Some("macro")),
             ("disabled", "local", here("if a != (b) {"), None),
             ("iter", "local", here("for x in y {"), Some("for loop")),

@@ -173,11 +173,11 @@ impl Workspace {
         let _ = fs::remove_dir_all(&kept);
         fs::create_dir_all(&kept).expect("the temporary directory is writable");
         let wrapper = work.join("wrapper");
-        // Cargo's questions have no source file.
+        // Cargo's questions have no source file. A stable compiler takes the flag, too, if it is told to.
         let script = format!(
             "#!/bin/sh\ncase \" $* \" in\n*\".rs \"*) ;;\n*) exec \"$@\" ;;\nesac\n\
              out={}/$$\nprintf '%s\\n' \"$CARGO_MANIFEST_DIR\" \"$@\" > $out.arguments\n\
-             \"$@\" -Zprint-type-sizes > $out.txt || exit $?\nmv $out.txt $out.sizes\n",
+             RUSTC_BOOTSTRAP=1 \"$@\" -Zprint-type-sizes > $out.txt || exit $?\nmv $out.txt $out.sizes\n",
             kept.display()
         );
         fs::write(&wrapper, script).expect("the temporary directory is writable");

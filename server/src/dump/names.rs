@@ -584,6 +584,10 @@ impl Writer<'_> {
                     1
                 })
             }
+            // The second thing of a name, as a test is, since there is a constant for it: `name#1`.
+            b'#' if ends_in_item(out) && text[1..].starts_with(|c: char| c.is_ascii_digit()) => {
+                1 + text[1..].bytes().take_while(u8::is_ascii_digit).count()
+            }
             // A constant parameter has its number behind it.
             b'/' if text.starts_with("/#") && ends_in_word(out) => {
                 "/#".len() + text["/#".len()..].bytes().take_while(u8::is_ascii_digit).count()
@@ -699,6 +703,12 @@ fn ends_in_word(out: &str) -> bool {
     out.bytes().last().is_some_and(is_word)
 }
 
+/// Does it end in the name of an item, and not in `{closure`?
+fn ends_in_item(out: &str) -> bool {
+    let path = out.trim_end_matches(|c: char| c == '_' || c.is_alphanumeric());
+    path.len() < out.len() && !path.ends_with('{')
+}
+
 fn made_up_lifetime(index: usize) -> String {
     match u8::try_from(index) {
         Ok(n) if n < 26 => format!("'{}", (b'a' + n) as char),
@@ -769,6 +779,7 @@ mod tests {
     fn regions_trait_objects_and_constants_read_as_written() {
         check("S<'{erased}, &'{erased} mut T>", "S<'_, &mut T>");
         check("<[A; N/#1] as S>::m", "<[A; N] as S>::m");
+        check("m::test#1::{closure#0}::{closure#12}", "m::test::{closure#0}::{closure#12}");
         check(
             "std::boxed::Box<(dyn A + std::marker::Send + '{erased})>",
             "std::boxed::Box<dyn A + std::marker::Send>",

@@ -88,7 +88,9 @@ fn is_called(body: &Body, outline: &Outline, site: &Site) -> bool {
 
 /// The innermost thing with a name that the body is in.
 fn item_of(body: &Body) -> Option<&str> {
-    body.def_path.rsplit("::").find(|segment| !segment.starts_with('{')).map(without_raw)
+    let item = body.def_path.rsplit("::").find(|segment| !segment.starts_with('{')).map(without_raw);
+    // A test has a constant of its name beside it, so it is the second one: `name#1`.
+    item.and_then(|item| item.split('#').next())
 }
 
 fn name_at<'a>(outline: &'a Outline, site: &Site) -> Option<&'a str> {
