@@ -35,10 +35,12 @@ pub fn and_cache_lines(lines: Option<(u64, u64)>) -> String {
 }
 
 /// How much of a whole that is, in whole percent: as it is printed, and as it counts where half of something counts.
+/// Only all of it is 100.
 pub fn percent(part: u64, whole: u64) -> u64 {
     let (part, whole) = (u128::from(part), u128::from(whole));
     let share = (part * 100 + whole / 2).checked_div(whole).unwrap_or(0);
-    u64::try_from(share).unwrap_or(u64::MAX)
+    let share = u64::try_from(share).unwrap_or(u64::MAX);
+    if part < whole { share.min(99) } else { share }
 }
 
 /// `1 cache line`, `5 cache lines`, `1–20 cache lines`.
@@ -73,6 +75,7 @@ mod tests {
             [50, 49, 0, 100]
         );
         assert_eq!([percent(0, 0), percent(3, 0)], [0, 0]);
+        assert_eq!([percent(4099, 4100), percent(4100, 4100)], [99, 100]);
     }
 
     #[test]
