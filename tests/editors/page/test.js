@@ -116,9 +116,9 @@ async function main() {
     const held = (state) => state.held.length;
     const largest = largestOf(shown);
     assert.equal(await rows(), held(largest));
-    const { held: bytes, tag, padding, free } = largest.bytes;
-    assert.equal(bytes + tag + padding + free, shown.size);
-    const sum = [`${grouped(bytes)} held`, `tag ${grouped(tag)}`, `padding ${grouped(padding)}`, `${grouped(free)} free`].join(', ');
+    const of = largest.bytes;
+    assert.equal(of.held + of.tag + of.padding + of.free, shown.size);
+    const sum = [`${grouped(of.held)} held`, `tag ${grouped(of.tag)}`, `padding ${grouped(of.padding)}`, `${grouped(of.free)} free`].join(', ');
     assert.ok((await page.textContent('#detail caption')).includes(`${grouped(shown.size)} bytes: ${sum}`));
     step('a future shows its states and what is held in the largest');
     await shot(page, 'future');
