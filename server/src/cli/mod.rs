@@ -18,7 +18,7 @@ use crate::engine::News;
 use crate::features::cache_line::CacheLine;
 use crate::features::record::Record;
 use crate::features::report::Choice;
-use crate::features::{Snapshot, budget, drift};
+use crate::features::{Snapshot, drift, unused_budgets};
 use crate::render::one_line;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use std::collections::BTreeSet;
@@ -460,9 +460,10 @@ fn warn_of_budgets(measured: &Measured) {
     if measured.partial.is_some() {
         return;
     }
-    let others: Vec<Vec<String>> = measured.others.iter().map(|other| budget::unused(other)).collect();
+    let others: Vec<Vec<String>> =
+        measured.others.iter().map(|other| unused_budgets::unused(other)).collect();
     let of_all = |warning: &String| others.iter().all(|other| other.contains(warning));
-    for warning in budget::unused(&measured.first).iter().filter(|warning| of_all(warning)) {
+    for warning in unused_budgets::unused(&measured.first).iter().filter(|warning| of_all(warning)) {
         eprintln!("warning: {}", one_line(warning));
     }
 }

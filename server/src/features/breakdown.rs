@@ -273,7 +273,7 @@ fn largest_held(page: &mut Page, future: &Future, context: &Context<'_>) {
 fn thing(page: &Page, held: &Held, future: &Future, context: &Context<'_>) -> String {
     let ty = held.ty.as_deref().map(|ty| page.code(&context.ty(ty)));
     let what = match held.kind {
-        HeldKind::Local if is_made_of_branches(held) => {
+        HeldKind::Local if held.is_made_of_branches() => {
             let ty = ty.unwrap_or_default();
             return format!("polled together {ty}{}", context.at(page, &held.declared));
         }
@@ -293,11 +293,6 @@ fn thing(page: &Page, held: &Held, future: &Future, context: &Context<'_>) -> St
         if held.kind == HeldKind::Flag { String::new() } else { format!(" {}", page.code(&held.name)) };
     let ty = ty.filter(|_| held.kind != HeldKind::Flag).map(|ty| format!(": {ty}")).unwrap_or_default();
     format!("{what}{name}{ty}{}", context.at(page, &held.declared))
-}
-
-/// Is it the tuple that `select!` or `join!` keeps its futures in? Nobody but the macro calls it by its name.
-pub(super) fn is_made_of_branches(held: &Held) -> bool {
-    held.why == Some(Why::Polled) && held.ty.as_ref().is_some_and(|ty| ty.starts_with('('))
 }
 
 /// What is stored twice.

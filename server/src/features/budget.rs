@@ -10,36 +10,34 @@
 //! ```
 
 use super::called::Called;
-use super::find::suggestions;
-use super::snapshot::Snapshot;
 use crate::layout::Future;
 use serde_json::Value;
 
 /// All budgets of a workspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Budgets {
-    tables: Vec<Table>,
+    pub(super) tables: Vec<Table>,
     /// All packages of the workspace.
-    packages: Vec<String>,
+    pub(super) packages: Vec<String>,
     /// What could not be understood, for the user.
     pub errors: Vec<String>,
 }
 
 /// One manifest's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Table {
+pub(super) struct Table {
     /// The package it is about; `None` for all.
-    package: Option<String>,
+    pub(super) package: Option<String>,
     all: Option<Limit>,
     /// Pattern and limit.
-    some: Vec<(String, Limit)>,
+    pub(super) some: Vec<(String, Limit)>,
 }
 
 /// Bytes, or explicitly none.
-type Limit = Option<u64>;
+pub(super) type Limit = Option<u64>;
 
 impl Table {
-    fn is_about(&self, package: &str) -> bool {
+    pub(super) fn is_about(&self, package: &str) -> bool {
         self.package.as_ref().is_none_or(|own| own == package)
     }
 }
@@ -109,39 +107,6 @@ impl Budgets {
     }
 }
 
-/// Keys of budgets that are the name of nothing, each as a warning. Nothing is said of a package that was not measured.
-pub fn unused(snapshot: &Snapshot) -> Vec<String> {
-    let budgets = &snapshot.budgets;
-    let measured = snapshot.packages();
-    let mut warnings = Vec::new();
-    for table in budgets.tables.iter().filter(|table| !table.some.is_empty()) {
-        let mut packages = budgets.packages.iter().filter(|package| table.is_about(package));
-        if !packages.all(|package| measured.contains(package.as_str())) {
-            continue;
-        }
-        // Generic ones may have no instance; and there may be futures without a body that is known.
-        let bodies = snapshot.bodies().filter(|body| table.is_about(&body.package));
-        let futures = snapshot.futures(false).map(|placed| &placed.future);
-        let futures = futures.filter(|future| future.body.is_none() && table.is_about(&future.package));
-        let called =
-            bodies.map(|body| Called::body(body)).chain(futures.map(|future| Called::future(future)));
-        let called: Vec<Called<'_>> = called.collect();
-        for (pattern, _) in &table.some {
-            if called.iter().any(|called| called.fits(pattern)) {
-                continue;
-            }
-            let whose = if table.package.is_some() { "package" } else { "workspace" };
-            let meant = suggestions(snapshot, pattern).into_iter().next();
-            let meant = meant.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-            warnings.push(format!(
-                "Cargo.toml: [{whose}.metadata.futurelens.budgets] no future that was measured is called \
-                 `{pattern}`{meant}"
-            ));
-        }
-    }
-    warnings
-}
-
 fn limit(value: &Value) -> Option<Limit> {
     match value {
         Value::Bool(false) => Some(None),
@@ -149,45 +114,10 @@ fn limit(value: &Value) -> Option<Limit> {
     }
 }
 
-/// Does `*` in the pattern cover the rest of the name? Linear in both, whatever the pattern.
-pub fn matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = name.strip_prefix(first) else { return false };
-    let mut last = None;
-    for part in parts {
-        if let Some(part) = last.replace(part) {
-            match rest.find(part) {
-                Some(at) => rest = &rest[at + part.len()..],
-                None => return false,
-            }
-        }
-    }
-    match last {
-        Some(part) => rest.ends_with(part),
-        None => rest.is_empty(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn patterns_cover_names() {
-        for (pattern, name, fits) in [
-            ("a::b", "a::b", true),
-            ("a::b", "a::b::c", false),
-            ("a::*", "a::b::c", true),
-            ("*::run", "a::b::run", true),
-            ("*b*c", "abxc", true),
-            ("*b*c", "acxb", false),
-            ("*", "", true),
-        ] {
-            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
-        }
-    }
 
     #[test]
     fn wrong_budgets_are_said_and_the_others_hold() {

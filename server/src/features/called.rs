@@ -70,7 +70,7 @@ impl<'a> Called<'a> {
 
     /// Does a pattern fit any of the names?
     pub fn fits(&self, pattern: &str) -> bool {
-        let fits = |name: &str, pattern: &str| super::budget::matches(pattern, name);
+        let fits = |name: &str, pattern: &str| matches(pattern, name);
         self.is_shown(pattern, fits) || self.is_compiled(pattern, fits)
     }
 
@@ -103,9 +103,44 @@ fn short(name: &str) -> Option<String> {
     Some(format!("{}{rest}", if own == "Self" { of } else { own }))
 }
 
+/// Does `*` in the pattern cover the rest of the name? Linear in both, whatever the pattern.
+pub fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    let mut last = None;
+    for part in parts {
+        if let Some(part) = last.replace(part) {
+            match rest.find(part) {
+                Some(at) => rest = &rest[at + part.len()..],
+                None => return false,
+            }
+        }
+    }
+    match last {
+        Some(part) => rest.ends_with(part),
+        None => rest.is_empty(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn patterns_cover_names() {
+        for (pattern, name, fits) in [
+            ("a::b", "a::b", true),
+            ("a::b", "a::b::c", false),
+            ("a::*", "a::b::c", true),
+            ("*::run", "a::b::run", true),
+            ("*b*c", "abxc", true),
+            ("*b*c", "acxb", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
+        }
+    }
 
     #[test]
     fn methods_are_called_by_their_type() {

@@ -7,7 +7,6 @@
 //! async move { … }                    async move «40 B · 1 cache line» { … }
 //! ```
 
-use super::breakdown::is_made_of_branches;
 use super::bytes;
 use super::drift::Missing;
 use super::sites::{MeasuredSite, sites};
@@ -260,7 +259,7 @@ pub(super) fn unread(snapshot: &Snapshot) -> String {
 /// What a thing held is, in a word.
 fn what(held: &Held) -> &'static str {
     match held.kind {
-        HeldKind::Local if is_made_of_branches(held) => "polled together",
+        HeldKind::Local if held.is_made_of_branches() => "polled together",
         HeldKind::Local => "local",
         HeldKind::Upvar => "captured",
         HeldKind::Awaitee => "awaited",
@@ -273,7 +272,7 @@ fn what(held: &Held) -> &'static str {
 pub fn called(held: &Held) -> &str {
     match (held.kind, &held.ty) {
         (HeldKind::Awaitee | HeldKind::Temporary, Some(ty)) => ty,
-        (HeldKind::Local, Some(ty)) if is_made_of_branches(held) => ty,
+        (HeldKind::Local, Some(ty)) if held.is_made_of_branches() => ty,
         _ => &held.name,
     }
 }

@@ -26,6 +26,7 @@ pub mod report;
 pub mod sites;
 pub mod snapshot;
 pub mod today;
+pub mod unused_budgets;
 pub mod webpage;
 
 pub use snapshot::Snapshot;

@@ -1,6 +1,5 @@
 //! The futures stored inside a future, level by level.
 
-use super::breakdown::is_made_of_branches;
 use super::bytes::exact;
 use super::report::relative;
 use super::snapshot::{Placed, Snapshot};
@@ -208,7 +207,7 @@ fn join(note: String, more: String) -> String {
 fn note(held: &Held) -> Option<String> {
     let what = match held.kind {
         HeldKind::Awaitee => return held.copy_of.as_ref().map(|of| format!("moved here from `{of}`")),
-        HeldKind::Local if is_made_of_branches(held) => return Some("polled together".to_owned()),
+        HeldKind::Local if held.is_made_of_branches() => return Some("polled together".to_owned()),
         HeldKind::Upvar => "argument or capture",
         HeldKind::Temporary => "temporary",
         HeldKind::Local | HeldKind::Flag => "local",

@@ -1,8 +1,8 @@
 //! The table of all futures: as JSON for programs, as text for people.
 
 use super::breakdown::duplicated;
-use super::budget::matches;
 use super::bytes;
+use super::called::matches;
 use super::drift::Drift;
 use super::snapshot::{Placed, Snapshot};
 use crate::dump::{Span, absolute};

@@ -656,7 +656,9 @@ impl Unit {
             };
             body.bring_home(&call, made_by.as_ref());
             if let Some((place, _)) = place {
-                body.end_scopes(&|declared, at| source::scope_end(&files, &place, declared, at));
+                body.end_scopes(&|declared, at| {
+                    source::scope_end(&files, (&place.file, place.site), declared, at)
+                });
                 places.insert(body.def_path.clone(), place);
             }
             body.pack(&mut texts);

@@ -221,6 +221,11 @@ impl Held {
         parts.fold(0u64, u64::saturating_add).min(self.size)
     }
 
+    /// Is it the tuple that `select!` or `join!` keeps its futures in? Nobody but the macro calls it by its name.
+    pub fn is_made_of_branches(&self) -> bool {
+        self.why == Some(Why::Polled) && self.ty.as_ref().is_some_and(|ty| ty.starts_with('('))
+    }
+
     /// Where it ends: bytes from the start of the future.
     pub fn end(&self) -> u64 {
         self.offset.saturating_add(self.size)

@@ -13,15 +13,14 @@ use super::unsaved::{self, Unsaved};
 use super::warm::{self, Taken, WarmStart, Watch};
 use crate::build::{BuildError, Cancel, Project};
 use crate::engine::{self, Early, Links, Measurement, Units, Warm};
-use crate::features::budget;
 use crate::features::diagnostics;
-use crate::features::drift;
 use crate::features::hints::{self, Hint};
 use crate::features::hover::{self, HoverSettings};
 use crate::features::layout;
 use crate::features::overview::{self, Circumstances, Sizes};
 use crate::features::snapshot::{FileView, Snapshot};
 use crate::features::today::{Spot, Today};
+use crate::features::{drift, unused_budgets};
 use crate::source::{self, Encoding, Outline};
 use lsp_types as lsp;
 use serde::{Deserialize, Serialize};
@@ -1135,7 +1134,7 @@ impl Session {
                 let compiler = workspace.snapshot.compiler.clone();
                 let mut budget_errors = workspace.snapshot.budgets.errors.clone();
                 if failure.is_none() {
-                    budget_errors.extend(budget::unused(&workspace.snapshot));
+                    budget_errors.extend(unused_budgets::unused(&workspace.snapshot));
                 }
                 let triples = workspace.project.triples(&self.config.request(root));
                 self.refresh();

@@ -10,7 +10,6 @@ use ra_ap_syntax::{TextRange, TextSize};
 
 use super::drafts::SiteKind;
 use super::outline::{Outline, Site};
-use super::place::Place;
 use crate::dump::Span;
 use crate::dump::span::is_of_std;
 
@@ -106,17 +105,17 @@ pub fn call_of(
     Some(outline.span(home, call.site.range))
 }
 
-/// Where a scope ends in the text of the site at which the future is placed: what a macro made around the user's text
+/// Where a scope ends in the text of the site at which the future is placed, which is given by its file and index: what a macro made around the user's text
 /// ends on its attribute, or in its definition. `None` if the scope's end is there already, or if the variable is not
 /// declared there.
 pub fn scope_end(
     files: &BTreeMap<Arc<str>, Outline>,
-    place: &Place,
+    (file, site): (&str, usize),
     declared: &Span,
     end: &Span,
 ) -> Option<Span> {
-    let (file, outline) = files.get_key_value(&place.file).filter(|(file, _)| **file == declared.file)?;
-    let site = outline.sites().get(place.site)?;
+    let (file, outline) = files.get_key_value(file).filter(|(file, _)| **file == declared.file)?;
+    let site = outline.sites().get(site)?;
     let declared = outline.range(declared).filter(|it| site.range.contains_range(*it))?;
     let of_end = files.get(&end.file)?;
     let range = of_end.range(end)?;
@@ -250,7 +249,6 @@ pub(super) fn is_standard(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::place::PlacedKind;
     use super::*;
     use ra_ap_syntax::TextSize;
 
@@ -338,8 +336,7 @@ mod tests {
         let is_it = |site: &Site| !matches!(site.kind, SiteKind::AttrFn);
         let site = outline.innermost(outline.range(&spans[&'s']).unwrap().start(), is_it).unwrap();
         let file = files.keys().next().unwrap().clone();
-        let place = Place { file, site, kind: PlacedKind::AsyncFn, made_by_macro: false };
-        match scope_end(&files, &place, &spans[&'1'], &spans[&'2']) {
+        match scope_end(&files, (&file, site), &spans[&'1'], &spans[&'2']) {
             Some(end) => {
                 let range = outline.range(&end).unwrap();
                 assert_eq!(range.len(), TextSize::from(1));
