@@ -1119,12 +1119,11 @@ fn no_program(source: std::io::Error) -> BuildError {
 }
 
 fn measurable(metadata: &cargo_metadata::Metadata) -> Vec<String> {
-    use cargo_metadata::TargetKind::{CustomBuild, ProcMacro};
-    let is_measured = |target: &cargo_metadata::Target| {
-        target.kind.iter().all(|kind| !matches!(kind, CustomBuild | ProcMacro))
-    };
     let packages = metadata.workspace_packages().into_iter();
-    packages.filter(|package| package.targets.iter().any(is_measured)).map(|it| it.name.to_string()).collect()
+    packages
+        .filter(|package| package.targets.iter().any(|target| unit_of(target).is_some()))
+        .map(|it| it.name.to_string())
+        .collect()
 }
 
 fn manifests(metadata: &cargo_metadata::Metadata) -> Vec<Manifest> {
