@@ -631,8 +631,7 @@ impl BodyIndex {
     /// What a compiler run printed, in the words of a library that is called `krate` there, see [`names::seen_from`].
     pub fn seen_from(&self, text: &str, krate: &str, origin: &str) -> (String, bool) {
         let own = origin.rsplit_once('-').map_or(origin, |(own, _)| own);
-        let is_library = |name: &str| self.libraries.iter().any(|(library, _)| **library == *name);
-        names::seen_from(text, krate, own, &|name| self.crates.contains(name) || is_library(name))
+        names::seen_from(text, krate, own, &|name| self.crates.contains(name) || self.has_library(name))
     }
 
     /// Notes that there is a library of this name.
@@ -661,7 +660,9 @@ impl BodyIndex {
         let text = [path, upvars.unwrap_or_default()].join("\n");
         let found = self.find_in(origin, &text).or_else(|| {
             // Another crate of the workspace: there its paths have no crate in front.
-            self.libraries.iter().filter(|(_, run)| **run != *origin).find_map(|(krate, run)| {
+            let others = self.libraries.iter().filter(|(_, run)| **run != *origin);
+            // Most texts name no library, and there may be hundreds.
+            others.filter(|(krate, _)| text.contains(&**krate)).find_map(|(krate, run)| {
                 let (local, names_it) = self.seen_from(&text, krate, origin);
                 names_it.then(|| self.find_in(run, &local)).flatten()
             })
@@ -674,7 +675,7 @@ impl BodyIndex {
     /// the one that has most of the names before that, too.
     fn find_reexported(&self, origin: &str, text: &str) -> Option<Instance> {
         let exporting = text.trim_start_matches(['<', '&']).split("::").next()?;
-        if !self.exporting.contains(exporting) && !self.has_library(exporting) {
+        if !self.exporting.contains(exporting) {
             return None;
         }
         let (loose, places) = without_modules(text);
