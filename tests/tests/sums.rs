@@ -154,7 +154,6 @@ fn page(page: &str, seen: &mut Seen) {
 struct Golden {
     sizes: String,
     bodies: Vec<(String, String)>,
-    source: String,
 }
 
 impl Texts for Golden {
@@ -164,10 +163,6 @@ impl Texts for Golden {
 
     fn body(&self, index: usize) -> Option<Cow<'_, str>> {
         Some(self.bodies[index].1.as_str().into())
-    }
-
-    fn sources(&self) -> Vec<Cow<'_, str>> {
-        vec![self.source.as_str().into()]
     }
 }
 
@@ -190,7 +185,6 @@ fn of_every_dialect() {
         let golden = Golden {
             sizes: read(&of_one.join("sizes.txt")),
             bodies: bodies.iter().map(|file| (name(file), read(file))).collect(),
-            source: source.clone(),
         };
         let names: Vec<String> = golden.bodies.iter().map(|(name, _)| name.clone()).collect();
         let unit = UnitText {

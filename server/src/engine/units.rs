@@ -135,10 +135,6 @@ impl Texts for Unit {
     fn body(&self, index: usize) -> Option<Cow<'_, str>> {
         Some(self.bodies().nth(index)?.1.into())
     }
-
-    fn sources(&self) -> Vec<Cow<'_, str>> {
-        Unit::sources(self).map(|(_, text)| text.into()).collect()
-    }
 }
 
 /// Each is read when it is asked for.
@@ -149,11 +145,6 @@ impl Texts for UnitFile {
 
     fn body(&self, index: usize) -> Option<Cow<'_, str>> {
         told(self.path(), UnitFile::body(self, index)).map(Cow::Owned)
-    }
-
-    fn sources(&self) -> Vec<Cow<'_, str>> {
-        let sources = told(self.path(), UnitFile::sources(self)).unwrap_or_default();
-        sources.into_iter().map(|(_, text)| text.into()).collect()
     }
 }
 

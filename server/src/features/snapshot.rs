@@ -12,7 +12,6 @@ use crate::dump::{CoroutineBody, LineCol, Span, TypeSizes, Unread, absolute, nam
 use crate::layout::{self, Away, Bodies, Body, BodyIndex, Future};
 use crate::source::{self, Outline, SiteKind};
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -73,6 +72,8 @@ struct Unit {
     dumps: HashMap<Arc<str>, Dump>,
     /// Bodies that have no future although each has to be laid out, by definition path.
     unread: HashSet<Arc<str>>,
+    /// What is declared in the crate; nothing once its futures are known.
+    declared: HashSet<Box<str>>,
     /// Identities of futures of the crate whose body is not known.
     own: HashSet<Arc<str>>,
     /// What could not be read.
@@ -95,8 +96,6 @@ pub trait Texts: std::fmt::Debug + Send + Sync {
     fn sizes(&self) -> Option<Cow<'_, str>>;
     /// One dump, by its index in [`UnitText::bodies`]. `None` if it cannot be had.
     fn body(&self, index: usize) -> Option<Cow<'_, str>>;
-    /// The source files as compiled. None of one that cannot be had.
-    fn sources(&self) -> Vec<Cow<'_, str>>;
 }
 
 /// What one compiler run printed, and what was compiled.
@@ -561,7 +560,7 @@ impl Update {
                 layout::Source { origin: &origin, package, unit: unit_name, sizes: &sizes, bodies: &index };
             unit.futures = layout::futures(&source).into_iter().map(Arc::new).collect();
             unit.boxed_when_large = layout::boxed_when_large(&source);
-            unit.compare(&sizes, &index, &*texts);
+            unit.compare(&sizes, &index);
             if is_ahead {
                 let known = old.get(&origin).and_then(|known| known.as_deref());
                 let rest = ahead::split(&mut unit, &origin, known);
@@ -626,13 +625,10 @@ impl Unit {
         }
         // One copy of each text in all that was read now.
         let mut texts: HashSet<Arc<str>> = files.keys().cloned().collect();
-        let sources = || text.sources.iter().map(|(_, text)| *text);
-        let declared = OnceCell::new();
+        let declared = declared_in(text.sources.iter().map(|(_, text)| *text));
         for (index, mut body) in fresh {
             let place = place(&files, &mut body);
-            set_parameters(&files, &mut body, place.as_ref(), |name| {
-                declared.get_or_init(|| declared_in(sources())).contains(name)
-            });
+            set_parameters(&files, &mut body, place.as_ref(), |name| declared.contains(name));
             let place = place.and_then(|mut place| {
                 let (file, outline) = files.get_key_value(&place.file)?;
                 place.file = file.clone();
@@ -681,6 +677,7 @@ impl Unit {
             places,
             dumps: read.into_iter().collect(),
             unread: HashSet::new(),
+            declared,
             own: HashSet::new(),
             drift: Vec::new(),
         };
@@ -733,7 +730,7 @@ impl Unit {
     }
 
     /// Compares what was read of sizes with itself and with the bodies.
-    fn compare(&mut self, sizes: &TypeSizes<'_>, bodies: &BodyIndex, texts: &dyn Texts) {
+    fn compare(&mut self, sizes: &TypeSizes<'_>, bodies: &BodyIndex) {
         let all = self.futures.len();
         let unread: Vec<&Arc<Future>> =
             self.futures.iter().filter(|future| future.states.is_empty()).collect();
@@ -772,7 +769,8 @@ impl Unit {
             let drift = Drift::new(Missing::Names, (raw.len(), all), Some(&raw[0].ty));
             self.drift.push(drift.with_futures(raw.iter()));
         }
-        self.own = self.find_own(bodies, texts);
+        self.own = self.find_own(bodies);
+        self.declared = HashSet::new();
         let is_placed = |body: &Body| self.places.contains_key(&body.def_path) || body.is_raw;
         let of_this =
             |body: &&Arc<Body>| self.bodies.first().is_some_and(|first| first.origin == body.origin);
@@ -796,17 +794,10 @@ impl Unit {
 
     /// Identities of the futures that are of the workspace, for all that no body is theirs. If all bodies are known,
     /// their paths tell: what they name is declared here. Else it has to do that they begin with something that is.
-    fn find_own(&self, bodies: &BodyIndex, texts: &dyn Texts) -> HashSet<Arc<str>> {
+    fn find_own(&self, bodies: &BodyIndex) -> HashSet<Arc<str>> {
         let is_known = |dump: &Dump| dump.body.as_ref().is_some_and(|body| !body.is_raw);
         let is_whole = !self.dumps.is_empty() && self.dumps.values().all(is_known);
-        let declared = OnceCell::new();
-        let is_declared = |name: &str| {
-            let declared = declared.get_or_init(|| {
-                let sources = texts.sources();
-                declared_in(sources.iter().map(|text| &**text))
-            });
-            declared.contains(name)
-        };
+        let is_declared = |name: &str| self.declared.contains(name);
         let is_own = |future: &&Arc<Future>| {
             let is_raw = future.id.starts_with("{static ");
             let path = future.id.trim_start_matches("{static ");

@@ -36,10 +36,6 @@ impl futurelens::features::snapshot::Texts for Run {
     fn body(&self, index: usize) -> Option<Cow<'_, str>> {
         Some(self.bodies.get(index)?.1.as_str().into())
     }
-
-    fn sources(&self) -> Vec<Cow<'_, str>> {
-        self.sources.iter().filter_map(|(_, text)| Some(text.as_deref()?.into())).collect()
-    }
 }
 
 impl Run {

@@ -101,10 +101,6 @@ impl Texts for Dumps {
     fn body(&self, index: usize) -> Option<Cow<'_, str>> {
         Some(self.bodies[index].as_str().into())
     }
-
-    fn sources(&self) -> Vec<Cow<'_, str>> {
-        vec![SOURCE.into()]
-    }
 }
 
 /// What is made of these dumps. What is as in `before` is not read again.

@@ -68,6 +68,7 @@ pub(super) fn split(unit: &mut Unit, origin: &Arc<str>, known: Option<&Unit>) ->
         places: known.places.clone(),
         dumps: HashMap::new(),
         unread: HashSet::new(),
+        declared: HashSet::new(),
         own: HashSet::new(),
         drift: Vec::new(),
     })
