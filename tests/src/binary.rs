@@ -251,6 +251,18 @@ impl Run {
     }
 }
 
+/// A text has all of these in it.
+///
+/// # Panics
+///
+/// With the text and the first that it has not.
+#[track_caller]
+pub fn has(text: &str, wanted: &[&str]) {
+    for wanted in wanted {
+        assert!(text.contains(wanted), "no {wanted:?} in:\n{text}");
+    }
+}
+
 /// Runs a command to its end, with stdin closed.
 ///
 /// # Panics

@@ -1,6 +1,6 @@
 //! `explain` and the parts of `report` that go with it: names, trees, widths, order and filter.
 
-use futurelens_tests::binary::{Run, fixture, futurelens, run};
+use futurelens_tests::binary::{Run, fixture, futurelens, has, run};
 use futurelens_tests::project::Project;
 use futurelens_tests::report::report;
 
@@ -24,13 +24,6 @@ pub async fn tower() {
 fn explain(article: &Project, arguments: &[&str]) -> Run {
     let [name, options @ ..] = arguments else { panic!("a name") };
     run(futurelens().arg("explain").arg(name).arg(article.root()).args(options))
-}
-
-#[track_caller]
-fn has(text: &str, wanted: &[&str]) {
-    for wanted in wanted {
-        assert!(text.contains(wanted), "no {wanted:?} in:\n{text}");
-    }
 }
 
 #[test]

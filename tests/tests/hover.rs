@@ -1,6 +1,7 @@
 //! Hovers: what a future is made of, what an await holds, and nothing at all where there is nothing to
 //! say.
 
+use futurelens_tests::binary::has;
 use futurelens_tests::editor::{Editor, Hover, Moment, Setup, place_of, text_at, uri};
 use futurelens_tests::project::{PENDING_ONCE, Project, manifest};
 use std::path::PathBuf;
@@ -133,13 +134,6 @@ fn project() -> Project {
         .write("../parcel/Cargo.toml", &manifest_of("parcel").replace("0.0.0", "1.2.3"))
         .write("../parcel/src/lib.rs", &format!("{PARCEL}{PENDING_ONCE}"));
     project
-}
-
-#[track_caller]
-fn has(text: &str, wanted: &[&str]) {
-    for wanted in wanted {
-        assert!(text.contains(wanted), "no {wanted:?} in:\n{text}");
-    }
 }
 
 /// The one line with this in it.

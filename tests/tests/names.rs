@@ -1,7 +1,7 @@
 //! A future is called what the user wrote, whatever made it and by whatever path it is reached; every other name that was
 //! shown is understood; and of two packages' futures of one name neither is taken for the other.
 
-use futurelens_tests::binary::{Run, fixture, futurelens, nightly, run};
+use futurelens_tests::binary::{Run, fixture, futurelens, has, nightly, run};
 use futurelens_tests::project::Project;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -13,13 +13,6 @@ fn named(project: &Project, arguments: &[&str]) -> Run {
     let mut program = futurelens();
     let program = program.arg(command).args(rest).args(ALL).args(["--toolchain", nightly()]);
     run(program.current_dir(project.root()))
-}
-
-#[track_caller]
-fn has(text: &str, wanted: &[&str]) {
-    for wanted in wanted {
-        assert!(text.contains(wanted), "no {wanted:?} in:\n{text}");
-    }
 }
 
 #[test]
