@@ -50,6 +50,11 @@ impl Run {
         Run { generates, ..self }
     }
 
+    /// Does it take generated code to find the instances of what this run of a crate's tests printed?
+    pub fn needs_code(&self, printed: &Printed) -> bool {
+        self.generates.is_none() && !self.without.iter().any(Refused::is_object) && printed.lacks_instances()
+    }
+
     /// The compiler's arguments, made of cargo's. See [`Into`].
     pub fn arguments<S: AsRef<OsStr>>(
         &self,
@@ -199,11 +204,7 @@ impl Store {
                 None => Some(printed),
             };
             let Some(printed) = printed else { continue };
-            if is_tests
-                && !unit.generates
-                && !without.iter().any(Refused::is_object)
-                && printed.lacks_instances()
-            {
+            if is_tests && run.needs_code(&printed) {
                 unit.generates = true;
                 continue;
             }

@@ -182,8 +182,7 @@ impl Shadow {
                 None => Some(printed),
             };
             let Some(printed) = printed else { continue };
-            if is_tests && !generates && !without.iter().any(Refused::is_object) && printed.lacks_instances()
-            {
+            if is_tests && run.needs_code(&printed) {
                 (generates, origin.generates, origin.whole) = (true, true, None);
                 continue;
             }
