@@ -169,8 +169,14 @@ pub fn parse(text: &str) -> Report {
 }
 
 fn future(value: &Value) -> Future {
-    assert!(number(value, "column") > 0, "one-based: {value}");
-    let file = string(value, "file");
+    // What has no place has none of the three.
+    let position = |key| match value.get("file") {
+        Some(_) => usize::try_from(number(value, key)).expect("a line or column"),
+        None => 0,
+    };
+    let (line, column) = (position("line"), position("column"));
+    assert!(value.get("file").is_none() || line > 0 && column > 0, "one-based: {value}");
+    let file = value.get("file").map_or_else(String::new, |_| string(value, "file"));
     let states: Vec<State> = list(value, "states").iter().map(|value| state(value, &file)).collect();
     let held = states.iter().flat_map(|state| &state.held);
     Future {
@@ -181,8 +187,8 @@ fn future(value: &Value) -> Future {
         unit: string(value, "unit"),
         ty: string(value, "type"),
         id: string(value, "id"),
-        line: usize::try_from(number(value, "line")).expect("a line"),
-        column: usize::try_from(number(value, "column")).expect("a column"),
+        line,
+        column,
         size: number(value, "size"),
         align: number(value, "align"),
         cache_lines: number(value, "cache_lines"),

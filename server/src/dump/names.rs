@@ -97,7 +97,7 @@ fn char_len(text: &str, at: usize) -> usize {
     text[at..].chars().next().map_or(1, char::len_utf8)
 }
 
-/// Which `async` or `gen` construct a coroutine comes from, as far as its type tells.
+/// How a coroutine is resumed and what it gives, which tells the keyword it was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resumption {
     /// `async`: resumed with a task context.
@@ -106,6 +106,49 @@ pub enum Resumption {
     Gen,
     /// `async gen`: an async iterator.
     AsyncGen,
+    /// `#[coroutine]`: what its user says.
+    Coroutine,
+    /// `#[coroutine] static`: the same, and it may hold references to what it holds.
+    StaticCoroutine,
+}
+
+/// What in the source a coroutine is made of. The compiler's `CoroutineSource`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CoroutineSource {
+    /// A block.
+    Block,
+    /// The body of a closure.
+    Closure,
+    /// The body of a fn.
+    Fn,
+}
+
+/// What the compiler takes a coroutine for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CoroutineKind {
+    /// How it is resumed.
+    pub resumption: Resumption,
+    /// What it is made of.
+    pub source: CoroutineSource,
+}
+
+impl CoroutineKind {
+    /// As `-Zprint-type-sizes` writes it: `async fn body`, `gen block`, `static coroutine`.
+    pub fn words(self) -> String {
+        let keyword = match self.resumption {
+            Resumption::Async => "async",
+            Resumption::Gen => "gen",
+            Resumption::AsyncGen => "async gen",
+            Resumption::Coroutine => return "coroutine".to_owned(),
+            Resumption::StaticCoroutine => return "static coroutine".to_owned(),
+        };
+        let source = match self.source {
+            CoroutineSource::Block => "block",
+            CoroutineSource::Closure => "closure body",
+            CoroutineSource::Fn => "fn body",
+        };
+        format!("{keyword} {source}")
+    }
 }
 
 /// A coroutine's verbose name, taken apart.
@@ -139,12 +182,32 @@ impl<'a> CoroutineName<'a> {
         let upvars_end = find_outside(rest, " resume_ty=")?;
         let after = &rest[upvars_end + " resume_ty=".len()..];
         let yields = &after[find_outside(after, " yield_ty=")? + " yield_ty=".len()..];
-        let resumption = match (after.starts_with("()"), yields.starts_with("() ")) {
-            (true, _) => Resumption::Gen,
-            (false, true) => Resumption::Async,
-            (false, false) => Resumption::AsyncGen,
+        let is_task = after.split(' ').next().is_some_and(|resumes| resumes.ends_with("ResumeTy"));
+        let resumption = match (is_task, yields.starts_with("() ")) {
+            (true, true) => Resumption::Async,
+            (true, false) => Resumption::AsyncGen,
+            // So are many a `#[coroutine]`: what the body returns tells them apart.
+            _ if after.starts_with("() ") => Resumption::Gen,
+            _ => Resumption::coroutine(name),
         };
         Some(CoroutineName { path, upvars: &rest[..upvars_end], resumption })
+    }
+}
+
+impl Resumption {
+    /// That of a `#[coroutine]` with this verbose name.
+    fn coroutine(name: &str) -> Self {
+        if name.starts_with("{static ") { Resumption::StaticCoroutine } else { Resumption::Coroutine }
+    }
+
+    /// That of the coroutine with this verbose name whose body returns this.
+    pub fn of_body(name: &str, returns: &str) -> Option<Self> {
+        let ty = &returns[..returns.find('<').unwrap_or(returns.len())];
+        match ty.rsplit("::").next()? {
+            "CoroutineState" => Some(Resumption::coroutine(name)),
+            "Option" => Some(Resumption::Gen),
+            _ => CoroutineName::parse(name).map(|name| name.resumption),
+        }
     }
 }
 
@@ -652,11 +715,8 @@ impl Writer<'_> {
                 out.push_str("()}");
             }
             None => {
-                out.push_str(match name.resumption {
-                    Resumption::Async => "{async block@",
-                    Resumption::Gen => "{gen block@",
-                    Resumption::AsyncGen => "{async gen block@",
-                });
+                let kind = CoroutineKind { resumption: name.resumption, source: CoroutineSource::Block };
+                let _ = write!(out, "{{{}@", kind.words());
                 self.write(name.path, out);
                 out.push('}');
             }

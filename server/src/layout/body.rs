@@ -5,7 +5,7 @@ use super::whatif::Conflicts;
 use super::why::{self, BodyBranch, CopiedValue, Origin, Why};
 use crate::dump::coroutine::StatementPlace;
 use crate::dump::mir::{Event, How, Place};
-use crate::dump::names::{self, CoroutineName, Parameters};
+use crate::dump::names::{self, CoroutineKind, CoroutineName, CoroutineSource, Parameters};
 use crate::dump::span::{SpanRef, is_of_std};
 use crate::dump::{CoroutineBody, Span, Unread, coroutine};
 use std::collections::{HashMap, HashSet};
@@ -38,7 +38,7 @@ pub struct Body {
     /// What it is in the source: what the user wrote, where a macro made something else of it.
     pub kind: FutureKind,
     /// What it is for the compiler.
-    pub compiled: FutureKind,
+    pub compiled: CoroutineKind,
     /// Whether each capture is moved to a variable of the same name, as the arguments of an `async fn` are. Not known
     /// if it captures nothing.
     pub takes_arguments: Option<bool>,
@@ -142,10 +142,12 @@ impl Body {
         let spans = dump.spans().filter(|span| seen.insert(*span)).collect::<Vec<_>>();
         let mut span = |span: crate::dump::span::SpanRef<'_>| span.to_span(&mut paths);
         let why::Whys { states: whys, branches, copies, origins } = why::whys(dump, &mut span);
-        let kind = match own.resumption {
-            names::Resumption::Async if names::function_of(own.path).is_some() => FutureKind::AsyncFn,
-            names::Resumption::Async => FutureKind::AsyncBlock,
-            _ => FutureKind::Gen,
+        let compiled = CoroutineKind {
+            resumption: names::Resumption::of_body(dump.self_ty, dump.returns).unwrap_or(own.resumption),
+            source: match names::function_of(own.path) {
+                Some(_) if own.resumption == names::Resumption::Async => CoroutineSource::Fn,
+                _ => CoroutineSource::Block,
+            },
         };
         let mut body = Body {
             origin: origin.into(),
@@ -157,8 +159,8 @@ impl Body {
             part_of: None,
             pattern: pattern(&own),
             parameters: Box::default(),
-            kind,
-            compiled: kind,
+            kind: compiled.into(),
+            compiled,
             takes_arguments: takes_arguments(dump),
             span: dump.span.map(&mut span),
             header: dump.span.map(&mut span),
@@ -208,7 +210,7 @@ impl Body {
             files: Box::default(),
         };
         body.files = body.all_files();
-        body.set_compiled(kind);
+        body.set_compiled(compiled);
         body.set_parameters(|name| Parameters::AnyCapitalised.are_in(name));
         Some(body)
     }
@@ -383,9 +385,9 @@ impl Body {
     }
 
     /// Says what the body is for the compiler. Until more is known, it is that in the source, too.
-    pub fn set_compiled(&mut self, kind: FutureKind) {
+    pub fn set_compiled(&mut self, kind: CoroutineKind) {
         self.compiled = kind;
-        self.set_written(kind, None);
+        self.set_written(kind.into(), None);
     }
 
     /// Says what the user wrote of which the body came: its kind, and its name if that is another one than the
@@ -400,7 +402,7 @@ impl Body {
 
     /// The path without generic arguments and, for an `async fn`, without the closure that is its body.
     fn name_for_compiler(&self) -> String {
-        let is_fn = self.compiled == FutureKind::AsyncFn;
+        let is_fn = self.compiled.source == CoroutineSource::Fn;
         if self.is_raw {
             // The definition path is certain.
             let path = self.def_path.split_once("::").map_or(&*self.def_path, |(_, path)| path);

@@ -122,16 +122,11 @@ impl<'a> Names<'a> {
 
     /// `{async fn body of PATH()}`, `{async block@SPAN}`, …
     fn written(&self, body: &Body, path: &str) -> String {
-        use super::FutureKind::*;
-        let what = match body.compiled {
-            AsyncFn => {
-                let function = names::function_of(path).unwrap_or(path);
-                return format!("{{async fn body of {}()}}", self.readable(function));
-            }
-            AsyncBlock => "async block",
-            AsyncClosure => "async closure body",
-            Gen => "gen block",
-        };
+        let what = body.compiled.words();
+        if body.compiled.source == names::CoroutineSource::Fn {
+            let function = names::function_of(path).unwrap_or(path);
+            return format!("{{{what} of {}()}}", self.readable(function));
+        }
         match &body.header {
             Some(span) if *body.origin == *self.source.origin => format!("{{{what}@{span}}}"),
             // As the compiler does: a span means nothing outside its own crate.
@@ -220,11 +215,11 @@ impl<'a> Names<'a> {
                 let path = id.clone();
                 krate = self.shared(path.trim_start_matches('<').split("::").next().unwrap_or_default());
                 arguments = Vec::new();
-                kind = match (name.resumption, names::function_of(name.path)) {
-                    (names::Resumption::Async, Some(_)) => super::FutureKind::AsyncFn,
-                    (names::Resumption::Async, None) => super::FutureKind::AsyncBlock,
-                    _ => super::FutureKind::Gen,
+                let source = match names::function_of(name.path) {
+                    Some(_) => names::CoroutineSource::Fn,
+                    None => names::CoroutineSource::Block,
                 };
+                kind = names::CoroutineKind { resumption: name.resumption, source }.into();
                 let function = names::function_of(&path).unwrap_or(&path);
                 future_name = self.shared(&names::without_arguments(function));
                 written = self.readable(ty.name);

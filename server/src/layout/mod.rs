@@ -20,6 +20,7 @@ pub use whatif::Parts;
 pub use why::{BodyBranch, CopiedValue, Origin, Why};
 
 use crate::dump::Span;
+use crate::dump::names::{CoroutineKind, CoroutineSource, Resumption};
 use serde::Serialize;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -36,9 +37,24 @@ pub enum FutureKind {
     /// The body of an `async` closure.
     #[serde(rename = "async closure")]
     AsyncClosure,
-    /// A `gen` or `async gen` block.
+    /// A `gen` or `async gen` block, fn or closure.
     #[serde(rename = "gen")]
     Gen,
+    /// A `#[coroutine]` closure.
+    #[serde(rename = "coroutine")]
+    Coroutine,
+}
+
+impl From<CoroutineKind> for FutureKind {
+    fn from(kind: CoroutineKind) -> Self {
+        match (kind.resumption, kind.source) {
+            (Resumption::Async, CoroutineSource::Fn) => FutureKind::AsyncFn,
+            (Resumption::Async, CoroutineSource::Block) => FutureKind::AsyncBlock,
+            (Resumption::Async, CoroutineSource::Closure) => FutureKind::AsyncClosure,
+            (Resumption::Gen | Resumption::AsyncGen, _) => FutureKind::Gen,
+            (Resumption::Coroutine | Resumption::StaticCoroutine, _) => FutureKind::Coroutine,
+        }
+    }
 }
 
 impl FutureKind {
@@ -49,6 +65,7 @@ impl FutureKind {
             FutureKind::AsyncBlock => "async block",
             FutureKind::AsyncClosure => "async closure",
             FutureKind::Gen => "gen",
+            FutureKind::Coroutine => "coroutine",
         }
     }
 }

@@ -14,8 +14,14 @@ pub enum SiteKind {
     AsyncBlock,
     /// An `async |..|` closure.
     AsyncClosure,
-    /// A `gen` or `async gen` block, closure or fn.
-    Gen,
+    /// A `gen fn` or `async gen fn` with a body.
+    GenFn,
+    /// A `gen` or `async gen` block.
+    GenBlock,
+    /// A `gen` or `async gen` closure.
+    GenClosure,
+    /// A `#[coroutine]` closure.
+    Coroutine,
     /// A macro call, whether or not it makes a future.
     MacroCall,
     /// An attribute that may be a macro, on an item that is not itself an `async fn`.

@@ -33,7 +33,7 @@ pub use carry::carry;
 pub use drafts::SiteKind;
 pub use edit::{Edit, edited};
 pub use outline::{Outline, Site};
-pub use place::{Body, Place, PlacedKind, header_span, place};
+pub use place::{Body, Place, header_span, place};
 pub use position::{Encoding, Pos, PositionMap, apply_change};
 pub use relocate::{Match, relocate};
 pub use spawns::{Argument, Spawn, spawns};

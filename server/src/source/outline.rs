@@ -308,7 +308,7 @@ impl Walk<'_> {
                 let (token, body) = (keyword.text_range() + self.shift, self.range(list.syntax()));
                 let is_gen = block.gen_token().is_some();
                 drafts.add(Draft {
-                    kind: if is_gen { SiteKind::Gen } else { SiteKind::AsyncBlock },
+                    kind: if is_gen { SiteKind::GenBlock } else { SiteKind::AsyncBlock },
                     hint: tokens.end_before(body.start()),
                     range: token.cover(body),
                     body,
@@ -319,6 +319,24 @@ impl Walk<'_> {
             SyntaxKind::CLOSURE_EXPR => {
                 let closure = ast::ClosureExpr::cast(node.clone())?;
                 let keyword = closure.async_token().or_else(|| closure.gen_token());
+                if let (None, Some(attribute), Some(body)) =
+                    (&keyword, coroutine_attribute(&closure), closure.body())
+                {
+                    let inside = context.deeper(1);
+                    let body = self.range(body.syntax());
+                    let first = [closure.static_token(), closure.const_token(), closure.move_token()];
+                    let first = first.into_iter().flatten().map(|it| it.text_range());
+                    let bars = closure.param_list().map(|it| it.syntax().text_range());
+                    let start = first.chain(bars).map(TextRange::start).min()? + self.shift;
+                    drafts.add(Draft {
+                        kind: SiteKind::Coroutine,
+                        hint: tokens.end_before(body.start()),
+                        range: TextRange::new(start, body.end()),
+                        body,
+                        ..Draft::at(self.range(attribute.syntax()), &inside)
+                    });
+                    return Some(Within::Other(inside));
+                }
                 let (Some(keyword), Some(body)) = (keyword, closure.body()) else {
                     drafts.closures.push(self.range(node));
                     return Some(Within::Other(context.deeper(1)));
@@ -328,7 +346,7 @@ impl Walk<'_> {
                 let body = self.range(body.syntax());
                 let is_gen = closure.gen_token().is_some();
                 drafts.add(Draft {
-                    kind: if is_gen { SiteKind::Gen } else { SiteKind::AsyncClosure },
+                    kind: if is_gen { SiteKind::GenClosure } else { SiteKind::AsyncClosure },
                     hint: tokens.end_before(body.start()),
                     range: token.cover(body),
                     body,
@@ -415,7 +433,7 @@ impl Walk<'_> {
         };
         inside.depth = 1;
         drafts.add(Draft {
-            kind: if item.gen_token().is_some() { SiteKind::Gen } else { SiteKind::AsyncFn },
+            kind: if item.gen_token().is_some() { SiteKind::GenFn } else { SiteKind::AsyncFn },
             token: keyword.text_range() + self.shift,
             hint,
             name,
@@ -509,6 +527,12 @@ fn finish(drafts: Drafts, tokens: &Tokens<'_>) -> Found {
     found.closures.shrink_to_fit();
     found.generics.shrink_to_fit();
     found
+}
+
+/// The `#[coroutine]` that makes a closure one.
+fn coroutine_attribute(closure: &ast::ClosureExpr) -> Option<ast::Attr> {
+    let mut attributes = closure.syntax().children().filter_map(ast::Attr::cast);
+    attributes.find(|it| it.simple_name().is_some_and(|name| name == "coroutine"))
 }
 
 #[cfg(test)]
@@ -736,11 +760,35 @@ pub(in crate::source) mod tests {
         check(
             "#![feature(gen_blocks)] fn f() { gen { yield 1 }; async gen move {} }",
             expect![[r#"
-            Gen `fn f` gen: gen { yield 1 }
+            GenBlock `fn f` gen: gen { yield 1 }
                 header gen, body { yield 1 }
-            Gen `fn f` async: async gen move {}
+            GenBlock `fn f` async: async gen move {}
                 header async gen move, body {}
         "#]],
+        );
+    }
+
+    #[test]
+    fn coroutines() {
+        check(
+            "fn f() -> impl C { #[coroutine] static move |x: u8| { yield x } }
+             fn g() { let a = #[coroutine] || yield 1; b(#[allow(x)] #[coroutine] |_| {}) }
+             fn h() { m!(#[coroutine] #[allow(x)] move |_| { yield }); m!(#[coroutine], coroutine) }
+             fn i() { #[inline] || 1 }",
+            expect![[r#"
+                Coroutine `fn f` #[coroutine]: static move |x: u8| { yield x }
+                    header static move |x: u8|, body { yield x }
+                Coroutine `fn g` #[coroutine]: || yield 1
+                    header ||, body yield 1
+                Coroutine `fn g` #[coroutine]: |_| {}
+                    header |_|, body {}
+                MacroCall `fn h` m!: m!(#[coroutine] #[allow(x)] move |_| { yield })
+                    header m!, body (#[coroutine] #[allow(x)] move |_| { yield })
+                Coroutine `fn h` #[coroutine]: move |_| { yield }
+                    header move |_|, body { yield }
+                MacroCall `fn h` m!: m!(#[coroutine], coroutine)
+                    header m!, body (#[coroutine], coroutine)
+            "#]],
         );
     }
 
@@ -860,13 +908,17 @@ pub(in crate::source) mod tests {
                 for range in [site.token, site.range, site.body, TextRange::empty(site.hint)] {
                     prop_assert!(text.get(std::ops::Range::<usize>::from(range)).is_some());
                 }
-                prop_assert!(site.kind == SiteKind::AttrFn || site.range.contains_range(site.token));
+                let is_attribute = matches!(site.kind, SiteKind::AttrFn | SiteKind::Coroutine);
+                prop_assert!(is_attribute || site.range.contains_range(site.token));
                 prop_assert!(site.range.contains_range(site.body));
                 let word = &text[site.token];
                 prop_assert!(match site.kind {
                     SiteKind::MacroCall => word.ends_with('!'),
                     SiteKind::AttrFn => word.starts_with('#'),
-                    SiteKind::Gen => word == "gen" || word == "async",
+                    SiteKind::GenFn | SiteKind::GenBlock | SiteKind::GenClosure => {
+                        word == "gen" || word == "async"
+                    }
+                    SiteKind::Coroutine => word.starts_with("#["),
                     _ => word == "async",
                 }, "{}", word);
             }

@@ -14,6 +14,7 @@ use super::calls::{Call, calls, crate_of, has_word, is_standard, last_segment};
 use super::drafts::{FnItem, SiteKind};
 use super::outline::{Outline, Site};
 use crate::dump::Span;
+use crate::dump::names::CoroutineSource;
 
 /// What the compiler said about one coroutine's body.
 #[derive(Clone, Copy, Debug)]
@@ -37,28 +38,15 @@ pub struct Place {
     pub file: Arc<str>,
     /// Index into [`Outline::sites`].
     pub site: usize,
-    /// What the future is for the compiler.
-    pub kind: PlacedKind,
+    /// What the compiler made the future of, even if it stands at a macro.
+    ///
+    /// Neither the MIR dump nor names by definition path say this. It follows from the text; for an
+    /// attribute or a macro of another crate that we do not know it is a guess, and a plain name
+    /// (`{async block@..}`) knows better.
+    pub source: CoroutineSource,
     /// The site is not what the compiler made the future from: it is a macro call or an attribute,
     /// or an `async fn` around which an attribute put another future.
     pub made_by_macro: bool,
-}
-
-/// What the compiler's future is, even if it stands at a macro.
-///
-/// Neither the MIR dump nor names by definition path say this. It follows from the text; for an
-/// attribute or a macro of another crate that we do not know it is a guess, and a plain name
-/// (`{async block@..}`) knows better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum PlacedKind {
-    /// The body of an `async fn`.
-    AsyncFn,
-    /// An async block.
-    AsyncBlock,
-    /// The body of an async closure.
-    AsyncClosure,
-    /// A `gen` or `async gen` block, closure or fn.
-    Gen,
 }
 
 /// Finds the site of a body in the crate's measured texts, whose keys are paths as the compiler
@@ -83,7 +71,7 @@ pub fn header_span(files: &BTreeMap<Arc<str>, Outline>, body: &Body<'_>) -> Span
         let (extra, site) = (outline.extra(site), &outline.sites()[site]);
         let header = match site.kind {
             // Names of types leave parentheses out.
-            SiteKind::AsyncBlock | SiteKind::Gen if site.body != range => {
+            SiteKind::AsyncBlock | SiteKind::GenBlock | SiteKind::Coroutine if site.body != range => {
                 TextRange::new(site.range.start(), site.hint)
             }
             // `#[tokio::main]` as it was for years gave its `async` the span of the last token.
@@ -114,9 +102,10 @@ fn exact(outline: &Outline, range: TextRange, depth: u32) -> Option<usize> {
         range.contains_range(site.range) && outline.extra(i).parenthesized.contains_range(range)
     };
     let is_it = |i: usize, site: &Site| match site.kind {
-        SiteKind::AsyncBlock => is_block(i, site),
-        SiteKind::AsyncFn | SiteKind::AsyncClosure => site.body == range,
-        SiteKind::Gen => is_block(i, site) || site.body == range,
+        SiteKind::AsyncBlock | SiteKind::GenBlock | SiteKind::Coroutine => is_block(i, site),
+        SiteKind::AsyncFn | SiteKind::AsyncClosure | SiteKind::GenFn | SiteKind::GenClosure => {
+            site.body == range
+        }
         SiteKind::MacroCall | SiteKind::AttrFn => false,
     };
     (0..outline.sites().len())
@@ -238,7 +227,7 @@ impl<'a> Search<'a> {
             .or_else(|| self.only_one(&calls))?;
         let mut place = self.at(best.file, best.outline, best.index, true);
         if let Some(made) = made {
-            place.kind = self.kind(home, made);
+            place.source = self.source(home, made);
         }
         Some(place)
     }
@@ -339,22 +328,22 @@ impl<'a> Search<'a> {
     }
 
     fn at(&self, file: &Arc<str>, outline: &Outline, site: usize, made_by_macro: bool) -> Place {
-        let kind = self.kind(outline, site);
+        let source = self.source(outline, site);
         let made_by_macro = made_by_macro
-            || (outline.sites()[site].kind == SiteKind::AsyncFn && kind == PlacedKind::AsyncBlock);
-        Place { file: file.clone(), site, kind, made_by_macro }
+            || (outline.sites()[site].kind == SiteKind::AsyncFn && source == CoroutineSource::Block);
+        Place { file: file.clone(), site, source, made_by_macro }
     }
 
-    fn kind(&self, outline: &Outline, site: usize) -> PlacedKind {
+    fn source(&self, outline: &Outline, site: usize) -> CoroutineSource {
         match outline.sites()[site].kind {
-            SiteKind::AsyncBlock => PlacedKind::AsyncBlock,
-            SiteKind::AsyncClosure => PlacedKind::AsyncClosure,
-            SiteKind::Gen => PlacedKind::Gen,
+            SiteKind::AsyncBlock | SiteKind::GenBlock => CoroutineSource::Block,
+            SiteKind::AsyncClosure | SiteKind::GenClosure | SiteKind::Coroutine => CoroutineSource::Closure,
+            SiteKind::GenFn => CoroutineSource::Fn,
             // `#[instrument]` puts a block into the fn, `#[tokio::main]` and `#[async_trait]` make
             // the fn's body one.
-            SiteKind::AsyncFn if self.depth >= 2 || outline.extra(site).is_block => PlacedKind::AsyncBlock,
-            SiteKind::AsyncFn => PlacedKind::AsyncFn,
-            SiteKind::MacroCall | SiteKind::AttrFn if self.depth >= 2 => PlacedKind::AsyncBlock,
+            SiteKind::AsyncFn if self.depth >= 2 || outline.extra(site).is_block => CoroutineSource::Block,
+            SiteKind::AsyncFn => CoroutineSource::Fn,
+            SiteKind::MacroCall | SiteKind::AttrFn if self.depth >= 2 => CoroutineSource::Block,
             // A macro within the fn that the path names makes a block, one that makes the fn a fn.
             SiteKind::MacroCall => {
                 let range = outline.sites()[site].range;
@@ -362,9 +351,9 @@ impl<'a> Search<'a> {
                     .fns()
                     .iter()
                     .any(|it| Some(raw(&it.name)) == self.fn_name() && it.body.contains_range(range));
-                if is_in_fn { PlacedKind::AsyncBlock } else { PlacedKind::AsyncFn }
+                if is_in_fn { CoroutineSource::Block } else { CoroutineSource::Fn }
             }
-            SiteKind::AttrFn => PlacedKind::AsyncFn,
+            SiteKind::AttrFn => CoroutineSource::Fn,
         }
     }
 
@@ -587,7 +576,7 @@ fn numbered(outline: &Outline, item: &FnItem, numbers: &[usize]) -> Option<usize
                 && !outline.fns().iter().any(|it| it.body != item.body && is_around(it.range))
         };
         let of_site = |(i, site): (usize, &Site)| {
-            let is_one = is_future(site.kind) && site.kind != SiteKind::AsyncFn && site.path == item.path;
+            let is_one = is_future(site.kind) && !is_fn(site.kind) && site.path == item.path;
             (is_one && is_in_text(site.range)).then_some((site.range, Some(i)))
         };
         let closures = outline.closures().iter().filter(|it| is_in_text(**it)).map(|it| (*it, None));
@@ -608,7 +597,9 @@ fn numbered(outline: &Outline, item: &FnItem, numbers: &[usize]) -> Option<usize
         };
         body = sites[site].body;
         // A closure's body is a future in itself.
-        if sites[site].kind == SiteKind::AsyncClosure && numbers.next() != Some(&0) {
+        if matches!(sites[site].kind, SiteKind::AsyncClosure | SiteKind::GenClosure)
+            && numbers.next() != Some(&0)
+        {
             return None;
         }
         if numbers.len() == 0 {
@@ -638,6 +629,10 @@ fn is_within(call: &Call<'_>, fns: &[(&Arc<str>, &Outline, &FnItem)]) -> bool {
 
 fn is_future(kind: SiteKind) -> bool {
     !matches!(kind, SiteKind::MacroCall | SiteKind::AttrFn)
+}
+
+fn is_fn(kind: SiteKind) -> bool {
+    matches!(kind, SiteKind::AsyncFn | SiteKind::GenFn)
 }
 
 /// The smallest site that holds the range.
@@ -726,11 +721,29 @@ mod tests {
                 let site = &files[&it.file].sites()[it.site];
                 let at = files[&it.file].line_col(site.token.start());
                 let by = if it.made_by_macro { ", made by a macro" } else { "" };
-                format!("{}:{} {:?} at {}{by}", at.line, at.col, it.kind, &text[site.token])
+                format!("{}:{} {:?} at {}{by}", at.line, at.col, it.source, &text[site.token])
             }
         };
         let header = header_span(&files, &body);
         expected.assert_eq(&format!("{shown}; header {header}\n"));
+    }
+
+    #[test]
+    fn coroutine() {
+        check(
+            "fn f() { #[coroutine] /*<*/static || { yield 1 }/*>*/ }",
+            &["f", "{closure#0}"],
+            expect![[r#"
+                1:10 Closure at #[coroutine]; header src/lib.rs:1:28: 1:37
+            "#]],
+        );
+        check(
+            "fn f() { m!(#[coroutine] /*<*/static || { yield 1 }/*>*/) }",
+            &["f", "{closure#0}"],
+            expect![[r#"
+                1:13 Closure at #[coroutine]; header src/lib.rs:1:31: 1:40
+            "#]],
+        );
     }
 
     #[test]
@@ -739,7 +752,7 @@ mod tests {
             "async fn f() -> u8 /*<*/{ 1 }/*>*/",
             &["f", "{closure#0}"],
             expect![[r#"
-            1:1 AsyncFn at async; header src/lib.rs:1:25: 1:30
+            1:1 Fn at async; header src/lib.rs:1:25: 1:30
         "#]],
         );
     }
@@ -750,7 +763,7 @@ mod tests {
             "fn f() { g(/*<*/async move { 1 }/*>*/) }",
             &["f", "{closure#0}"],
             expect![[r#"
-            1:17 AsyncBlock at async; header src/lib.rs:1:17: 1:27
+            1:17 Block at async; header src/lib.rs:1:17: 1:27
         "#]],
         );
     }
@@ -762,7 +775,7 @@ mod tests {
             "fn f() { let g = async |x: u8| /*<*/x + 1/*>*/; }",
             &path,
             expect![[r#"
-            1:18 AsyncClosure at async; header src/lib.rs:1:37: 1:42
+            1:18 Closure at async; header src/lib.rs:1:37: 1:42
         "#]],
         );
     }
@@ -774,14 +787,14 @@ mod tests {
             text,
             &["f", "{closure#0}", "{closure#0}"],
             expect![[r#"
-            1:10 AsyncClosure at async; header src/lib.rs:1:24: 1:35
+            1:10 Closure at async; header src/lib.rs:1:24: 1:35
         "#]],
         );
         check(
             text,
             &["f", "{closure#0}", "{closure#0}", "{closure#0}"],
             expect![[r#"
-            1:24 AsyncBlock at async; header src/lib.rs:1:24: 1:29
+            1:24 Block at async; header src/lib.rs:1:24: 1:29
         "#]],
         );
     }
@@ -793,14 +806,14 @@ mod tests {
             text,
             &["f", "{closure#0}"],
             expect![[r#"
-            2:1 AsyncFn at async; header src/lib.rs:2:19: 2:24
+            2:1 Fn at async; header src/lib.rs:2:19: 2:24
         "#]],
         );
         check(
             text,
             &["f", "{closure#0}", "{closure#0}"],
             expect![[r#"
-            2:1 AsyncBlock at async, made by a macro; header src/lib.rs:2:19: 2:24
+            2:1 Block at async, made by a macro; header src/lib.rs:2:19: 2:24
         "#]],
         );
         let text = "/*<*/#[instrument]/*>*/\nasync fn f() { 1 }";
@@ -808,7 +821,7 @@ mod tests {
             text,
             &["f", "{closure#0}", "{closure#0}"],
             expect![[r#"
-            2:1 AsyncBlock at async, made by a macro; header src/lib.rs:1:6: 1:19
+            2:1 Block at async, made by a macro; header src/lib.rs:1:6: 1:19
         "#]],
         );
     }
@@ -819,14 +832,14 @@ mod tests {
             "/*<*/#[tokio::main]/*>*/\nasync fn main() {}",
             &["main", "{closure#0}"],
             expect![[r#"
-            2:1 AsyncBlock at async, made by a macro; header src/lib.rs:1:6: 1:20
+            2:1 Block at async, made by a macro; header src/lib.rs:1:6: 1:20
         "#]],
         );
         check(
             "#[tokio::main]\nasync fn main() /*<*/{ f(); g(1) }/*>*/",
             &["main", "{closure#0}"],
             expect![[r#"
-                2:1 AsyncBlock at async, made by a macro; header src/lib.rs:2:30: 2:33
+                2:1 Block at async, made by a macro; header src/lib.rs:2:30: 2:33
             "#]],
         );
     }
@@ -838,7 +851,7 @@ mod tests {
             text,
             &["{impl#0}", "f", "{closure#0}"],
             expect![[r#"
-            3:6 AsyncBlock at async, made by a macro; header src/lib.rs:3:6: 3:11
+            3:6 Block at async, made by a macro; header src/lib.rs:3:6: 3:11
         "#]],
         );
         let text = "/*<*/#[some_trait]/*>*/\nimpl A for B {\nasync fn f() {} }";
@@ -846,7 +859,7 @@ mod tests {
             text,
             &["{impl#0}", "f", "{closure#0}"],
             expect![[r#"
-            3:1 AsyncFn at async, made by a macro; header src/lib.rs:1:6: 1:19
+            3:1 Fn at async, made by a macro; header src/lib.rs:1:6: 1:19
         "#]],
         );
     }
@@ -857,7 +870,7 @@ mod tests {
             "/*<*/#[maybe_async]/*>*/\nfn f() {}",
             &["f", "{closure#0}"],
             expect![[r#"
-            1:6 AsyncFn at #[maybe_async], made by a macro; header src/lib.rs:1:6: 1:20
+            1:6 Fn at #[maybe_async], made by a macro; header src/lib.rs:1:6: 1:20
         "#]],
         );
     }
@@ -868,7 +881,7 @@ mod tests {
             "fn f() { m!(a, /*<*/async { 1 }/*>*/); }",
             &["f", "{closure#0}"],
             expect![[r#"
-            1:21 AsyncBlock at async; header src/lib.rs:1:21: 1:26
+            1:21 Block at async; header src/lib.rs:1:21: 1:26
         "#]],
         );
     }
@@ -882,7 +895,7 @@ mod tests {
             &text,
             &["f", "{closure#1}"],
             expect![[r#"
-            3:1 AsyncBlock at m!, made by a macro; header src/lib.rs:1:40: 1:45
+            3:1 Block at m!, made by a macro; header src/lib.rs:1:40: 1:45
         "#]],
         );
     }
@@ -894,7 +907,7 @@ mod tests {
             text,
             &["g", "{closure#0}"],
             expect![[r#"
-            3:1 AsyncFn at m!, made by a macro; header src/lib.rs:1:53: 1:56
+            3:1 Fn at m!, made by a macro; header src/lib.rs:1:53: 1:56
         "#]],
         );
     }
@@ -906,7 +919,7 @@ mod tests {
             &text,
             &["g", "{closure#0}"],
             expect![[r#"
-            3:10 AsyncBlock at m!, made by a macro; header src/lib.rs:1:40: 1:45
+            3:10 Block at m!, made by a macro; header src/lib.rs:1:40: 1:45
         "#]],
         );
     }
@@ -918,14 +931,14 @@ mod tests {
             &text,
             &["f", "{closure#1}"],
             expect![[r#"
-                2:10 AsyncBlock at m!, made by a macro; header src/lib.rs:1:40: 1:45
+                2:10 Block at m!, made by a macro; header src/lib.rs:1:40: 1:45
             "#]],
         );
         check(
             &text,
             &["f", "{closure#2}"],
             expect![[r#"
-                4:1 AsyncBlock at m!, made by a macro; header src/lib.rs:1:40: 1:45
+                4:1 Block at m!, made by a macro; header src/lib.rs:1:40: 1:45
             "#]],
         );
         // What the other macro makes is not known, so no number tells anything.
@@ -934,7 +947,7 @@ mod tests {
             &text,
             &["f", "{closure#1}"],
             expect![[r#"
-            1:40 AsyncBlock at async, made by a macro; header src/lib.rs:1:40: 1:45
+            1:40 Block at async, made by a macro; header src/lib.rs:1:40: 1:45
         "#]],
         );
     }
@@ -946,7 +959,7 @@ mod tests {
             &text,
             &["f", "{closure#0}"],
             expect![[r#"
-            3:10 AsyncBlock at n!, made by a macro; header src/lib.rs:1:40: 1:45
+            3:10 Block at n!, made by a macro; header src/lib.rs:1:40: 1:45
         "#]],
         );
     }
@@ -958,7 +971,7 @@ mod tests {
             text,
             &["f", "{closure#0}"],
             expect![[r#"
-            2:1 AsyncFn at m!, made by a macro; header src/lib.rs:2:9: 2:14
+            2:1 Fn at m!, made by a macro; header src/lib.rs:2:9: 2:14
         "#]],
         );
     }
@@ -970,7 +983,7 @@ mod tests {
             text,
             &["f", "{closure#0}"],
             expect![[r#"
-            2:1 AsyncBlock at b!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+            2:1 Block at b!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
     }
@@ -982,7 +995,7 @@ mod tests {
             text,
             &["f", "{closure#0}"],
             expect![[r#"
-            3:1 AsyncBlock at stream!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+            3:1 Block at stream!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
         let text = "fn f() { a!(1);\nsome_macros::stream!() }";
@@ -990,7 +1003,7 @@ mod tests {
             text,
             &["f", "{closure#0}"],
             expect![[r#"
-            2:1 AsyncBlock at some_macros::stream!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+            2:1 Block at some_macros::stream!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
     }
@@ -1001,7 +1014,7 @@ mod tests {
             "a!(f);\na!(g);",
             &["g", "{closure#0}"],
             expect![[r#"
-            2:1 AsyncFn at a!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+            2:1 Fn at a!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
     }
@@ -1012,7 +1025,7 @@ mod tests {
             "fn f() { /*<*/(async move { 1 })/*>*/.instrument(s) }",
             &["f", "{closure#0}"],
             expect![[r#"
-                1:16 AsyncBlock at async; header src/lib.rs:1:16: 1:26
+                1:16 Block at async; header src/lib.rs:1:16: 1:26
             "#]],
         );
         let text = "async fn f() {\n/*<*/((/* a */ async { 1 } /* b */))/*>*/.instrument(s) }";
@@ -1020,14 +1033,14 @@ mod tests {
             text,
             &["f", "{closure#0}", "{closure#0}"],
             expect![[r#"
-            2:16 AsyncBlock at async; header src/lib.rs:2:16: 2:21
+            2:16 Block at async; header src/lib.rs:2:16: 2:21
         "#]],
         );
         check(
             "fn f() { m!(return /*<*/(async { 1 })/*>*/) }",
             &["f", "{closure#0}"],
             expect![[r#"
-            1:26 AsyncBlock at async; header src/lib.rs:1:26: 1:31
+            1:26 Block at async; header src/lib.rs:1:26: 1:31
         "#]],
         );
         // Those of a call are no part of the block: a macro may give them to something of its own.
@@ -1035,21 +1048,21 @@ mod tests {
             "fn f() { m!/*<*/(async { 1 })/*>*/ }",
             &["f", "{closure#0}"],
             expect![[r#"
-            1:10 AsyncBlock at m!, made by a macro; header src/lib.rs:1:17: 1:30
+            1:10 Block at m!, made by a macro; header src/lib.rs:1:17: 1:30
         "#]],
         );
         check(
             "fn f() { m!(g/*<*/(async { 1 })/*>*/) }",
             &["f", "{closure#0}"],
             expect![[r#"
-            1:10 AsyncBlock at m!, made by a macro; header src/lib.rs:1:19: 1:32
+            1:10 Block at m!, made by a macro; header src/lib.rs:1:19: 1:32
         "#]],
         );
         check(
             "fn f() { m!(g::<T>/*<*/(async { 1 })/*>*/) }",
             &["f", "{closure#0}"],
             expect![[r#"
-            1:10 AsyncBlock at m!, made by a macro; header src/lib.rs:1:24: 1:37
+            1:10 Block at m!, made by a macro; header src/lib.rs:1:24: 1:37
         "#]],
         );
     }
@@ -1062,7 +1075,7 @@ mod tests {
             text,
             path,
             expect![[r#"
-            2:9 AsyncClosure at async; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+            2:9 Closure at async; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
         // What stands in the arguments of a macro has higher numbers.
@@ -1071,14 +1084,14 @@ mod tests {
             text,
             &["f", "{closure#0}", "{closure#1}", "{closure#0}"],
             expect![[r#"
-            3:9 AsyncClosure at async; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+            3:9 Closure at async; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
         check(
             text,
             &["f", "{closure#0}", "{closure#2}"],
             expect![[r#"
-            2:20 AsyncBlock at h!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+            2:20 Block at h!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
         // An attribute has put another block around the body.
@@ -1087,7 +1100,7 @@ mod tests {
             text,
             &["f", "{closure#0}", "{closure#0}", "{closure#0}", "{closure#0}"],
             expect![[r#"
-            2:24 AsyncClosure at async; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+            2:24 Closure at async; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
         // The block that a macro is given, and the closure that it is the body of, have one span.
@@ -1096,14 +1109,14 @@ mod tests {
             text,
             &["f", "{closure#0}", "{closure#0}"],
             expect![[r#"
-                1:18 AsyncClosure at async; header src/lib.rs:1:35: 1:46
+                1:18 Closure at async; header src/lib.rs:1:35: 1:46
             "#]],
         );
         check(
             text,
             &["f", "{closure#0}", "{closure#0}", "{closure#0}"],
             expect![[r#"
-            1:35 AsyncBlock at async; header src/lib.rs:1:35: 1:40
+            1:35 Block at async; header src/lib.rs:1:35: 1:40
         "#]],
         );
         let text = format!("{DEFINITION}fn f() {{ let b = async || m!(1); }}");
@@ -1111,14 +1124,14 @@ mod tests {
             &text,
             &["f", "{closure#0}", "{closure#0}"],
             expect![[r#"
-                2:18 AsyncClosure at async; header src/lib.rs:1:40: 1:56
+                2:18 Closure at async; header src/lib.rs:1:40: 1:56
             "#]],
         );
         check(
             &text,
             &["f", "{closure#0}", "{closure#0}", "{closure#0}"],
             expect![[r#"
-            2:27 AsyncBlock at m!, made by a macro; header src/lib.rs:1:40: 1:45
+            2:27 Block at m!, made by a macro; header src/lib.rs:1:40: 1:45
         "#]],
         );
         // A fn in the arguments of a macro: there it is not known what a `|` is.
@@ -1127,7 +1140,7 @@ mod tests {
             text,
             &["f", "{closure#0}", "{closure#0}"],
             expect![[r#"
-            1:23 AsyncClosure at async; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+            1:23 Closure at async; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
         let text = "m! { fn f() { let a = |x| x; let b = async || todo!(); } }";
@@ -1135,7 +1148,7 @@ mod tests {
             text,
             &["f", "{closure#1}", "{closure#0}"],
             expect![[r#"
-            1:1 AsyncBlock at m!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+            1:1 Block at m!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
     }
@@ -1148,7 +1161,7 @@ mod tests {
             "clock!(Mono);\nclock!(Direct);",
             path,
             expect![[r#"
-            2:1 AsyncFn at clock!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+            2:1 Fn at clock!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
         check_method(
@@ -1156,7 +1169,7 @@ mod tests {
             "a!(Other);\na!(Mono);",
             path,
             expect![[r#"
-            2:1 AsyncFn at a!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+            2:1 Fn at a!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
         // Two of one name: the one in the body's module.
@@ -1167,7 +1180,7 @@ mod tests {
             text,
             path,
             expect![[r#"
-            2:9 AsyncFn at clock!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+            2:9 Fn at clock!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
         let path = &["{impl#0}", "delay", "{closure#0}"];
@@ -1176,7 +1189,7 @@ mod tests {
             text,
             path,
             expect![[r#"
-            1:1 AsyncFn at clock!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+            1:1 Fn at clock!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
         // The module that it makes around the fn.
@@ -1186,7 +1199,7 @@ mod tests {
             "m!(a);\nm!(b);",
             path,
             expect![[r#"
-            2:1 AsyncFn at m!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+            2:1 Fn at m!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
         // Of this crate.
@@ -1197,7 +1210,7 @@ mod tests {
             text,
             &["{impl#1}", "f", "{closure#0}"],
             expect![[r#"
-            3:1 AsyncFn at m!, made by a macro; header src/lib.rs:1:59: 1:64
+            3:1 Fn at m!, made by a macro; header src/lib.rs:1:59: 1:64
         "#]],
         );
     }
@@ -1209,7 +1222,7 @@ mod tests {
             "mod m { fixed!(); }\nfixed!();\nfn g() { other!() }",
             path,
             expect![[r#"
-            2:1 AsyncFn at fixed!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
+            2:1 Fn at fixed!, made by a macro; header /r/some-macros-1.2.3/src/lib.rs:1:1: 1:1
         "#]],
         );
         // It may be either.
@@ -1229,14 +1242,14 @@ mod tests {
             "cfg_if! { if #[cfg(unix)] { /*<*/#[task]/*>*/\nasync fn f() {} } }",
             path,
             expect![[r#"
-            2:1 AsyncFn at async, made by a macro; header src/lib.rs:1:34: 1:41
+            2:1 Fn at async, made by a macro; header src/lib.rs:1:34: 1:41
         "#]],
         );
         check(
             "cfg_if! { if #[cfg(unix)] { /*<*/#[task]/*>*/\npub unsafe fn f() {} } }",
             path,
             expect![[r#"
-            1:34 AsyncFn at #[task], made by a macro; header src/lib.rs:1:34: 1:41
+            1:34 Fn at #[task], made by a macro; header src/lib.rs:1:34: 1:41
         "#]],
         );
         let path = &["{impl#0}", "f", "{closure#0}"];
@@ -1244,7 +1257,7 @@ mod tests {
             "m! { /*<*/#[some_trait]/*>*/\nunsafe impl A for B {\nasync fn f() {} } }",
             path,
             expect![[r#"
-            3:1 AsyncFn at async, made by a macro; header src/lib.rs:1:11: 1:24
+            3:1 Fn at async, made by a macro; header src/lib.rs:1:11: 1:24
         "#]],
         );
     }

@@ -25,6 +25,36 @@ pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Conte
         let mut enter = |until: usize, context: Context| stack.push((until, context));
         match tokens.word(at) {
             "async" | "gen" => at = async_thing(tokens, at, end, &context, drafts, &mut enter),
+            "coroutine" if at > first + 1 && (tokens.word(at - 2), tokens.word(at - 1)) == ("#", "[") => {
+                let mut start = at + 2;
+                while start < end && tokens.word(start) == "#" {
+                    start = tokens.group(start + 1, "[").map_or(end, |close| close + 1);
+                }
+                let mut bars = start;
+                while bars < end && matches!(tokens.word(bars), "static" | "move") {
+                    bars += 1;
+                }
+                let inside = context.deeper(1);
+                let made = (bars < end)
+                    .then(|| {
+                        closure(
+                            tokens,
+                            (start, bars),
+                            end,
+                            Draft {
+                                kind: SiteKind::Coroutine,
+                                ..Draft::at(tokens.cover(at - 2, at + 1), &inside)
+                            },
+                        )
+                    })
+                    .flatten();
+                at += 1;
+                if let Some((draft, last)) = made.filter(|_| tokens.word(at) == "]") {
+                    drafts.add(draft);
+                    enter(last + 1, inside);
+                    at = bars + 1;
+                }
+            }
             "fn" => {
                 at = match signature(tokens, at, end, &context) {
                     Some(fun) => {
@@ -113,7 +143,7 @@ fn async_thing(
     if next >= end {
         return at + 1;
     }
-    let kind = |plain| if is_gen { SiteKind::Gen } else { plain };
+    let kind = |plain, generator| if is_gen { generator } else { plain };
     let token = tokens.range(at);
     match tokens.word(next) {
         "fn" => {
@@ -123,7 +153,7 @@ fn async_thing(
             drafts.generics.extend(generics::in_tokens(tokens, next + 2, fun.open, (keyword, fun.last)));
             drafts.fns.push(fun.item(tokens, &inside));
             drafts.add(Draft {
-                kind: kind(SiteKind::AsyncFn),
+                kind: kind(SiteKind::AsyncFn, SiteKind::GenFn),
                 token,
                 hint: fun.hint(tokens),
                 name: fun.name_range,
@@ -142,7 +172,7 @@ fn async_thing(
             let Some(close) = tokens.group(next, "{").filter(|&it| it < end) else { return next };
             let inside = context.deeper(1);
             drafts.add(Draft {
-                kind: kind(SiteKind::AsyncBlock),
+                kind: kind(SiteKind::AsyncBlock, SiteKind::GenBlock),
                 token,
                 hint: tokens.range(next - 1).end(),
                 range: tokens.cover(at, close),
@@ -156,7 +186,7 @@ fn async_thing(
         "$" if context.definition.is_some() && next + 1 < end => {
             let inside = context.deeper(1);
             drafts.add(Draft {
-                kind: kind(SiteKind::AsyncBlock),
+                kind: kind(SiteKind::AsyncBlock, SiteKind::GenBlock),
                 token,
                 hint: tokens.range(next - 1).end(),
                 range: tokens.cover(at, next + 1),
@@ -166,46 +196,63 @@ fn async_thing(
             next + 1
         }
         "|" | "||" => {
-            let mut params = next;
-            if tokens.word(params) == "|" {
-                params += 1;
-                let far = end.min(params + LONGEST);
-                while params < far && tokens.word(params) != "|" && !tokens.is_closing(params) {
-                    params = tokens.group(params, "([{").unwrap_or(params) + 1;
-                }
-            }
-            let mut body = params + 1;
-            if tokens.word(body).starts_with('-') {
-                body = header_end(tokens, body, end).map_or(body, |(open, _)| open);
-            }
-            if body >= end || tokens.is_closing(body) {
-                return next + 1;
-            }
-            let last = match tokens.group(body, "{") {
-                Some(close) if close < end => close,
-                _ => {
-                    let mut at = body;
-                    let far = end.min(body + LONGEST);
-                    while at < far && !tokens.is_closing(at) && !matches!(tokens.word(at), "," | ";") {
-                        at = tokens.group(at, "([{").unwrap_or(at) + 1;
-                    }
-                    at.min(end).max(body + 1) - 1
-                }
-            };
             let inside = context.deeper(2);
-            drafts.add(Draft {
-                kind: kind(SiteKind::AsyncClosure),
-                token,
-                hint: tokens.range(body - 1).end(),
-                range: tokens.cover(at, last),
-                body: tokens.cover(body, last),
+            let draft = Draft {
+                kind: kind(SiteKind::AsyncClosure, SiteKind::GenClosure),
                 ..Draft::at(token, &inside)
-            });
-            enter(last + 1, inside);
+            };
+            if let Some((draft, last)) = closure(tokens, (at, next), end, draft) {
+                drafts.add(draft);
+                enter(last + 1, inside);
+            }
             next + 1
         }
         _ => at + 1,
     }
+}
+
+/// A closure whose first token is `start` and whose `|` or `||` is `bars`: fills in the draft, and gives its last token.
+fn closure(
+    tokens: &Tokens<'_>,
+    (start, bars): (usize, usize),
+    end: usize,
+    draft: Draft,
+) -> Option<(Draft, usize)> {
+    let mut params = bars;
+    if tokens.word(params) == "|" {
+        params += 1;
+        let far = end.min(params + LONGEST);
+        while params < far && tokens.word(params) != "|" && !tokens.is_closing(params) {
+            params = tokens.group(params, "([{").unwrap_or(params) + 1;
+        }
+    } else if tokens.word(params) != "||" {
+        return None;
+    }
+    let mut body = params + 1;
+    if tokens.word(body).starts_with('-') {
+        body = header_end(tokens, body, end).map_or(body, |(open, _)| open);
+    }
+    if body >= end || tokens.is_closing(body) {
+        return None;
+    }
+    let last = match tokens.group(body, "{") {
+        Some(close) if close < end => close,
+        _ => {
+            let mut at = body;
+            let far = end.min(body + LONGEST);
+            while at < far && !tokens.is_closing(at) && !matches!(tokens.word(at), "," | ";") {
+                at = tokens.group(at, "([{").unwrap_or(at) + 1;
+            }
+            at.min(end).max(body + 1) - 1
+        }
+    };
+    let draft = Draft {
+        hint: tokens.range(body - 1).end(),
+        range: tokens.cover(start, last),
+        body: tokens.cover(body, last),
+        ..draft
+    };
+    Some((draft, last))
 }
 
 /// A fn in tokens.

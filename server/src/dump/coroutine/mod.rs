@@ -32,6 +32,8 @@ pub struct CoroutineBody<'a> {
     pub self_ty: &'a str,
     /// Where the body stands: the fn's block, or the whole `async` block.
     pub span: Option<SpanRef<'a>>,
+    /// What resuming it gives: `std::task::Poll<…>`, `std::ops::CoroutineState<…>`, …
+    pub returns: &'a str,
     /// The saved locals `_s0`, `_s1`, … in order.
     pub saved: Vec<Saved<'a>>,
     /// The states in order of their discriminant.
@@ -271,7 +273,8 @@ impl<'a> CoroutineBody<'a> {
             [b'd', b'e', b'b', ..] => is_at(scopes.len()) && self.debug_line(line, reader),
             [b'c', b'o', b'r', ..] => is_at(scopes.len()) && self.coroutine_debug_line(line),
             [b'l', b'e', b't', b' ', ..] => {
-                if line.starts_with("let mut _0: ") {
+                if let Some(rest) = line.strip_prefix("let mut _0: ") {
+                    self.returns = rest.split_once(';').map_or(rest, |(ty, _)| ty);
                     self.span = comment_span(line, "// return place in scope ");
                 }
                 true

@@ -38,7 +38,7 @@ fn candidate(context: &Context<'_>) -> Option<Candidate> {
     let site = context.site();
     let body = context.future.body.as_ref()?;
     // An attribute may have made something else of the `async fn`.
-    if site.kind != SiteKind::AsyncFn || body.compiled != FutureKind::AsyncFn {
+    if site.kind != SiteKind::AsyncFn || FutureKind::from(body.compiled) != FutureKind::AsyncFn {
         return None;
     }
     let function = function(context.tree, site.token).ok()?;

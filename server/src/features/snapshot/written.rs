@@ -3,30 +3,23 @@
 //! An attribute may rename an `async fn`, run its body in a block, or put blocks around and in it. The fn keeps the name
 //! and the kind that the user gave it; what else the macro made has those that the compiler gives it.
 
-use crate::dump::names;
+use crate::dump::names::{self, CoroutineKind, CoroutineSource};
 use crate::layout::{Body, FutureKind};
-use crate::source::{Outline, Place, PlacedKind, Site, SiteKind, TextRange};
+use crate::source::{Outline, Place, Site, SiteKind, TextRange};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// What the compiler takes a body for, as far as its place and what it does with its captures tell. (Of `async` blocks
 /// and `async fn`s without captures the dumps are the same.)
-pub(super) fn compiled(body: &Body, place: &Place, outline: &Outline) -> FutureKind {
-    use FutureKind::{AsyncBlock, AsyncFn};
-    if body.compiled == FutureKind::Gen {
-        // The type says so.
-        return body.compiled;
-    }
-    let Some(site) = outline.sites().get(place.site) else { return body.compiled };
-    let placed = match place.kind {
-        PlacedKind::AsyncFn => AsyncFn,
-        PlacedKind::AsyncBlock => AsyncBlock,
-        PlacedKind::AsyncClosure => FutureKind::AsyncClosure,
-        PlacedKind::Gen => FutureKind::Gen,
-    };
+pub(super) fn compiled(body: &Body, place: &Place, outline: &Outline) -> CoroutineKind {
+    CoroutineKind { source: source(body, place, outline), ..body.compiled }
+}
+
+fn source(body: &Body, place: &Place, outline: &Outline) -> CoroutineSource {
+    let Some(site) = outline.sites().get(place.site) else { return body.compiled.source };
     let is_first = body.def_path.ends_with("::{closure#0}") && body.depth() == 1;
     match site.kind {
-        SiteKind::AsyncFn | SiteKind::AttrFn | SiteKind::MacroCall if placed == AsyncFn => {
+        SiteKind::AsyncFn | SiteKind::AttrFn | SiteKind::MacroCall if place.source == CoroutineSource::Fn => {
             // The body of an `async fn` is the first thing in it, and takes its arguments. What waits in the macro's own
             // code alone is a block around the user's fn.
             let is_around = || {
@@ -37,18 +30,18 @@ pub(super) fn compiled(body: &Body, place: &Place, outline: &Outline) -> FutureK
                     && !has_code_of(body, place, outline)
             };
             let is_fn = is_first && body.takes_arguments.unwrap_or_else(|| !is_around());
-            if is_fn { AsyncFn } else { AsyncBlock }
+            if is_fn { CoroutineSource::Fn } else { CoroutineSource::Block }
         }
-        SiteKind::AsyncFn if placed == AsyncBlock && is_first => {
+        SiteKind::AsyncFn if place.source == CoroutineSource::Block && is_first => {
             // So far by the attribute's name. `#[async_trait]`'s block takes the arguments as a fn does.
             let renamed = || !is_called(body, outline, site);
             let is_fn = match body.takes_arguments {
                 Some(takes) => takes && !outline.is_in_async_trait(place.site),
                 None => renamed() && stands_at(body, place, outline) == Claim::Exact,
             };
-            if is_fn { AsyncFn } else { AsyncBlock }
+            if is_fn { CoroutineSource::Fn } else { CoroutineSource::Block }
         }
-        _ => placed,
+        _ => place.source,
     }
 }
 
@@ -133,7 +126,7 @@ pub(super) fn name_all(
         let is_called = |body: &Body| is_called(body, outline, site);
         let Some(fns) = the_fn(&all, &claim, &[&has_code, &is_called]) else { continue };
         let body = all[fns];
-        let kind = if site.kind == SiteKind::AsyncFn { FutureKind::AsyncFn } else { body.compiled };
+        let kind = if site.kind == SiteKind::AsyncFn { FutureKind::AsyncFn } else { body.compiled.into() };
         let name = source_name(body, outline, site, &|name| modules.contains(without_raw(name)));
         let others = here.iter().filter(|&&at| at != here[fns] && claim(bodies[at]) != Claim::Inside);
         parts.extend(others.map(|&at| (at, Arc::from(&*name))));
@@ -142,7 +135,7 @@ pub(super) fn name_all(
     for (index, body) in bodies.iter_mut().enumerate() {
         let compiled_name = body.compiled_name.as_ref().unwrap_or(&body.name);
         let (kind, name) =
-            written.remove(&index).unwrap_or_else(|| (body.compiled, compiled_name.to_string()));
+            written.remove(&index).unwrap_or_else(|| (body.compiled.into(), compiled_name.to_string()));
         if (kind, &*name) != (body.kind, &*body.name) {
             // Nobody else has it yet, unless it is as it was measured before.
             Arc::make_mut(body).set_written(kind, Some(&name));
@@ -165,7 +158,7 @@ fn the_fn(
     let mut left: Vec<usize> = (0..bodies.len()).filter(|&at| is_outer(bodies[at])).collect();
     left.retain(|&at| claim(bodies[at]) != Claim::Inside);
     let is_exact = |body: &Body| claim(body) == Claim::Exact;
-    let is_fn = |body: &Body| body.compiled == FutureKind::AsyncFn;
+    let is_fn = |body: &Body| FutureKind::from(body.compiled) == FutureKind::AsyncFn;
     let first: &dyn Fn(&Body) -> bool = &is_exact;
     for sign in [first].iter().chain(signs).chain([&(&is_fn as &dyn Fn(&Body) -> bool)]) {
         if left.len() > 1 && left.iter().any(|&at| sign(bodies[at])) {
