@@ -67,7 +67,7 @@ pub struct Checked {
     pub faults: Vec<String>,
     /// What is reported.
     pub futures: Vec<Future>,
-    /// Compiles that were not compared, since their crate does not compile.
+    /// Compiles that were not compared, since their crate does not compile, and what cargo says of it.
     pub failed: Vec<String>,
 }
 
@@ -220,9 +220,11 @@ impl Workspace {
                     crate_name: target.crate_name.clone(),
                     coroutines: oracle::parse(&text),
                 }),
-                Err(_) => failed.push(format!("{} {}", target.package, target.name)),
+                Err(_) => failed.push(format!("{} {} does not compile", target.package, target.name)),
             }
         }
+        let errors = built.stderr.lines().filter(|line| line.starts_with("error"));
+        failed.extend(errors.take(20).map(str::to_owned));
         assert!(built.code == Some(0) || !failed.is_empty(), "{}", built.stderr);
         (compiles, failed)
     }

@@ -44,8 +44,8 @@ pub struct Future {
     pub size: u64,
     /// In bytes.
     pub align: u64,
-    /// How many lines of 64 bytes it takes.
-    pub cache_lines: u64,
+    /// How many lines of 64 bytes it takes; none on a target without a data cache.
+    pub cache_lines: Option<u64>,
     /// Bytes that no state uses.
     pub padding: u64,
     /// Bytes of what is stored a second time.
@@ -191,7 +191,7 @@ fn future(value: &Value) -> Future {
         column,
         size: number(value, "size"),
         align: number(value, "align"),
-        cache_lines: number(value, "cache_lines"),
+        cache_lines: value["cache_lines"].as_u64(),
         padding: number(value, "padding"),
         duplicated: number(value, "duplicated"),
         held: held.map(|held| (held.name.clone(), held.size)).collect(),

@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         for ((package, target), row) in &checked.rows {
             println!("{:<44} {row}", format!("{package} {target}"));
         }
-        checked.failed.iter().for_each(|failed| println!("{failed}: does not compile"));
+        checked.failed.iter().for_each(|failed| println!("{failed}"));
         checked.faults.iter().for_each(|fault| println!("  {fault}"));
         faults += checked.faults.len();
         sums.push((project.file_name().unwrap_or_default().to_string_lossy().into_owned(), checked.sum()));
