@@ -61,7 +61,15 @@ fn stored_twice(report: &Value) {
         let future = future(report, &format!("stored_twice::{name}"));
         assert_eq!(future["duplicated"], duplicated, "{name}: {future:#}");
     }
-    assert_eq!(future(report, "arms::argument_in_an_arm")["duplicated"], 4200);
+    for (name, duplicated) in [
+        ("argument_in_an_arm", 4200),
+        ("argument_in_a_join", 4200),
+        ("argument_in_a_wrapper", 4200),
+        // What is in the box is not in the future.
+        ("argument_behind_a_pointer", 0),
+    ] {
+        assert_eq!(future(report, &format!("arms::{name}"))["duplicated"], duplicated, "{name}");
+    }
     // Three places for one argument, two of them at once; and the other argument.
     assert_eq!(future(report, "tree::with_cache")["duplicated"], 4003);
     let states = future(report, "stored_twice::replaced")["states"].as_array().expect("there are states");
@@ -97,7 +105,7 @@ fn arms(project: &Project, report: &Value) {
     }
     let text = explain(project, &["arms::in_place"]);
     for wanted in [
-        "line 16 for 2 futures that it polls together: ",
+        "line 15 for 2 futures that it polls together: ",
         "9,024 B {async fn large()}, line 16",
         "120 B {async fn small()}, line 17",
     ] {

@@ -25,6 +25,8 @@ pub struct Operand<'a> {
     pub ty: Option<&'a str>,
     /// `move`: the place means nothing afterwards.
     pub is_moved: bool,
+    /// What is meant is not the `Box` at `path`, but the pointer in it.
+    pub is_in_box: bool,
 }
 
 /// Where a value comes from.
@@ -34,7 +36,7 @@ pub enum Source<'a> {
     Value(Operand<'a>),
     /// The same, as another type.
     Cast(Operand<'a>, &'a str),
-    /// `&x`, `&mut x`, `&raw mut x`.
+    /// `&x`, `&mut x`, `&raw mut x`; and the pointer in a `Box`, of which a reference to what is in it is made.
     Reference {
         /// What it refers to.
         of: Operand<'a>,
@@ -70,7 +72,7 @@ pub struct Call<'a> {
 impl<'a> Operand<'a> {
     /// Is it the whole of its place?
     pub fn is_whole(&self) -> bool {
-        self.path.is_empty() && !self.is_behind && !self.is_element
+        self.path.is_empty() && !self.is_behind && !self.is_element && !self.is_in_box
     }
 }
 
@@ -96,6 +98,9 @@ impl<'a> Flow<'a> {
             return rest.is_empty().then_some(Source::Reference { of, is_mutable });
         }
         if let Some((operand, rest)) = self.operand(right) {
+            if operand.is_in_box && !operand.is_moved {
+                return Some(Source::Reference { of: operand, is_mutable: false });
+            }
             return match rest {
                 // As another type only to the borrow checker.
                 "" => Some(Source::Value(operand)),
@@ -201,8 +206,8 @@ impl<'a> Flow<'a> {
             Base::Place(place) => place,
             Base::Itself(_) => return None,
         };
-        let Found { path, is_behind, is_element, ty, .. } = found;
-        Some((Operand { place, path, is_behind, is_element, ty, is_moved: false }, rest))
+        let Found { path, is_behind, is_element, is_in_box, ty, .. } = found;
+        Some((Operand { place, path, is_behind, is_element, ty, is_moved: false, is_in_box }, rest))
     }
 
     fn place_in(&self, text: &'a str, depth: usize) -> Option<(Found<'a>, &'a str)> {
@@ -220,7 +225,17 @@ impl<'a> Flow<'a> {
                 1 => Base::Itself(None),
                 local => Base::Place(Place::Local(local)),
             };
-            (Found { base, path: Vec::new(), is_behind: false, is_element: false, ty: None }, rest)
+            (
+                Found {
+                    base,
+                    path: Vec::new(),
+                    is_behind: false,
+                    is_element: false,
+                    is_in_box: false,
+                    ty: None,
+                },
+                rest,
+            )
         };
         while rest.starts_with('[') {
             rest = &rest[closing(rest)? + 1..];
@@ -233,7 +248,8 @@ impl<'a> Flow<'a> {
     fn group(&self, text: &'a str, depth: usize) -> Option<Found<'a>> {
         if let Some(pointer) = text.strip_prefix('*') {
             let (found, rest) = self.place_in(pointer, depth + 1)?;
-            return rest.is_empty().then_some(Found { is_behind: true, ty: None, ..found });
+            let is_behind = true;
+            return rest.is_empty().then_some(Found { is_behind, is_in_box: false, ty: None, ..found });
         }
         let (mut found, rest) = self.place_in(text, depth + 1)?;
         if let Some(variant) = rest.strip_prefix(" as ") {
@@ -245,6 +261,9 @@ impl<'a> Flow<'a> {
         }
         let (field, ty) = rest.strip_prefix('.')?.split_once(": ")?;
         let field: u32 = field.parse().ok()?;
+        // It has nothing of its own but the pointer, in wrappers that nobody else's fields are.
+        let is_of_box = ["std::ptr::Unique<", "std::boxed::BoxRaw<"].iter().any(|it| ty.starts_with(it));
+        found.is_in_box |= is_of_box && !found.is_behind;
         found.ty = Some(ty);
         match found.base {
             Base::Itself(variant) if !found.is_behind => {
@@ -253,7 +272,7 @@ impl<'a> Flow<'a> {
                     None => Place::Upvar(field),
                 });
             }
-            _ if found.is_behind || found.is_element => {}
+            _ if found.is_behind || found.is_element || found.is_in_box => {}
             _ => found.path.push(field),
         }
         Some(found)
@@ -266,6 +285,7 @@ struct Found<'a> {
     path: Vec<u32>,
     is_behind: bool,
     is_element: bool,
+    is_in_box: bool,
     ty: Option<&'a str>,
 }
 
@@ -385,7 +405,7 @@ mod tests {
         assert_eq!(rest, "", "{text}");
         operand
             .replace("Operand { place: ", "")
-            .replace(", is_moved: false }", "")
+            .replace(", is_moved: false, is_in_box: false }", "")
             .replace(", path: []", "")
             .replace(", is_behind: false", "")
             .replace(", is_element: false", "")
@@ -454,6 +474,20 @@ mod tests {
             ("deref_copy (*_5)", "value Local(5)*"),
             ("move _5 as A<'{erased}> (Subtype)", "value Local(5)"),
             ("&'{erased} _5", "ref Local(5)"),
+            (
+                "copy ((((_1 as variant#3).0: std::boxed::Box<C>).0: std::ptr::Unique<C>).0: std::ptr::NonNull<C>) as \
+                 *const C (Transmute)",
+                "ref Saved(7)",
+            ),
+            (
+                "copy (((_1 as variant#3).0: std::boxed::Box<C>).0: std::boxed::BoxRaw<C>) as *const C \
+                 (BoxDerefTransmute)",
+                "ref Saved(7)",
+            ),
+            (
+                "copy ((((_5.2: std::boxed::Box<C>).0: std::ptr::Unique<C>).0: std::ptr::NonNull<C>).0: *const C)",
+                "ref Local(5).2",
+            ),
             ("&'{erased} mut ((_1 as variant#3).1: T)", "mut Saved(8)"),
             ("&raw mut (*_5)", "mut Local(5)*"),
             (

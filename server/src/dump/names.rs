@@ -835,6 +835,42 @@ mod tests {
         );
     }
 
+    /// What the compiler takes for a coroutine of each kind: by its name, and by what its body returns.
+    #[test]
+    fn kinds_of_coroutines() {
+        let task = "resume_ty=std::future::ResumeTy yield_ty=";
+        for (name, returns, expected) in [
+            (format!("{{f upvar_tys=() {task}() return_ty=u8}}"), "std::task::Poll<u8>", "async"),
+            (
+                format!(
+                    "{{static f upvar_tys=() {task}std::task::Poll<std::option::Option<u8>> return_ty=()}}"
+                ),
+                "std::task::Poll<std::option::Option<u8>>",
+                "async gen",
+            ),
+            (
+                "{f upvar_tys=() resume_ty=() yield_ty=u8 return_ty=()}".to_owned(),
+                "std::option::Option<u8>",
+                "gen",
+            ),
+            (
+                "{f upvar_tys=() resume_ty=() yield_ty=u8 return_ty=()}".to_owned(),
+                "std::ops::CoroutineState<u8, ()>",
+                "coroutine",
+            ),
+            ("{f upvar_tys=() resume_ty=(u8, u8) yield_ty=() return_ty=()}".to_owned(), "", "coroutine"),
+            (
+                "{static f upvar_tys=() resume_ty=u8 yield_ty=() return_ty=()}".to_owned(),
+                "",
+                "static coroutine",
+            ),
+        ] {
+            let resumption = Resumption::of_body(&name, returns).expect("it is a coroutine's name");
+            let words = CoroutineKind { resumption, source: CoroutineSource::Block }.words();
+            assert_eq!(words.trim_end_matches(" block"), expected, "{name}");
+        }
+    }
+
     #[test]
     fn regions_trait_objects_and_constants_read_as_written() {
         check("S<'{erased}, &'{erased} mut T>", "S<'_, &mut T>");

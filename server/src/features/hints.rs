@@ -168,7 +168,7 @@ fn is_large(awaitee: u64, future: u64, settings: &HintSettings) -> bool {
 /// What a state awaits, and where its `await` is in today's text.
 pub fn awaitee<'a>(site: &MeasuredSite<'a>, state: &'a State) -> Option<(&'a Held, TextRange)> {
     let held = state.held.iter().find(|held| held.kind == HeldKind::Awaitee)?;
-    Some((held, site.range(state.awaiting.as_ref()?)?))
+    Some((held, site.awaits_at(state)?))
 }
 
 /// Where a click on a hint leads: the declaration of the largest thing held.

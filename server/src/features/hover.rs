@@ -87,7 +87,7 @@ fn await_at<'a>(site: &MeasuredSite<'a>, at: TextSize) -> Option<(&'a Future, &'
     site.found.futures.iter().find_map(|future| {
         let suspended = future.states.iter().filter(|state| state.is_suspended());
         suspended
-            .filter_map(|state| Some((&**future, state, site.range(state.awaiting.as_ref()?)?)))
+            .filter_map(|state| Some((&**future, state, site.awaits_at(state)?)))
             .find(|(_, _, range)| range.contains_inclusive(at))
     })
 }

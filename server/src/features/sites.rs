@@ -2,8 +2,8 @@
 
 use super::snapshot::{FileView, SiteView};
 use crate::dump::Span;
-use crate::layout::{Body, Future};
-use crate::source::{self, Match, Outline, Site, TextRange, TextSize};
+use crate::layout::{Body, Future, State};
+use crate::source::{self, Match, Outline, Site, SiteKind, TextRange, TextSize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -84,6 +84,14 @@ impl<'a> MeasuredSite<'a> {
         }
         let range = self.view.outline.range(span)?;
         source::carry(&self.view.outline, self.measured, self.today, self.now, range)
+    }
+
+    /// Today's range of what a state waits at: the `.await` with what stands before it, or the path of a macro that
+    /// waits, without its arguments.
+    pub fn awaits_at(&self, state: &State) -> Option<TextRange> {
+        let range = self.range(state.awaiting.as_ref()?)?;
+        let is_call = |site: &&Site| site.kind == SiteKind::MacroCall && site.range == range;
+        Some(self.today.sites().iter().find(is_call).map_or(range, |call| call.token))
     }
 
     /// Today's one-based line of a span.

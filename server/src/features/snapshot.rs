@@ -629,6 +629,7 @@ impl Unit {
         for (index, mut body) in fresh {
             let place = place(&files, &mut body);
             set_parameters(&files, &mut body, place.as_ref(), |name| declared.contains(name));
+            body.name_patterns(&|span| written(&files, span));
             let place = place.and_then(|mut place| {
                 let (file, outline) = files.get_key_value(&place.file)?;
                 place.file = file.clone();
@@ -877,6 +878,13 @@ fn declared_in<'a>(texts: impl Iterator<Item = &'a str>) -> HashSet<Box<str>> {
         }
     }
     found
+}
+
+/// What the user wrote at a place, on one line. In a macro's definition a part of it may be the macro's.
+fn written(files: &BTreeMap<Arc<str>, Outline>, span: &Span) -> Option<String> {
+    let outline = files.get(&span.file)?;
+    let words = outline.text()[outline.range(span)?].split_whitespace();
+    Some(words.collect::<Vec<_>>().join(" ")).filter(|text| !text.contains('$'))
 }
 
 /// Tells a body which of the names in its type are generic parameters: those that the items around it declare. Of what a

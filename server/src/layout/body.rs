@@ -62,6 +62,8 @@ pub struct Body {
     pub conflicts: Conflicts,
     /// Its captures.
     pub upvars: Vec<Upvar>,
+    /// The patterns of arguments, by the names that the compiler makes up for them.
+    pub patterns: Box<[(Arc<str>, Arc<str>)]>,
     /// What of the dump could not be read: there is nothing of that here.
     pub unread: Unread,
     /// Its type's name is not understood: [`Body::path`] is all of it, as the compiler printed it.
@@ -96,7 +98,7 @@ pub struct BodyState {
     pub copies: Box<[CopiedValue]>,
     /// The futures that what it awaits polls, if it is made by `poll_fn`.
     pub branches: Box<[BodyBranch]>,
-    /// The `await` at which it is entered.
+    /// The `await` at which it is entered, or the call of the macro that has it.
     pub suspended_at: Option<Span>,
 }
 
@@ -118,8 +120,8 @@ pub struct Upvar {
 pub struct Away {
     /// The place.
     pub span: Span,
-    /// The stored local that is declared there.
-    saved: Option<usize>,
+    /// What is there.
+    what: Foreign,
     /// And what it is called.
     pub name: Option<Arc<str>>,
     /// What the user wrote that runs just before it.
@@ -127,6 +129,20 @@ pub struct Away {
     /// And just after it.
     pub after: Option<Span>,
 }
+
+/// What is at a place in a macro of another crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Foreign {
+    /// The stored local of this index is declared there.
+    Saved(usize),
+    /// The state of this index is entered there.
+    State(usize),
+    /// Something else is declared or done there.
+    Other,
+}
+
+/// What a name begins with that the compiler makes up for an argument with a pattern: `__arg0`.
+const ARGUMENT: &str = "__arg";
 
 impl Body {
     /// Takes what is needed out of a dumped body. `file_name` is the dump file's name, which spells the
@@ -193,6 +209,7 @@ impl Body {
                 })
                 .collect(),
             conflicts: Conflicts::new(dump.saved.len(), &dump.storage_conflicts),
+            patterns: Box::default(),
             upvars: dump
                 .upvars
                 .iter()
@@ -264,13 +281,17 @@ impl Body {
     /// the crate; `text` is the body's `dump`.
     pub fn look_around(&mut self, dump: &CoroutineBody<'_>, text: &str, is_own: &dyn Fn(&str) -> bool) {
         let is_away = |span: &Span| !is_own(&span.file) && !is_of_workspace(&span.file);
-        let mut away: Vec<(Option<usize>, &Span)> = Vec::new();
+        let mut away: Vec<(Foreign, &Span)> = Vec::new();
         let saved = self.saved.iter().zip(0..);
-        away.extend(saved.filter_map(|(saved, index)| Some((Some(index), saved.span.as_ref()?))));
-        away.extend(self.upvars.iter().filter_map(|upvar| Some((None, upvar.span.as_ref()?))));
+        away.extend(saved.filter_map(|(saved, index)| Some((Foreign::Saved(index), saved.span.as_ref()?))));
+        let states = self.states.iter().zip(0..);
+        away.extend(
+            states.filter_map(|(state, index)| Some((Foreign::State(index), state.suspended_at.as_ref()?))),
+        );
+        away.extend(self.upvars.iter().filter_map(|upvar| Some((Foreign::Other, upvar.span.as_ref()?))));
         let whys = self.states.iter().flat_map(|state| &state.whys).flatten();
         let whys: Vec<Span> = whys.flat_map(Why::places).collect();
-        away.extend(whys.iter().map(|span| (None, span)));
+        away.extend(whys.iter().map(|span| (Foreign::Other, span)));
         away.retain(|(_, span)| is_away(span));
         if away.is_empty() {
             return;
@@ -283,15 +304,26 @@ impl Body {
             (place.file, place.start, place.end) == (&*span.file, span.start, span.end)
         };
         let mut found = Vec::new();
-        for (saved, span) in away {
-            let name = saved.and_then(|saved: usize| self.saved[saved].names.first().cloned());
-            let at: Vec<usize> = match saved {
+        for (what, span) in away {
+            let mut name = None;
+            let at: Vec<usize> = match what {
                 // Where something is done with it for the first time.
-                Some(saved) => first_event(dump, saved)
-                    .and_then(|first| places.iter().position(|place| (place.block, place.span) == first))
-                    .into_iter()
-                    .collect(),
-                None => (0..places.len()).filter(|at| is_at(&places[*at].span, span)).collect(),
+                Foreign::Saved(saved) => {
+                    name = self.saved[saved].names.first().cloned();
+                    let first = first_event(dump, saved);
+                    let at = first
+                        .and_then(|first| places.iter().position(|place| (place.block, place.span) == first));
+                    at.into_iter().collect()
+                }
+                Foreign::State(state) => {
+                    let variant = dump.variants.get(state).map(|variant| variant.index);
+                    let mut all = dump.flow.suspensions.iter();
+                    let block = all.find(|it| Some(it.variant) == variant).map(|it| it.block);
+                    let is_there =
+                        |place: &StatementPlace<'_>| Some(place.block) == block && is_at(&place.span, span);
+                    places.iter().position(is_there).into_iter().collect()
+                }
+                Foreign::Other => (0..places.len()).filter(|at| is_at(&places[*at].span, span)).collect(),
             };
             for at in &at {
                 let (before, after) = neighbours(&places, *at, is_own, &dump.flow.scopes);
@@ -299,10 +331,10 @@ impl Body {
                     |place: Option<&StatementPlace<'_>>| place.map(|it| it.span.to_span(&mut paths));
                 let (before, after) = (own(before), own(after));
                 let (span, name) = (span.clone(), name.clone());
-                found.push(Away { span, saved, name, before, after });
+                found.push(Away { span, what, name, before, after });
             }
             if at.is_empty() {
-                found.push(Away { span: span.clone(), saved, name, before: None, after: None });
+                found.push(Away { span: span.clone(), what, name, before: None, after: None });
             }
         }
         self.away = found;
@@ -317,13 +349,13 @@ impl Body {
             return;
         }
         let is_away = |span: &Span| all.iter().any(|away| away.span == *span);
-        let home = |span: &Span, saved: Option<usize>| {
-            let of_saved = all.iter().find(|it| saved.is_some() && it.saved == saved && it.span == *span);
-            let found = match of_saved {
+        let home = |span: &Span, what: Foreign| {
+            let one = all.iter().find(|it| what != Foreign::Other && it.what == what && it.span == *span);
+            let found = match one {
                 Some(away) => call(away),
                 // One macro may be called several times: then it is not known which call it is.
                 None => {
-                    let same = all.iter().filter(|it| it.saved.is_none() && it.span == *span);
+                    let same = all.iter().filter(|it| it.what == Foreign::Other && it.span == *span);
                     let mut calls = same.filter_map(call);
                     calls.next().filter(|first| calls.all(|other| other == *first))
                 }
@@ -334,24 +366,28 @@ impl Body {
         let mut homes: Vec<Option<Span>> = vec![None; self.saved.len()];
         for ((saved, index), kept) in self.saved.iter_mut().zip(0..).zip(&mut homes) {
             let Some(span) = saved.span.as_ref().filter(|span| is_away(span)) else { continue };
-            *kept = home(span, Some(index));
+            *kept = home(span, Foreign::Saved(index));
             saved.span = kept.clone().or_else(|| or_there(span));
         }
         for upvar in &mut self.upvars {
             let Some(span) = upvar.span.as_ref().filter(|span| is_away(span)) else { continue };
-            upvar.span = home(span, None).or_else(|| or_there(span));
+            upvar.span = home(span, Foreign::Other).or_else(|| or_there(span));
         }
-        for state in &mut self.states {
-            let awaited = state.suspended_at.as_ref();
+        for (state, index) in self.states.iter_mut().zip(0..) {
+            let awaited = state.suspended_at.clone();
+            if let Some(span) = awaited.as_ref().filter(|span| is_away(span)) {
+                state.suspended_at = home(span, Foreign::State(index)).or_else(|| awaited.clone());
+            }
             for (why, saved) in state.whys.iter_mut().zip(&state.fields) {
                 let call = |span: &Span| {
                     let around = |at: &Span| {
                         let at = Some(at.clone());
                         let (span, before) = (span.clone(), at.clone());
-                        call(&Away { span, saved: None, name: None, before, after: at })
+                        call(&Away { span, what: Foreign::Other, name: None, before, after: at })
                     };
                     let kept = || homes.get(*saved as usize).cloned().flatten();
-                    home(span, None).or_else(kept).or_else(|| around(awaited?)).or_else(|| or_there(span))
+                    let here = || around(awaited.as_ref()?);
+                    home(span, Foreign::Other).or_else(kept).or_else(here).or_else(|| or_there(span))
                 };
                 *why = why.take().map(|why| why.brought_home(&is_away, &call));
             }
@@ -382,6 +418,28 @@ impl Body {
             }
         }
         self.files = self.all_files();
+    }
+
+    /// Has arguments be called by their patterns, for which the compiler makes up names. `text` gives what stands at a
+    /// place, if that is known.
+    pub fn name_patterns(&mut self, text: &dyn Fn(&Span) -> Option<String>) {
+        let of_saved = self.saved.iter().flat_map(|saved| saved.names.iter().map(|name| (name, &saved.span)));
+        let all = self.upvars.iter().map(|upvar| (&upvar.name, &upvar.span)).chain(of_saved);
+        let mut patterns: Vec<(Arc<str>, Arc<str>)> = Vec::new();
+        for (name, span) in all.filter(|(name, _)| name.starts_with(ARGUMENT)) {
+            let pattern = span.as_ref().and_then(text);
+            patterns.extend(pattern.map(|pattern| (name.clone(), pattern.into())));
+        }
+        self.patterns = patterns.into();
+    }
+
+    /// The user's name of what the compiler or a macro calls otherwise: the pattern of an argument; `self`, which
+    /// `#[async_trait]` moves to a variable.
+    pub fn written_name(&self, name: &str) -> Option<Arc<str>> {
+        match name {
+            "__self" => Some("self".into()),
+            _ => Some(self.patterns.iter().find(|(of, _)| **of == *name)?.1.clone()),
+        }
     }
 
     /// Says what the body is for the compiler. Until more is known, it is that in the source, too.
@@ -493,10 +551,12 @@ fn neighbours<'p, 'a>(
         let parent = |scope: &u32| scopes.get(*scope as usize).copied().filter(|parent| parent < scope);
         std::iter::successors(Some(inner), parent).any(|scope| scope == outer)
     };
-    // What ran before is in a block that is over, what runs after is in the one that begins here.
+    // What ran before is in a block that is over, what runs after is in the one that begins here. `format!` has a block
+    // around its arguments, and what is made of it is used in no block of its own.
     let begins = before.zip(after).is_some_and(|(before, after)| {
         let here = places[at].scope;
-        !is_within(here, before.scope) && is_within(after.scope, here)
+        let is_of_one = is_within(before.scope, here) && after.scope == here;
+        !is_within(here, before.scope) && is_within(after.scope, here) && !is_of_one
     });
     (before.filter(|_| !begins), after)
 }

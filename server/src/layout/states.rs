@@ -128,9 +128,8 @@ impl fmt::Debug for States {
 
 impl Held {
     /// Puts the user's name in place of one that the compiler or a macro made of it.
-    fn call_as_written(&mut self, captured: Option<&BodyUpvar>) {
-        let mut written = self.name.clone();
-        as_written(&mut written);
+    fn call_as_written(&mut self, body: &Body, captured: Option<&BodyUpvar>) {
+        let mut written = body.written_name(&self.name).unwrap_or_else(|| self.name.clone());
         if let Some(written_capture) = captured.and_then(|upvar| capture_as_written(&self.name, upvar)) {
             written = written_capture.into();
         }
@@ -159,13 +158,6 @@ fn capture_as_written(printed: &str, upvar: &BodyUpvar) -> Option<String> {
     }
 }
 
-/// `#[async_trait]` moves `self` to a variable of this name.
-fn as_written(name: &mut Arc<str>) {
-    if **name == *"__self" {
-        *name = "self".into();
-    }
-}
-
 impl Whole {
     fn new(states: Vec<State>) -> Whole {
         let first = states.first().into_iter().flat_map(|state| &state.held);
@@ -189,7 +181,11 @@ impl Packed {
                 {
                     let field = state.fields.iter().position(|field| *field == saved);
                     held.why = field.and_then(|field| state.whys.get(field)?.clone());
-                    held.why.iter_mut().for_each(|why| why.texts(&mut as_written));
+                    if let (Some(why), Some(body)) = (&mut held.why, &self.body) {
+                        why.texts(&mut |name| {
+                            *name = body.written_name(name).unwrap_or_else(|| name.clone())
+                        });
+                    }
                 }
                 held
             });
@@ -243,8 +239,8 @@ impl Packed {
         if size == 0 || size > held[second].size || (is_whole && size != held[second].size) {
             return;
         }
-        let (again, mut name) = (held[second].name.clone(), name.clone());
-        as_written(&mut name);
+        let again = held[second].name.clone();
+        let name = body.written_name(name).unwrap_or_else(|| name.clone());
         let is_variable = held[second].kind == HeldKind::Local;
         if let (Some(Why::Capture { stored_again_as }), true) =
             (&mut held[first].why, is_whole && is_variable)
@@ -277,6 +273,7 @@ impl Packed {
         };
         let (Some(body), Some(of)) = (&self.body, thing.of) else { return held };
         held.call_as_written(
+            body,
             body.upvars.get(of.get() as usize - 1).filter(|_| thing.kind == HeldKind::Upvar),
         );
         let index = of.get() - 1;

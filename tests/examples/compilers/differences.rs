@@ -33,7 +33,6 @@ pub const CHANGES: &[Change] = &[
     Change { since: 99, project: "why", of: &["pinned_and_polled::", "polled_in_a_loop::"], why: PINNED },
     Change { since: 99, project: "places", of: &["wrapped::closures::"], why: SOURCES },
     Change { since: 101, project: "places", of: &["wrapped::closures::"], why: SOURCES },
-    Change { since: 99, project: "mini-redis", of: &["mini_redis_server::main::"], why: NOWHERE },
     Change { since: 86, project: "places", of: UNUSED, why: EAGER },
     Change { since: 95, project: "places", of: UNUSED, why: EAGER },
     Change { since: 95, project: "places", of: &["macros::async_in_arguments::"], why: PIECES },
@@ -74,8 +73,6 @@ const PIECES: &str =
 const PINNED: &str = "std's `pin!` keeps what it pins in a variable of its own";
 const SOURCES: &str =
     "a closure of a macro is named after the macro's file, and std's files after the compiler";
-const NOWHERE: &str =
-    "what `format!` makes is declared in std's file, and the call is not found here: a gap of futurelens";
 const SCRUTINEE: &str = "what a `match`, an `if let` or a `for` has moved out of is not stored any more";
 
 /// One difference.

@@ -52,6 +52,8 @@ struct Item {
     path: Vec<u32>,
     /// It is a reference that gets there in a `Pin`.
     is_pinned: bool,
+    /// It is a `Box`, and what gets there is a reference to what is in it.
+    is_box: bool,
 }
 
 impl<'a> Assigned<'a> {
@@ -137,7 +139,7 @@ impl<'a> Assigned<'a> {
     ) -> Vec<Loan<'a>> {
         let mut loans: Vec<Loan<'a>> = Vec::new();
         let mut at_end: Vec<FxHashSet<Item>> = vec![FxHashSet::default(); dump.flow.blocks.len()];
-        let first = Item { place: Place::Saved(awaitee), path: Vec::new(), is_pinned: false };
+        let first = Item { place: Place::Saved(awaitee), path: Vec::new(), is_pinned: false, is_box: false };
         let Some(start) = at_end.get_mut(block as usize) else { return loans };
         let awaited = dump.saved.get(awaitee as usize).and_then(|saved| saved.ty);
         let is_poll_fn = awaited.is_some_and(is_poll_fn);
@@ -206,6 +208,13 @@ impl<'a> Assigned<'a> {
             // The way into what is written.
             item.path = item.path.get(written.path.len()..).unwrap_or_default().to_vec();
             match source {
+                // The pointer of a `Box` is read from a copy: of the variable itself, or of what a reference is to.
+                Source::Value(of) if item.is_box && !of.is_moved => {
+                    if let (Place::Saved(saved), false) = (of.place, of.is_behind) {
+                        lend(saved, at, false, item.is_pinned);
+                    }
+                    items.insert(Item { place: of.place, path: of.path.clone(), is_box: false, ..item });
+                }
                 Source::Value(operand) => items.extend(Self::value(operand, &item)),
                 Source::Cast(operand, ty) if has_region(ty) => items.extend(Self::value(operand, &item)),
                 Source::Reference { of, is_mutable } => {
@@ -213,6 +222,7 @@ impl<'a> Assigned<'a> {
                         place: of.place,
                         path: of.path.clone(),
                         is_pinned: item.is_pinned && *is_mutable && of.is_behind,
+                        is_box: of.is_in_box,
                     };
                     if let (Place::Saved(saved), false) = (of.place, of.is_behind) {
                         lend(saved, at, *is_mutable, item.is_pinned);
@@ -247,7 +257,7 @@ impl<'a> Assigned<'a> {
         }
         let rest = if is_hidden { &[][..] } else { &item.path };
         let path: Vec<u32> = operand.path.iter().chain(rest).copied().collect();
-        (path.len() <= LONGEST).then_some(Item { place: operand.place, path, is_pinned: item.is_pinned })
+        (path.len() <= LONGEST).then_some(Item { place: operand.place, path, ..item.clone() })
     }
 
     /// The arguments that the result may have a reference of.

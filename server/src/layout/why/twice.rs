@@ -6,8 +6,8 @@
 //! }
 //! ```
 //!
-//! Followed forwards through moves and copies, into tuples, structs and blocks, and into the captures of an `async fn` that
-//! is called: those are its arguments, in order. What is said at a suspension holds on every way there. After a copy both
+//! Followed forwards through moves and copies, into tuples, structs and blocks, into what a call makes of a future, and
+//! into the captures of an `async fn` that is called: those are its arguments, in order. What is said at a suspension holds on every way there. After a copy both
 //! values can be changed; then they are two values.
 
 use super::Origin;
@@ -54,6 +54,8 @@ enum Step<'a> {
         of: u32,
         function: &'a str,
     },
+    /// The future in what a call makes of it, such as `MaybeDone<F>`.
+    Wrapped,
 }
 
 type Facts<'a> = FxHashSet<Fact<'a>>;
@@ -154,10 +156,15 @@ fn forward<'a>(
         Source::Call(Call { path, arguments, .. }) if path.ends_with("IntoFuture>::into_future") => {
             arguments.iter().flatten().for_each(|argument| gain(argument, None));
         }
-        Source::Call(Call { path, arguments, .. }) => {
+        Source::Call(Call { path, parameters, arguments, result }) => {
             let of = arguments.len() as u32;
+            let future = wrapped(result);
             for (argument, index) in arguments.iter().zip(0..) {
-                let step = Step::Argument { index, of, function: path };
+                let is_wrapped = future.is_some() && parameters.get(index as usize).copied() == future;
+                let step = match is_wrapped {
+                    true => Step::Wrapped,
+                    false => Step::Argument { index, of, function: path },
+                };
                 argument.iter().for_each(|argument| gain(argument, Some(step)));
             }
         }
@@ -191,15 +198,16 @@ fn stored(dump: &CoroutineBody<'_>, fact: &Fact<'_>) -> Option<Copied> {
     let (mut path, mut bodies) = (Vec::new(), Vec::new());
     for step in &fact.path {
         // `into_future` may have made another type of it.
-        let mut parts = parts_of(around)?;
+        let parts = || parts_of(around);
         let index = match step {
+            Step::Wrapped => 0,
             Step::Field(index) => *index,
             Step::Argument { index, of, function } => {
                 let name = CoroutineName::parse(around)?;
                 // A call names its arguments behind `::`.
                 let is_body = function_of(name.path)
                     .is_some_and(|path| path.replace("::<", "<") == function.replace("::<", "<"));
-                if !is_body || parts.len() != *of as usize {
+                if !is_body || parts()?.len() != *of as usize {
                     return None;
                 }
                 bodies.push(around.into());
@@ -207,10 +215,30 @@ fn stored(dump: &CoroutineBody<'_>, fact: &Fact<'_>) -> Option<Copied> {
             }
         };
         path.push(index);
-        around = parts.get(index as usize)?;
-        parts.clear();
+        around = match step {
+            Step::Wrapped => wrapped(around)?,
+            _ => parts()?.get(index as usize)?,
+        };
     }
     (around == ty).then(|| Copied { saved, of, path: path.into(), bodies: bodies.into() })
+}
+
+/// The only future that a type has among its generic arguments, if it is no pointer to that: `F` of `MaybeDone<F>`.
+fn wrapped(ty: &str) -> Option<&str> {
+    let open = ty.find('<').filter(|_| ty.starts_with(|c: char| c.is_ascii_alphabetic()))?;
+    let last = ty[..open].rsplit("::").next()?;
+    if ["Arc", "Box", "Pin", "Rc", "Vec"].contains(&last)
+        || names::closing(&ty[open..])? + open + 1 != ty.len()
+    {
+        return None;
+    }
+    let mut futures = names::arguments(&ty[open + 1..ty.len() - 1]).filter_map(|argument| {
+        // In the words of a signature.
+        let itself = argument.strip_suffix(" as std::future::IntoFuture>::IntoFuture");
+        let future = itself.and_then(|itself| itself.strip_prefix('<')).unwrap_or(argument);
+        CoroutineName::parse(future).map(|_| future)
+    });
+    futures.next().filter(|_| futures.next().is_none())
 }
 
 /// The types of the parts of a tuple, or of what a closure or coroutine captured.
