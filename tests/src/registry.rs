@@ -131,15 +131,21 @@ fn download(crates: &[(&str, &str)]) -> (Project, Vec<PathBuf>) {
         run(cargo(nightly()).args(["metadata", "--format-version", "1"]).current_dir(scratch.root()))
             .expect_success();
     let metadata: Value = serde_json::from_str(&metadata.stdout).expect("cargo metadata prints JSON");
+    let packages: Vec<&Value> = metadata["packages"].as_array().into_iter().flatten().collect();
+    let folder =
+        |package: &Value| package["manifest_path"].as_str().map(|it| Path::new(it).with_file_name(""));
     let source = |(name, version): &(&str, &str)| {
-        metadata["packages"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(|package| package["name"] == *name && package["version"] == *version)
-            .and_then(|package| package["manifest_path"].as_str())
-            .map(|manifest| Path::new(manifest).with_file_name(""))
-            .expect("cargo has just downloaded it")
+        let is_it = |package: &&&Value| package["name"] == *name && package["version"] == *version;
+        let found = packages.iter().find(is_it).and_then(|package| folder(package));
+        // What is a program only is no dependency of anything, but it is downloaded.
+        let beside = || {
+            let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+            let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))?;
+            let registries = fs::read_dir(home.join("registry/src")).ok()?;
+            let folders = registries.flatten().map(|entry| entry.path().join(format!("{name}-{version}")));
+            folders.into_iter().find(|folder| folder.join("Cargo.toml").exists())
+        };
+        found.or_else(beside).expect("cargo has just downloaded it")
     };
     let sources = crates.iter().map(source).collect();
     (scratch, sources)
