@@ -494,6 +494,49 @@ fn argument_end(text: &str) -> usize {
     at
 }
 
+/// A name or type in which a library is called by the module that has its `extern crate`, without that: `krate::A` for
+/// `tests::common::krate::A`. None if there is no such way in it.
+pub fn without_way(text: &str, krate: &str, is_crate: &dyn Fn(&str) -> bool) -> Option<String> {
+    let mut out = String::new();
+    let mut rest = text;
+    let mut previous = b' ';
+    let mut is_found = false;
+    while !rest.is_empty() {
+        let (found, after) = name(rest);
+        if found.is_empty() || is_word(previous) || previous == b':' || is_crate(found) {
+            let len = found.len().max(char_len(rest, 0));
+            out.push_str(&rest[..len]);
+            (previous, rest) = (rest.as_bytes()[len - 1], &rest[len..]);
+            continue;
+        }
+        // The modules up to the library.
+        let mut way = after;
+        let at = loop {
+            let Some(behind) = way.strip_prefix("::") else { break None };
+            let (segment, after) = name(behind);
+            match segment {
+                "" => break None,
+                _ if segment == krate && after.starts_with("::") => break Some(behind),
+                _ => way = after,
+            }
+        };
+        is_found |= at.is_some();
+        match at {
+            Some(at) => rest = at,
+            None => {
+                out.push_str(found);
+                (previous, rest) = (found.as_bytes()[found.len() - 1], after);
+            }
+        }
+        if at.is_some() {
+            out.push_str(krate);
+            rest = &rest[krate.len()..];
+            previous = b'_';
+        }
+    }
+    is_found.then_some(out)
+}
+
 /// A name or type that was printed where the crate `own` was compiled, in the words of a library that is called `krate`
 /// there: the library's paths without it in front, and those of `own` with it, or two crates' types would have one name.
 /// Second, whether it names the library at all. `is_crate` tells what is the name of a crate.
@@ -961,6 +1004,20 @@ mod tests {
         assert_eq!(defining_names("<m::S<u8> as n::T<x::Y>>::f::{closure#0}::{closure#1}"), ["n", "T", "f"]);
         assert_eq!(defining_names("m::<impl x::Y>::f"), ["m", "f"]);
         assert!(defining_names("").is_empty());
+    }
+
+    #[test]
+    fn a_library_may_be_in_a_module() {
+        let without = |text: &str| without_way(text, "lib", &|name| matches!(name, "std" | "lib"));
+        let given =
+            "<tests::common::lib::A<common::lib::b::C> as std::lib::D>::f::<common::E, lib::F>::{closure#0}";
+        let wanted = "<lib::A<lib::b::C> as std::lib::D>::f::<common::E, lib::F>::{closure#0}";
+        assert_eq!(without(given).as_deref(), Some(wanted));
+        for text in
+            ["lib::A", "common::A", "common::lib", "std::lib::A", "common::lib2::A", "<T as lib::A>::f", ""]
+        {
+            assert_eq!(without(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -693,7 +693,11 @@ impl BodyIndex {
     /// What a compiler run printed, in the words of a library that is called `krate` there, see [`names::seen_from`].
     pub fn seen_from(&self, text: &str, krate: &str, origin: &str) -> (String, bool) {
         let own = origin.rsplit_once('-').map_or(origin, |(own, _)| own);
-        names::seen_from(text, krate, own, &|name| self.crates.contains(name) || self.has_library(name))
+        names::seen_from(text, krate, own, &|name| self.is_crate(name))
+    }
+
+    fn is_crate(&self, name: &str) -> bool {
+        self.crates.contains(name) || self.has_library(name)
     }
 
     /// Notes that there is a library of this name.
@@ -720,16 +724,37 @@ impl BodyIndex {
     /// where they are known: without them two `impl`s with the same path may stay undecided.
     pub fn find(&self, origin: &str, path: &str, upvars: Option<&str>) -> Option<Instance> {
         let text = [path, upvars.unwrap_or_default()].join("\n");
-        let found = self.find_in(origin, &text).or_else(|| {
+        let find = |text: &str| {
+            let reexported =
+                text.split_once('\n').filter(|_| upvars.is_none()).map_or(text, |(path, _)| path);
+            self.find_direct(origin, text).or_else(|| self.find_reexported(origin, reexported))
+        };
+        find(&text).or_else(|| {
+            // By the module that has the `extern crate` of the library.
+            let mut direct = None;
+            for krate in self.exporting.iter().chain(self.libraries.iter().map(|(krate, _)| krate)) {
+                let text: &str = direct.as_deref().unwrap_or(text.as_str());
+                if text.contains(&**krate)
+                    && let Some(new) = names::without_way(text, krate, &|name| self.is_crate(name))
+                {
+                    direct = Some(new);
+                }
+            }
+            direct.and_then(|text| find(&text))
+        })
+    }
+
+    /// By the path that the crate has in which it is declared.
+    fn find_direct(&self, origin: &str, text: &str) -> Option<Instance> {
+        self.find_in(origin, text).or_else(|| {
             // Another crate of the workspace: there its paths have no crate in front.
             let others = self.libraries.iter().filter(|(_, run)| **run != *origin);
             // Most texts name no library, and there may be hundreds.
             others.filter(|(krate, _)| text.contains(&**krate)).find_map(|(krate, run)| {
-                let (local, names_it) = self.seen_from(&text, krate, origin);
+                let (local, names_it) = self.seen_from(text, krate, origin);
                 names_it.then(|| self.find_in(run, &local)).flatten()
             })
-        });
-        found.or_else(|| self.find_reexported(origin, if upvars.is_some() { &text } else { path }))
+        })
     }
 
     /// The compiler calls what a crate exports again, its own things or another's, by the path that it is exported under.
