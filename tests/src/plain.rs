@@ -305,7 +305,7 @@ fn compare(
 ) -> Row {
     let mut row = Row::default();
     let mut own: BTreeMap<&str, BTreeSet<Layout>> = BTreeMap::new();
-    let mut foreign: BTreeSet<(&str, Layout)> = BTreeSet::new();
+    let mut foreign: BTreeSet<(String, Layout)> = BTreeSet::new();
     for compile in compiles {
         let mut external = workspace.crates.clone();
         if compile.is_library {
@@ -318,9 +318,13 @@ fn compare(
                 .retain(|name| !(dir.join(name).is_dir() || dir.join(name).with_extension("rs").exists()));
         }
         for coroutine in &compile.coroutines {
-            match oracle::is_own(&coroutine.ty, &external) {
-                true => _ = own.entry(&coroutine.ty).or_default().insert(printed(coroutine)),
-                false => _ = foreign.insert((&coroutine.ty, printed(coroutine))),
+            let is_own = oracle::is_own(&coroutine.ty, &external);
+            let libraries = workspace.libraries.iter().filter(|_| is_own && !compile.is_library);
+            let direct = libraries.map(|library| without_way(&coroutine.ty, library, &external));
+            match direct.flatten().next() {
+                Some(direct) => _ = foreign.insert((direct, printed(coroutine))),
+                None if is_own => _ = own.entry(&coroutine.ty).or_default().insert(printed(coroutine)),
+                None => _ = foreign.insert((coroutine.ty.clone(), printed(coroutine))),
             }
         }
     }
@@ -414,6 +418,27 @@ fn compare(
     }
     row.unused = left.len();
     row
+}
+
+/// A name in which a library is called by the module that has its `extern crate`, without that: `{async fn body of
+/// krate::f()}` of `{async fn body of common::krate::f()}`. None if it is not of the library.
+fn without_way(ty: &str, library: &str, external: &HashSet<String>) -> Option<String> {
+    let is_path = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':');
+    let inside = format!("::{library}::");
+    let mut direct = ty.to_owned();
+    let mut from = 0;
+    while let Some(at) = direct[from..].find(&inside).map(|at| from + at) {
+        let start = direct[..at].rfind(|c| !is_path(c)).map_or(0, |before| before + 1);
+        from = at + "::".len();
+        let first = direct[start..].split("::").next().unwrap_or_default();
+        if !first.is_empty() && !external.contains(first) {
+            direct.replace_range(start..from, "");
+            from = start;
+        }
+    }
+    let path = direct.split_once(" of ").or_else(|| direct.split_once('@'))?.1.trim_start_matches('<');
+    let is_of_library = path.strip_prefix(library).is_some_and(|rest| rest.starts_with("::"));
+    (direct != ty && is_of_library).then_some(direct)
 }
 
 /// `f` of `{async fn body of m::S<u8>::f<T>()}`.
