@@ -90,7 +90,7 @@ pub(super) const OF_THE_BUILD: &[&str] = &[ENV, "RUSTC_WRAPPER", "CARGO_MAKEFLAG
 pub(super) const KEEP_MIR: &str = "-Zalways-encode-mir";
 
 /// Names the flags and the file format; a kept unit of another version is measured again.
-pub const FLAGS: &str = "6";
+pub const FLAGS: &str = "7";
 
 /// Runs the compiler as cargo asked, measuring where that is wanted. `args` are the process's own,
 /// without its name: `[workspace-wrapper] RUSTC ARG…`.

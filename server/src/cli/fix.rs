@@ -3,7 +3,7 @@
 use super::git::git_top;
 use super::{BuildArgs, CliError, OutputArgs, json, progress_bar};
 use crate::build::{self, BuildError, Cancel, Project};
-use crate::engine::{self, Changes, Measurement, Refusal, Verdict, Verifier};
+use crate::engine::{self, Changes, Measurement, Refusal, Verdict, Verifier, Wanted};
 use crate::features::actions::list::List;
 use crate::features::actions::{ActionKind, Candidate};
 use crate::features::bytes::count;
@@ -23,6 +23,10 @@ pub(super) struct FixArgs {
     /// Write even if the files have changes that are not committed.
     #[arg(long, requires = "apply")]
     allow_dirty: bool,
+    /// Write those, too, after which a value with a destructor is dropped at another time than before: the program may
+    /// do something else then.
+    #[arg(long, requires = "apply")]
+    may_drop_earlier: bool,
     /// Only actions that save at least this. Less than 256 is seldom worth an allocation.
     #[arg(long, value_name = "BYTES", default_value_t = 1)]
     min_saving: u64,
@@ -92,15 +96,17 @@ pub(super) fn run(args: &FixArgs) -> Result<(), CliError> {
     let list = match args.apply {
         false => offered(args, &project, measurement, &wanted, request.own_group)?,
         true => {
-            let wanted = |one: &Candidate| wanted(one) && one.keeps_behaviour();
             let bar = progress_bar("Trying");
             let mut on_progress = |krate: &str| bar.set_message(krate.to_owned());
             let changes = engine::apply(
                 &project,
                 &request,
                 measurement,
-                &wanted,
-                args.min_saving,
+                &Wanted {
+                    is_wanted: &wanted,
+                    min_saving: args.min_saving,
+                    may_drop_earlier: args.may_drop_earlier,
+                },
                 &Cancel::default(),
                 &mut on_progress,
             );
@@ -145,8 +151,9 @@ fn offered(
         bar.inc(1);
         bar.set_message(candidate.name.to_string());
         match verdict {
-            Verdict::Saves { saving, way } if saving.bytes() >= args.min_saving => {
-                list.push(&project.root, candidate, way, Some(&saving));
+            Verdict::Saves { saving, way, drops_earlier } if saving.bytes() >= args.min_saving => {
+                let candidate = Candidate { drops_earlier, ..candidate.clone() };
+                list.push(&project.root, &candidate, way, Some(&saving));
             }
             Verdict::Compiles { way } => list.push(&project.root, candidate, way, None),
             Verdict::Refused(Refusal::MadeElsewhere | Refusal::NotTried) => untried += 1,

@@ -79,8 +79,21 @@ impl<'a> Operand<'a> {
 impl<'a> Flow<'a> {
     /// The place that a step writes.
     pub fn written(&self, step: &Step<'a>) -> Option<Operand<'a>> {
-        let (place, rest) = self.place(step.left)?;
+        self.operand_at(step.left)
+    }
+
+    /// The place that a text is.
+    pub(super) fn operand_at(&self, text: &'a str) -> Option<Operand<'a>> {
+        let (place, rest) = self.place(text)?;
         rest.is_empty().then_some(place)
+    }
+
+    /// The place of the `Box` whose pointer is read.
+    pub(super) fn box_of(&self, right: &'a str) -> Option<Place> {
+        match self.read(right)? {
+            Source::Reference { of, .. } if of.is_in_box => Some(of.place),
+            _ => None,
+        }
     }
 
     /// What a step writes there.

@@ -73,7 +73,7 @@ pub struct Event<'a> {
 }
 
 /// A place without its projections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
     /// `_sN`.
     Saved(u32),

@@ -6,6 +6,7 @@
 pub mod assigned;
 pub mod coroutine;
 pub mod diagnostics;
+pub mod drops;
 pub mod mir;
 pub mod mono_items;
 pub mod names;

@@ -60,7 +60,17 @@ pub enum ApplyError {
     },
 }
 
-/// Applies every action that is `wanted` and saves at least `min_saving` bytes of its own future.
+/// Which actions are applied.
+pub struct Wanted<'a> {
+    /// Those alone are tried.
+    pub is_wanted: &'a dyn Fn(&Candidate) -> bool,
+    /// Bytes that one has to save of its own future.
+    pub min_saving: u64,
+    /// Those, too, after which values are dropped at another time.
+    pub may_drop_earlier: bool,
+}
+
+/// Applies every action that is wanted.
 ///
 /// # Errors
 /// See [`ApplyError`].
@@ -68,8 +78,7 @@ pub fn apply(
     project: &Project,
     request: &Request,
     measurement: Measurement,
-    wanted: &dyn Fn(&Candidate) -> bool,
-    min_saving: u64,
+    wanted: &Wanted<'_>,
     cancel: &Cancel,
     on_progress: &mut dyn FnMut(&str),
 ) -> Result<Changes, ApplyError> {
@@ -77,7 +86,8 @@ pub fn apply(
     // What is asked for is edits of this workspace, wherever its links may lead.
     let files = changes.measurement.snapshot.paths().into_iter().filter(|file| project.owns(file));
     let outside: Vec<PathBuf> = files.filter(|file| !project.holds(file)).map(Path::to_owned).collect();
-    let wanted: &dyn Fn(&Candidate) -> bool = &|one| wanted(one) && !outside.contains(&one.file);
+    let is_wanted = |one: &Candidate| (wanted.is_wanted)(one) && !outside.contains(&one.file);
+    let wanted = &Wanted { is_wanted: &is_wanted, ..*wanted };
     let leads_out = |file: &PathBuf| {
         format!("`{}` is a link to a file outside of the workspace: nothing is written to it", file.display())
     };
@@ -85,7 +95,7 @@ pub fn apply(
     let measure = |changes: &Changes| {
         measure_project(project, request, &changes.measurement.snapshot, cancel, None, &mut |_| {})
     };
-    let recursive = first_of_each(super::candidates(project, &changes.measurement.snapshot), wanted);
+    let recursive = first_of_each(super::candidates(project, &changes.measurement.snapshot), &is_wanted);
     if !recursive.is_empty() {
         let edits: Vec<(&Candidate, &[Edit])> =
             recursive.iter().map(|candidate| (candidate, &candidate.ways[0][..])).collect();
@@ -113,7 +123,6 @@ pub fn apply(
             project,
             origin,
             wanted,
-            min_saving,
             refused: HashSet::new(),
             texts: Texts::new(),
         };
@@ -175,8 +184,7 @@ struct Rounds<'a> {
     verifier: Verifier,
     project: &'a Project,
     origin: Arc<str>,
-    wanted: &'a dyn Fn(&Candidate) -> bool,
-    min_saving: u64,
+    wanted: &'a Wanted<'a>,
     refused: HashSet<String>,
     /// The files as they have become.
     texts: Texts,
@@ -229,18 +237,27 @@ impl Rounds<'_> {
                     }
                     Built::Done(new) => {
                         let savings: Vec<Option<Saving>> =
-                            chosen.iter().map(|one| saving(&one.candidate, &new)).collect();
-                        let enough = |saving: &Option<Saving>| {
-                            saving.as_ref().is_some_and(|saving| saving.bytes() >= self.min_saving.max(1))
+                            chosen.iter().map(|one| saving(&one.candidate, &new.snapshot)).collect();
+                        let drops: Vec<Vec<Arc<str>>> = chosen
+                            .iter()
+                            .map(|one| self.verifier.drops_earlier(&one.candidate, &new))
+                            .collect();
+                        let enough = |index: usize| {
+                            let saving = &savings[index];
+                            saving.as_ref().is_some_and(|it| it.bytes() >= self.wanted.min_saving.max(1))
+                                && (self.wanted.may_drop_earlier || drops[index].is_empty())
                         };
-                        if savings.iter().all(enough) {
+                        if (0..savings.len()).all(enough) {
+                            for (one, drops) in chosen.iter_mut().zip(drops) {
+                                one.candidate.drops_earlier = drops;
+                            }
                             self.texts = texts;
                             done = Some((new, savings));
                             break;
                         }
                         let mut index = 0;
                         chosen.retain(|one| {
-                            let keep = enough(&savings[index]);
+                            let keep = enough(index);
                             index += 1;
                             if !keep {
                                 self.refused.insert(key(&one.candidate));
@@ -254,7 +271,7 @@ impl Rounds<'_> {
             let Some((new, savings)) = done else { continue };
             let all = chosen.into_iter().zip(savings);
             applied.extend(all.map(|(Chosen { candidate, way }, saving)| Applied { candidate, way, saving }));
-            snapshot = Arc::from(new);
+            snapshot = Arc::new(new.snapshot);
         }
     }
 
@@ -265,13 +282,13 @@ impl Rounds<'_> {
         let mut open: Vec<(u64, Candidate)> = candidates
             .into_iter()
             .filter(|one| one.origin == self.origin && one.kind != ActionKind::BoxRecursion)
-            .filter(|one| (self.wanted)(one) && !self.refused.contains(&key(one)))
+            .filter(|one| (self.wanted.is_wanted)(one) && !self.refused.contains(&key(one)))
             .filter(|one| snapshot.is_made_by(&one.future, &self.origin))
             .filter_map(|one| {
                 // What nobody can predict comes last, and is tried.
                 let Some(prediction) = one.predicted else { return Some((0, one)) };
                 let saving = one.before?.saturating_sub(prediction.size);
-                let is_enough = saving >= self.min_saving.max(1) || !prediction.exact;
+                let is_enough = saving >= self.wanted.min_saving.max(1) || !prediction.exact;
                 let all =
                     gains(&futures, &one.future, prediction).iter().map(|(_, bytes)| bytes).sum::<u64>();
                 is_enough.then_some((saving + all, one))

@@ -4,6 +4,7 @@
 mod ahead;
 mod apply;
 pub mod doctor;
+mod drops;
 mod links;
 mod units;
 mod unsaved;
@@ -11,7 +12,7 @@ mod verify;
 mod warm;
 
 pub use ahead::{Early, prepare};
-pub use apply::{Applied, ApplyError, Changes, apply};
+pub use apply::{Applied, ApplyError, Changes, Wanted, apply};
 pub use links::Links;
 pub use units::Units;
 pub use unsaved::Unsaved;

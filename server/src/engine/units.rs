@@ -118,11 +118,25 @@ impl Units {
     }
 
     /// The snapshot with one unit as it came out of a compile.
-    pub(super) fn updated(&self, base: &Snapshot, origin: &Arc<str>, content: Box<Unit>) -> Snapshot {
+    pub(super) fn updated(&self, base: &Snapshot, origin: &Arc<str>, content: &Arc<Unit>) -> Snapshot {
         let Some(known) = self.0.get(origin) else { return base.clone() };
         let all = base.origins().chain([origin.clone()]).collect();
-        let content: Arc<Unit> = content.into();
-        base.updated(&[unit_text(origin, &known.measured, &content)], &all, BTreeSet::new())
+        base.updated(&[unit_text(origin, &known.measured, content)], &all, BTreeSet::new())
+    }
+
+    /// The dumped bodies of a unit as it was measured whose files have such names. `None` if they cannot be read.
+    pub(super) fn bodies(
+        &self,
+        origin: &str,
+        is_wanted: &dyn Fn(&str) -> bool,
+    ) -> Option<BTreeMap<String, String>> {
+        let known = self.0.get(origin)?;
+        let kept = told(&known.measured.file, known.measured.open())?;
+        let wanted = kept.digests().enumerate().filter(|(_, (name, _))| is_wanted(name));
+        let read = |(index, (name, _)): (usize, (&str, u64))| {
+            Some((name.to_owned(), told(&known.measured.file, kept.body(index))?))
+        };
+        wanted.map(read).collect()
     }
 }
 

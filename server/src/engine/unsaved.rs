@@ -43,7 +43,7 @@ impl Unsaved {
                 Compiled::Done(unit) => unit,
                 Compiled::Broken(_) => return Ok(None),
             };
-            let mut updated = units.updated(snapshot.as_ref().unwrap_or(measured), &origin, unit);
+            let mut updated = units.updated(snapshot.as_ref().unwrap_or(measured), &origin, &unit.into());
             updated.mark_unsaved(&origin);
             snapshot = Some(updated);
         }

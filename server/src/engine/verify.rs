@@ -4,8 +4,8 @@
 //! they do not compile together, those that the errors point at are out; if the errors point nowhere, halves
 //! are tried.
 
-use super::Units;
-use crate::build::{BuildError, Cancel, Compiled, Project, Shadow};
+use super::{Units, drops};
+use crate::build::{BuildError, Cancel, Compiled, Project, Shadow, Unit};
 use crate::dump::{absolute, diagnostics};
 use crate::features::Snapshot;
 use crate::features::actions::{ActionKind, Candidate, Saving, gains};
@@ -25,6 +25,8 @@ pub enum Verdict {
         saving: Saving,
         /// Which of [`Candidate::ways`] it was.
         way: usize,
+        /// What it drops at another time, as [`Candidate::drops_earlier`]; here the compiler says so.
+        drops_earlier: Vec<Arc<str>>,
     },
     /// What did not compile does now.
     Compiles {
@@ -176,10 +178,10 @@ impl Verifier {
             built => built?,
         };
         match built {
-            Built::Done(snapshot) => {
+            Built::Done(after) => {
                 for one in &batch {
                     let candidate = candidates[one.index];
-                    let verdict = self.judge(candidate, one.way, &snapshot);
+                    let verdict = self.judge(candidate, one.way, &after);
                     let saved = |verdict: &Verdict| match verdict {
                         Verdict::Saves { saving, .. } => Some(saving.after),
                         _ => None,
@@ -217,19 +219,25 @@ impl Verifier {
     }
 
     /// What a candidate did, if nothing else had a part in it.
-    fn judge(&self, candidate: &Candidate, way: usize, after: &Snapshot) -> Verdict {
-        let Some(mut saving) = saving(candidate, after) else {
+    fn judge(&self, candidate: &Candidate, way: usize, after: &After) -> Verdict {
+        let Some(mut saving) = saving(candidate, &after.snapshot) else {
             return Verdict::Refused(Refusal::MadeElsewhere);
         };
         if saving.after >= saving.before {
             return Verdict::Refused(Refusal::DoesNotShrink);
         }
         let align =
-            after.future_in(&candidate.future, &candidate.origin).map_or(1, |placed| placed.future.align);
+            after.snapshot.future_in(&candidate.future, &candidate.origin).map_or(1, |it| it.future.align);
         let new = Prediction { size: saving.after, align, exact: true };
         let gains = gains(&self.futures, &candidate.future, new);
         saving.outermost = gains.into_iter().next();
-        Verdict::Saves { saving, way }
+        Verdict::Saves { saving, way, drops_earlier: self.drops_earlier(candidate, after) }
+    }
+
+    /// What a candidate drops at another time than the program that was measured.
+    pub(super) fn drops_earlier(&self, candidate: &Candidate, after: &After) -> Vec<Arc<str>> {
+        let body = self.around.body(&candidate.future);
+        after.unit.as_ref().map_or_else(Vec::new, |unit| drops::moved(&self.units, candidate, &body, unit))
     }
 
     /// Is the future, or what it would become, printed by another unit's compiler run than the one that the
@@ -247,17 +255,19 @@ impl Verifier {
     ) -> Result<Built, BuildError> {
         let changed: Vec<(&Path, &str)> =
             texts.iter().map(|(file, text)| (file.as_path(), text.as_str())).collect();
-        let mut snapshot = None;
+        let mut after = After::default();
         for unit in self.units.with_files(origin, texts.keys()) {
             match self.shadow.compile(&unit, self.units.invocation(&unit)?, &changed, cancel)? {
                 Compiled::Broken(messages) => return Ok(Built::Broken(messages)),
                 Compiled::Done(content) if unit == *origin => {
-                    snapshot = Some(self.units.updated(&self.snapshot, origin, content));
+                    let content: Arc<Unit> = content.into();
+                    after.snapshot = self.units.updated(&self.snapshot, origin, &content);
+                    after.unit = Some(content);
                 }
                 Compiled::Done(_) => {}
             }
         }
-        Ok(Built::Done(Box::new(snapshot.unwrap_or_default())))
+        Ok(Built::Done(Box::new(after)))
     }
 
     /// Where relative paths of a unit start.
@@ -299,10 +309,19 @@ impl Verifier {
     }
 }
 
+/// The project as it would be.
+#[derive(Debug, Default)]
+pub(super) struct After {
+    /// Everything measured, with the unit as it would be.
+    pub snapshot: Snapshot,
+    /// That unit.
+    unit: Option<Arc<Unit>>,
+}
+
 /// What came out of the shadow.
 pub(super) enum Built {
-    /// Everything measured, with the unit as it would be.
-    Done(Box<Snapshot>),
+    /// It compiles.
+    Done(Box<After>),
     /// The compiler's messages.
     Broken(String),
 }

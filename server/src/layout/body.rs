@@ -613,7 +613,7 @@ fn pattern(name: &CoroutineName<'_>) -> String {
 }
 
 /// `CRATE.a-{impl#0}-f-{closure#0}.-------.…` → `CRATE::a::{impl#0}::f::{closure#0}`.
-fn definition_path(krate: &str, file_name: &str) -> Option<String> {
+pub fn definition_path(krate: &str, file_name: &str) -> Option<String> {
     let rest = file_name.strip_prefix(krate)?.strip_prefix('.')?;
     let path = rest.split(".-------").next()?;
     Some(format!("{krate}::{}", path.replace('-', "::")))

@@ -12,7 +12,9 @@ mod usage;
 pub mod whatif;
 mod why;
 
-pub use body::{Away, Bodies, Body, BodyIndex, BodyState, Instance, Saved, Upvar as BodyUpvar};
+pub use body::{
+    Away, Bodies, Body, BodyIndex, BodyState, Instance, Saved, Upvar as BodyUpvar, definition_path,
+};
 pub use join::{Source, boxed_when_large, futures};
 pub use states::States;
 pub use usage::{Bytes, Largest, Usage, needs};

@@ -243,8 +243,14 @@ impl Places<'_> {
 
     fn placed(&mut self, offer: &Offer) -> Option<Found> {
         let candidate = &offer.candidate;
+        let mut candidate = candidate.clone();
         let (saving, way) = match &offer.verdict {
-            Some(Verdict::Saves { saving, way }) => (Some(saving.clone()), *way),
+            Some(Verdict::Saves { saving, way, drops_earlier }) => {
+                if candidate.drops_earlier != *drops_earlier {
+                    Arc::make_mut(&mut candidate).drops_earlier = drops_earlier.clone();
+                }
+                (Some(saving.clone()), *way)
+            }
             Some(Verdict::Compiles { way }) => (None, *way),
             Some(Verdict::Refused(Refusal::MadeElsewhere | Refusal::NotTried)) | None => match candidate.kind
             {
@@ -257,9 +263,9 @@ impl Places<'_> {
             .ways
             .get(way)?
             .iter()
-            .map(|edit| Some(Edit::replace(self.now(candidate, edit.range)?, edit.text.clone())))
+            .map(|edit| Some(Edit::replace(self.now(&candidate, edit.range)?, edit.text.clone())))
             .collect();
-        Some(Found { candidate: candidate.clone(), saving, edits: edits?, is_sure: offer.verdict.is_some() })
+        Some(Found { candidate, saving, edits: edits?, is_sure: offer.verdict.is_some() })
     }
 
     /// Where a range of the candidate's text is today, if its site has not changed.

@@ -16,6 +16,7 @@ pub fn trimmed(text: &str) -> String {
     let mut in_blocks = false;
     let mut declared = HashSet::new();
     let mut order = mir::Order::default();
+    let dropped = dropped_locals(code);
     // As they are: a carriage return belongs to its line.
     for line in code.split('\n') {
         if line.starts_with("    bb") {
@@ -27,10 +28,14 @@ pub fn trimmed(text: &str) -> String {
         }
         let is_read = match line.as_bytes() {
             [] => false,
-            // The locals' types.
+            // The types of locals that are not dropped.
             bytes if !in_blocks => {
                 let is_local = bytes.trim_ascii_start().starts_with(b"let ");
-                !is_local || line.contains("let mut _0: ") || line.contains("upvar_tys=")
+                let is_read = || {
+                    let local = local_declared(line);
+                    local.is_some_and(|local| local == "_0" || dropped.contains(local))
+                };
+                !is_local || line.contains("upvar_tys=") || is_read()
             }
             [b' ', b' ', b' ', b' ', b' ', b' ', b' ', b' ', first, ..] => *first != b' ',
             [b' ', b' ', b' ', b' ', b'b', ..] => true,
@@ -64,6 +69,23 @@ pub fn trimmed(text: &str) -> String {
         out.push('\n');
     }
     out
+}
+
+/// The locals, `_5`, that are dropped as a whole, or of which a box's content is.
+fn dropped_locals(code: &str) -> HashSet<&str> {
+    let found = memchr::memmem::find_iter(code.as_bytes(), b"        drop(");
+    let locals = found.filter_map(|at| {
+        let local = code[at + "        drop(".len()..].trim_start_matches(['(', '*']);
+        local.find(')').map(|end| &local[..end])
+    });
+    locals.collect()
+}
+
+/// `_5` of `let mut _5: T;`.
+pub(in crate::dump) fn local_declared(line: &str) -> Option<&str> {
+    let rest = line.trim_ascii_start().strip_prefix("let ")?;
+    let rest = rest.strip_prefix("mut ").unwrap_or(rest);
+    rest.split_once(": ").map(|(local, _)| local)
 }
 
 /// What is kept as it is, and what comes behind it. `None` if the text is of no known form.

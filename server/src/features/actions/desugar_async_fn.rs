@@ -76,7 +76,7 @@ fn candidate(context: &Context<'_>) -> Option<Candidate> {
         .predict(&changes)
         .map(|predicted| Prediction { exact: predicted.exact && desugared.is_certain, ..predicted });
     candidate.ways = desugared.ways;
-    candidate.drops_earlier = desugared.drops_earlier.iter().map(|name| name.as_str().into()).collect();
+    candidate.drops_earlier = desugared.drops_earlier.iter().map(|name| format!("`{name}`").into()).collect();
     Some(candidate)
 }
 

@@ -92,7 +92,8 @@ pub struct Candidate {
     pub before: Option<u64>,
     /// What it would be; none if nobody can tell without compiling.
     pub predicted: Option<Prediction>,
-    /// Variables whose destructors would run earlier.
+    /// Values whose destructors would run earlier, in words for a title: `` `x` ``. As the source shows them, until the
+    /// compiler has told.
     pub drops_earlier: Vec<Arc<str>>,
 }
 
@@ -130,8 +131,7 @@ impl Candidate {
             }
         }
         if !self.drops_earlier.is_empty() {
-            let names: Vec<String> = self.drops_earlier.iter().map(|name| format!("`{name}`")).collect();
-            notes.push(format!("drops {} earlier", names.join(", ")));
+            notes.push(format!("drops {} earlier", self.drops_earlier.join(", ")));
         }
         match notes.is_empty() {
             true => self.label.clone(),

@@ -230,8 +230,9 @@ fn drops_earlier(context: &Context<'_>, scoped: &Scoped, removed: &[(&Held, Vec<
     let staying = scoped.introduced.iter().filter(|one| !one.leaves);
     let mut names: Vec<Arc<str>> = Vec::new();
     for one in staying.filter(|one| one.name.starts_with('_') || has_destructor(one)) {
-        if names.iter().all(|known| **known != one.name) {
-            names.push(one.name.as_str().into());
+        let name: Arc<str> = format!("`{}`", one.name).into();
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
     names

@@ -1,0 +1,811 @@
+//! Which values a body drops, in which order, between everything else that can be observed.
+//!
+//! ```text
+//! drop(_5) -> [return: bb3, unwind: bb9];          bb2: drop of the type of `_5`, then bb3, or unwinding bb9
+//! _7 = ConstValue(… {look::<u8>})(move _6) -> […]  a call of `look`
+//! discriminant(_1) = 3; return;                    a suspension: it goes on where it resumes, or where it is dropped
+//! ```
+//!
+//! Two bodies do the same to their values if whatever one of them can do in a row the other can, too. [`Drops::moved`]
+//! compares them so, and says of which values that is not true.
+
+use super::assigned::Operand;
+use super::coroutine::CoroutineBody;
+use super::mir::{self, Place};
+use super::names;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeSet;
+
+/// A value that a body drops: what tells it apart in two texts of one body.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Value {
+    /// The name of its variable; none for a temporary.
+    pub name: Option<String>,
+    /// Its verbose type, without the boxes around it.
+    pub ty: String,
+    /// The function that made it, for a temporary.
+    made_by: Option<String>,
+}
+
+/// What a body does that can be observed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Act {
+    /// Calls this function, without generic arguments.
+    Call(String),
+    /// Checks something, and panics otherwise.
+    Assert,
+    Drop(Value),
+    Suspend,
+    Return,
+    /// A drop flag of this number is set: what it is of has to be dropped, or not. Nobody notices.
+    Flag(u32, bool),
+}
+
+/// How it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Way {
+    Goes,
+    /// The act before it panicked.
+    Unwinds,
+    /// The future was dropped while it waited.
+    Cancelled,
+}
+
+/// Where it goes on, and what a drop flag has to be for that.
+#[derive(Debug, Clone, Copy)]
+struct Next {
+    way: Way,
+    to: u32,
+    only_if: Option<(u32, bool)>,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    acts: Vec<Act>,
+    next: Vec<Next>,
+}
+
+impl Node {
+    fn goes(&mut self, way: Way, to: u32) {
+        self.next.push(Next { way, to, only_if: None });
+    }
+}
+
+/// All that one body does.
+#[derive(Debug)]
+pub struct Drops {
+    /// By block; the first one begins. One more stands for the future that was never polled.
+    nodes: Vec<Node>,
+}
+
+/// What two bodies do differently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Moved {
+    /// Nothing: every value is dropped where it was.
+    Nothing,
+    /// These values are dropped at another time.
+    Values(Vec<Value>),
+    /// Nobody can tell: one of the two is not understood.
+    Unknown,
+}
+
+/// Functions that an edit may call more or less often, and that nobody notices.
+const UNNOTICED: &[&str] = &[
+    "Box::new",
+    "Box::pin",
+    "Pin::new",
+    "Pin::new_unchecked",
+    "Pin::as_mut",
+    "future::get_context",
+    "IntoFuture>::into_future",
+    "Future>::poll",
+    "Deref>::deref",
+    "DerefMut>::deref_mut",
+    "Box::into_pin",
+    "hint::must_use",
+    "vec::from_elem",
+];
+
+impl Drops {
+    /// Reads a dumped body. `None` if it is not understood.
+    pub fn parse(text: &str) -> Option<Drops> {
+        let body = CoroutineBody::parse(text)?;
+        if body.unread.code || body.unread.layout {
+            return None;
+        }
+        let flags = flags(&body, text);
+        let known = Known::new(&body, text);
+        let mut nodes: Vec<Node> = Vec::new();
+        let mut block = None;
+        for line in text.lines() {
+            if line.starts_with("    bb") {
+                block = mir::block_line(line).map(|(number, _)| number as usize);
+                if let Some(number) = block {
+                    nodes.resize_with(nodes.len().max(number + 1), Node::default);
+                }
+                continue;
+            }
+            let Some(node) = block.and_then(|block| nodes.get_mut(block)) else { continue };
+            let Some(code) = statement(line) else { continue };
+            let dropped = code.strip_prefix("drop(").and_then(|rest| {
+                let end = names::closing(&code["drop".len()..])?;
+                Some((&rest[..end - 1], &code["drop".len() + end + 1..]))
+            });
+            if let Some((place, _)) = dropped {
+                let value = value(&body, place, &known);
+                targets(code, node, value.is_none());
+                node.acts.extend(value.map(Act::Drop));
+            } else if code == "return" || code == "coroutine_drop" {
+                node.acts.push(Act::Return);
+            } else if code.starts_with("assert(") {
+                node.acts.push(Act::Assert);
+                targets(code, node, false);
+            } else if let Some((place, value)) = set_to_constant(code)
+                && let Some(flag) = body.flow.operand_at(place).and_then(|it| flags.get(&it.place).copied())
+            {
+                node.acts.push(Act::Flag(flag, value));
+            } else if let Some(place) = switched(code)
+                && let Some(flag) = body.flow.operand_at(place).and_then(|it| flags.get(&it.place).copied())
+            {
+                let first = node.next.len();
+                targets(code, node, false);
+                // `[0: bb5, otherwise: bb4]`
+                for (next, value) in node.next[first..].iter_mut().zip([false, true]) {
+                    next.only_if = Some((flag, value));
+                }
+            } else if let Some((_, callee)) = call(code) {
+                let path = names::skeleton(&callee);
+                let is_noticed = !UNNOTICED.iter().any(|it| is_called(&path, it));
+                node.acts.extend(is_noticed.then_some(Act::Call(path)));
+                targets(code, node, !is_noticed);
+            } else if code.contains(" -> ") {
+                targets(code, node, false);
+            }
+        }
+        for suspension in &body.flow.suspensions {
+            let node = nodes.get_mut(suspension.block as usize)?;
+            node.acts.retain(|act| *act != Act::Return);
+            node.acts.push(Act::Suspend);
+            node.goes(Way::Goes, suspension.resume?);
+            // Nothing that it holds may have to be dropped.
+            if let Some(dropped) = suspension.dropped {
+                node.goes(Way::Cancelled, dropped);
+            }
+        }
+        let mut never_polled = Node::default();
+        let mut upvars: Vec<_> = body.upvars.iter().collect();
+        upvars.sort_by_key(|upvar| upvar.index);
+        for upvar in upvars.into_iter().filter(|upvar| is_observable(upvar.ty)) {
+            let (name, ty) = (Some(upvar.name.to_owned()), without_boxes(upvar.ty).to_owned());
+            never_polled.acts.push(Act::Drop(Value { name, ty, made_by: None }));
+        }
+        let last = nodes.len() as u32;
+        nodes.push(never_polled);
+        // In front of everything else.
+        let mut first = Node::default();
+        first.goes(Way::Goes, 0);
+        first.goes(Way::Cancelled, last);
+        nodes.push(first);
+        let count = nodes.len() as u32;
+        nodes.iter().all(|node| node.next.iter().all(|next| next.to < count)).then_some(Drops { nodes })
+    }
+
+    /// Does it drop nothing that can be observed?
+    pub fn is_empty(&self) -> bool {
+        self.values().is_empty()
+    }
+
+    fn values(&self) -> BTreeSet<&Value> {
+        let acts = self.nodes.iter().flat_map(|node| &node.acts);
+        acts.filter_map(|act| if let Act::Drop(value) = act { Some(value) } else { None }).collect()
+    }
+
+    /// The values that `after` drops at another time than `before` does: relative to calls, panics, suspensions and the
+    /// end, or to each other.
+    pub fn moved(before: &Drops, after: &Drops) -> Moved {
+        let values: Vec<&Value> = before.values().union(&after.values()).copied().collect();
+        if values.is_empty() {
+            return Moved::Nothing;
+        }
+        let same = |keep: &dyn Fn(&Act) -> bool| same(before, after, keep);
+        let without_drops = same(&|act| !matches!(act, Act::Drop(_)));
+        // Where an edit calls other functions, the order is told by what is left.
+        let is_frame: &dyn Fn(&Act) -> bool = match without_drops {
+            None => return Moved::Unknown,
+            Some(true) => &|act| !matches!(act, Act::Drop(_)),
+            Some(false) => &|act| matches!(act, Act::Suspend | Act::Return),
+        };
+        let are_same = |these: &[&Value]| {
+            same(&|act| match act {
+                Act::Drop(value) => these.contains(&value),
+                act => is_frame(act),
+            })
+        };
+        match are_same(&values) {
+            Some(true) => return Moved::Nothing,
+            Some(false) => {}
+            None => return Moved::Unknown,
+        }
+        let alone: Vec<&Value> =
+            values.iter().copied().filter(|value| are_same(&[value]) != Some(true)).collect();
+        if !alone.is_empty() {
+            return Moved::Values(alone.into_iter().cloned().collect());
+        }
+        // Each is where it was, but not relative to the others.
+        let mut moved: FxHashSet<&Value> = FxHashSet::default();
+        for (at, one) in values.iter().enumerate() {
+            for other in &values[at + 1..] {
+                if are_same(&[one, other]) != Some(true) {
+                    moved.extend([one, other]);
+                }
+            }
+        }
+        match moved.is_empty() {
+            true => Moved::Values(values.into_iter().cloned().collect()),
+            false => Moved::Values(values.into_iter().filter(|it| moved.contains(it)).cloned().collect()),
+        }
+    }
+}
+
+/// Can both bodies do the same in a row, looking only at what is kept? `None` if that takes too long to find out.
+fn same(one: &Drops, other: &Drops, keep: &dyn Fn(&Act) -> bool) -> Option<bool> {
+    const MOST: usize = 20_000;
+    let machines = [Machine::new(one, keep)?, Machine::new(other, keep)?];
+    let start = [machines[0].start(), machines[1].start()];
+    let mut seen: FxHashSet<[Vec<u32>; 2]> = FxHashSet::default();
+    let mut open = vec![start];
+    while let Some(pair) = open.pop() {
+        if !seen.insert(pair.clone()) {
+            continue;
+        }
+        if seen.len() > MOST {
+            return None;
+        }
+        let steps = [machines[0].steps(&pair[0]), machines[1].steps(&pair[1])];
+        if steps[0].len() != steps[1].len() || steps[0].keys().any(|label| !steps[1].contains_key(label)) {
+            return Some(false);
+        }
+        for (label, next) in &steps[0] {
+            open.push([machines[0].closed(next), machines[1].closed(&steps[1][label])]);
+        }
+    }
+    Some(true)
+}
+
+/// One thing that is observed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Label<'d> {
+    Act(&'d Act),
+    Way(Way),
+}
+
+/// A body with only what is kept of it, as states with steps between them.
+struct Machine<'d> {
+    /// Steps that nobody notices.
+    silent: Vec<Vec<u32>>,
+    /// What is noticed, and the state behind it.
+    loud: Vec<Vec<(Label<'d>, u32)>>,
+    first: u32,
+}
+
+impl<'d> Machine<'d> {
+    /// `None` if it would be too large.
+    fn new(drops: &'d Drops, keep: &dyn Fn(&Act) -> bool) -> Option<Self> {
+        const MOST: usize = 100_000;
+        let mut machine = Machine { silent: Vec::new(), loud: Vec::new(), first: 0 };
+        let last = drops.nodes.len().checked_sub(1)? as u32;
+        // A block with what the drop flags are when it begins.
+        let mut starts: FxHashMap<(u32, u64), u32> = FxHashMap::default();
+        machine.first = machine.state();
+        starts.insert((last, 0), machine.first);
+        let mut open = vec![(last, 0u64)];
+        while let Some((block, mut flags)) = open.pop() {
+            if machine.silent.len() > MOST {
+                return None;
+            }
+            let node = &drops.nodes[block as usize];
+            let mut at = starts[&(block, flags)];
+            let mut last_kept = node.acts.is_empty();
+            for act in &node.acts {
+                if let Act::Flag(flag, value) = act {
+                    flags = flags & !(1 << flag) | u64::from(*value) << flag;
+                    continue;
+                }
+                last_kept = keep(act);
+                if last_kept {
+                    let behind = machine.state();
+                    machine.loud[at as usize].push((Label::Act(act), behind));
+                    at = behind;
+                }
+            }
+            for next in &node.next {
+                let is_taken = next.only_if.is_none_or(|(flag, value)| (flags >> flag & 1 == 1) == value);
+                // What is not looked at is not known to panic.
+                if !is_taken || next.way == Way::Unwinds && !last_kept {
+                    continue;
+                }
+                let to = *starts.entry((next.to, flags)).or_insert_with(|| {
+                    open.push((next.to, flags));
+                    machine.state()
+                });
+                match next.way {
+                    Way::Goes => machine.silent[at as usize].push(to),
+                    way => machine.loud[at as usize].push((Label::Way(way), to)),
+                }
+            }
+        }
+        Some(machine)
+    }
+
+    fn state(&mut self) -> u32 {
+        self.silent.push(Vec::new());
+        self.loud.push(Vec::new());
+        self.silent.len() as u32 - 1
+    }
+
+    fn start(&self) -> Vec<u32> {
+        self.closed(&[self.first])
+    }
+
+    /// Everything that is reached without being noticed; in order.
+    fn closed(&self, from: &[u32]) -> Vec<u32> {
+        let mut found: BTreeSet<u32> = from.iter().copied().collect();
+        let mut open: Vec<u32> = from.to_vec();
+        while let Some(state) = open.pop() {
+            for next in &self.silent[state as usize] {
+                if found.insert(*next) {
+                    open.push(*next);
+                }
+            }
+        }
+        // Only where something can be noticed it matters that it is there.
+        found.into_iter().filter(|state| !self.loud[*state as usize].is_empty()).collect()
+    }
+
+    fn steps(&self, from: &[u32]) -> FxHashMap<Label<'d>, Vec<u32>> {
+        let mut steps: FxHashMap<Label<'d>, Vec<u32>> = FxHashMap::default();
+        for (label, to) in from.iter().flat_map(|state| &self.loud[*state as usize]) {
+            steps.entry(*label).or_default().push(*to);
+        }
+        steps
+    }
+}
+
+/// A statement's code, without `;` and comment.
+fn statement(line: &str) -> Option<&str> {
+    let code = line.strip_prefix("        ").filter(|code| !code.starts_with(' '))?;
+    match mir::split_comment(line) {
+        Some(parts) => Some(parts.code),
+        None => code.trim_end().strip_suffix(';'),
+    }
+}
+
+/// `PLACE` and the value of `PLACE = const true`.
+fn set_to_constant(code: &str) -> Option<(&str, bool)> {
+    let (place, value) = code.split_once(" = const ")?;
+    match value {
+        "false" | "ConstValue(Scalar(0x00): bool)" => Some((place, false)),
+        "true" | "ConstValue(Scalar(0x01): bool)" => Some((place, true)),
+        _ => None,
+    }
+}
+
+/// `PLACE` of `switchInt(copy PLACE) -> …`
+fn switched(code: &str) -> Option<&str> {
+    let inside = code.strip_prefix("switchInt(")?;
+    let place = &inside[..inside.find(") -> ")?];
+    place.strip_prefix("copy ").or_else(|| place.strip_prefix("move "))
+}
+
+/// Drop flags: places without a name that are only ever set to constants. They have numbers below 64.
+fn flags(body: &CoroutineBody<'_>, text: &str) -> FxHashMap<Place, u32> {
+    let statements = || text.lines().filter_map(statement);
+    let place = |text| body.flow.operand_at(text).filter(|operand| operand.is_whole()).map(|it| it.place);
+    let is_named = |place: &Place| match place {
+        Place::Saved(saved) => body.saved.get(*saved as usize).is_none_or(|saved| !saved.names.is_empty()),
+        Place::Local(local) => body.flow.local_names.iter().any(|(of, _)| of == local),
+        Place::Upvar(_) => true,
+    };
+    let set = statements().filter_map(set_to_constant).filter_map(|(text, _)| place(text));
+    let mut found: BTreeSet<Place> = set.filter(|place| !is_named(place)).collect();
+    for code in statements() {
+        let Some((left, right)) = code.split_once(" = ") else { continue };
+        if set_to_constant(code).is_none()
+            && let Some(place) = place(left)
+        {
+            found.remove(&place);
+        }
+        // Somebody could change it.
+        if let Some(place) =
+            right.strip_prefix('&').and_then(|of| place(of.rsplit_once("} ").map_or(of, |it| it.1)))
+        {
+            found.remove(&place);
+        }
+    }
+    found.into_iter().take(64).zip(0..).collect()
+}
+
+/// Types of the locals whose declarations are there, by number.
+fn local_types(text: &str) -> FxHashMap<u32, &str> {
+    let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("let "));
+    let declared = lines.filter_map(|line| {
+        let (local, rest) = line.trim_start_matches("mut ").strip_prefix('_')?.split_once(": ")?;
+        let declaration = rest.rsplit_once("//").map_or(rest, |(declaration, _)| declaration);
+        Some((local.parse().ok()?, declaration.trim_end().strip_suffix(';')?))
+    });
+    declared.collect()
+}
+
+/// What is known of the locals that are dropped.
+#[derive(Debug, Default)]
+struct Known<'a> {
+    types: FxHashMap<u32, &'a str>,
+    /// The functions that made them.
+    makers: FxHashMap<Place, String>,
+    /// Locals that are the pointers of boxes.
+    pointers: FxHashMap<u32, Place>,
+}
+
+impl<'a> Known<'a> {
+    fn new(body: &CoroutineBody<'a>, text: &'a str) -> Self {
+        let mut known = Known { types: local_types(text), ..Known::default() };
+        // Blocks are in no certain order.
+        for code in text.lines().filter_map(statement) {
+            if let Some((left, callee)) = call(code) {
+                if let Some(place) = body.flow.operand_at(left).filter(Operand::is_whole) {
+                    known.makers.insert(place.place, names::skeleton(&callee));
+                }
+            } else if let Some((left, right)) = code.split_once(" = ")
+                && let Some(Place::Local(local)) = body.flow.operand_at(left).map(|it| it.place)
+                && let Some(of) = body.flow.box_of(right)
+            {
+                known.pointers.insert(local, of);
+            }
+        }
+        known
+    }
+}
+
+/// What is dropped at a place; nothing if nobody notices.
+fn value(body: &CoroutineBody<'_>, place: &str, known: &Known<'_>) -> Option<Value> {
+    let operand = body.flow.operand_at(place);
+    let inner = place.strip_prefix('(').and_then(|place| place.strip_suffix(')'));
+    let printed = inner.and_then(|inner| Some(&inner[names::find_outside(inner, ": ")? + ": ".len()..]));
+    let mut base = operand.as_ref().map(|operand| operand.place);
+    let of_base = match base {
+        Some(Place::Local(local)) => known.types.get(&local).copied(),
+        Some(Place::Saved(saved)) => body.saved.get(saved as usize).and_then(|saved| saved.ty),
+        _ => None,
+    };
+    let is_whole = operand.as_ref().is_some_and(|operand| operand.is_whole());
+    // `(*_5)`: what is left of a box.
+    let is_content = operand.as_ref().is_some_and(|operand| operand.is_behind && operand.path.is_empty());
+    let content = of_base.filter(|_| is_content).and_then(|ty| {
+        let pointed = ["*const ", "*mut "].iter().find_map(|pointer| ty.strip_prefix(pointer));
+        pointed.or_else(|| Some(without_boxes(ty)).filter(|inner| *inner != ty))
+    });
+    if let Some(Place::Local(local)) = base
+        && let Some(of) = known.pointers.get(&local)
+    {
+        base = Some(*of);
+    }
+    let ty = printed.or(of_base.filter(|_| is_whole)).or(content);
+    // Of what nobody says the type it may be anything.
+    if ty.is_some_and(|ty| !is_observable(ty)) {
+        return None;
+    }
+    let name = match base {
+        Some(Place::Saved(saved)) => {
+            body.saved.get(saved as usize).and_then(|saved| saved.names.first().copied())
+        }
+        Some(Place::Upvar(upvar)) => body.upvars.iter().find(|it| it.index == upvar).map(|it| it.name),
+        Some(Place::Local(local)) => {
+            body.flow.local_names.iter().find(|(of, _)| *of == local).map(|(_, name)| *name)
+        }
+        None => None,
+    };
+    let made_by = base.filter(|_| name.is_none()).and_then(|base| known.makers.get(&base).cloned());
+    let ty = ty.map_or("", without_boxes);
+    Some(Value { name: name.map(str::to_owned), ty: ty.to_owned(), made_by })
+}
+
+/// `LEFT = CALLEE(…) -> …`: what is written, and the function's path.
+fn call(code: &str) -> Option<(&str, String)> {
+    let (left, right) = code.split_once(" = ")?;
+    let callee = right.strip_prefix("ConstValue(").map(|_| &right["ConstValue".len()..]);
+    let Some(callee) = callee else {
+        // A function pointer: `_5 = move _6(…) -> [return: …]`.
+        let is_call = right.contains(") -> [return: ") || right.contains(") -> unwind ");
+        return is_call.then(|| (left, "_".to_owned()));
+    };
+    let callee = &callee[..=names::closing(callee)?];
+    let path = callee.strip_suffix("})").and_then(|callee| {
+        // The group in braces that ends there.
+        let mut depth = 1usize;
+        let at = callee.bytes().rposition(|byte| {
+            match byte {
+                b'}' => depth += 1,
+                b'{' => depth -= 1,
+                _ => {}
+            }
+            depth == 0
+        })?;
+        Some(&callee[at + 1..])
+    });
+    Some((left, path?.to_owned()))
+}
+
+/// Is a path, without generic arguments, that of this function, given by its end?
+fn is_called(path: &str, function: &str) -> bool {
+    path.strip_suffix(function)
+        .is_some_and(|before| before.is_empty() || before.ends_with("::") || before.ends_with(' '))
+}
+
+/// Where a block goes on.
+fn targets(code: &str, node: &mut Node, is_unnoticed: bool) {
+    let Some((_, text)) = code.rsplit_once(" -> ") else { return };
+    let number = |text: &str| text.strip_prefix("bb").and_then(|digits| digits.parse().ok());
+    let Some(list) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) else {
+        if let Some(block) = number(text) {
+            node.goes(Way::Goes, block);
+        }
+        return;
+    };
+    for (label, block) in list.split(", ").filter_map(|target| target.split_once(": ")) {
+        let Some(block) = number(block) else { continue };
+        match label {
+            "unwind" if is_unnoticed => {}
+            "unwind" => node.goes(Way::Unwinds, block),
+            "imaginary" | "drop" => {}
+            _ => node.goes(Way::Goes, block),
+        }
+    }
+}
+
+/// A type without the boxes and pins around it: an edit may put one there.
+fn without_boxes(ty: &str) -> &str {
+    let inside = |ty| {
+        let around =
+            ["std::boxed::Box<", "std::pin::Pin<"].iter().find_map(|it| str::strip_prefix(ty, it))?;
+        names::arguments(around.strip_suffix('>')?).next()
+    };
+    let mut ty = ty;
+    while let Some(inner) = inside(ty) {
+        ty = inner;
+    }
+    ty
+}
+
+/// Types of the standard library whose destructor frees memory and does what those of its arguments do, and no more.
+const PLAIN: &[&str] = &[
+    "std::boxed::Box",
+    "std::pin::Pin",
+    "std::vec::Vec",
+    "std::vec::IntoIter",
+    "std::string::String",
+    "std::option::Option",
+    "std::result::Result",
+    "std::collections::VecDeque",
+    "std::collections::BTreeMap",
+    "std::collections::BTreeSet",
+    "std::collections::HashMap",
+    "std::collections::HashSet",
+    "std::collections::BinaryHeap",
+    "std::borrow::Cow",
+    "std::path::PathBuf",
+    "std::ffi::OsString",
+    "std::ffi::CString",
+    "std::ops::ControlFlow",
+    "std::task::Poll",
+    "std::cell::Cell",
+    "std::cell::RefCell",
+    "std::cell::UnsafeCell",
+    "std::mem::ManuallyDrop",
+    "std::mem::MaybeUninit",
+    "std::alloc::Global",
+    "std::hash::RandomState",
+];
+
+/// Could anybody notice when a value of this verbose type is dropped, other than by the memory it frees?
+fn is_observable(ty: &str) -> bool {
+    let ty = ty.trim();
+    let (Some(first), last) = (ty.chars().next(), ty.chars().next_back()) else { return true };
+    match first {
+        '&' | '*' | '!' => return false,
+        '(' if last == Some(')') => return names::arguments(&ty[1..ty.len() - 1]).any(is_observable),
+        '[' if last == Some(']') => {
+            let inside = &ty[1..ty.len() - 1];
+            return is_observable(&inside[..names::find_outside(inside, "; ").unwrap_or(inside.len())]);
+        }
+        _ => {}
+    }
+    const NUMBERS: &[&str] = &[
+        "bool", "char", "f16", "f32", "f64", "f128", "i8", "i16", "i32", "i64", "i128", "isize", "str", "u8",
+        "u16", "u32", "u64", "u128", "usize", "()",
+    ];
+    if NUMBERS.contains(&ty) {
+        return false;
+    }
+    let (path, arguments) = match ty.find('<') {
+        Some(open) if ty.ends_with('>') => (&ty[..open], &ty[open + 1..ty.len() - 1]),
+        Some(_) => return true,
+        None => (ty, ""),
+    };
+    !PLAIN.contains(&path) || names::arguments(arguments).any(|it| !it.starts_with('\'') && is_observable(it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A body of these blocks; `bb1: drop(_5) -> [return: bb2, unwind: bb9]`.
+    fn drops(blocks: &[(&str, &str)]) -> Drops {
+        let mut text = String::from(
+            "// MIR for `f::{closure#0}` 0 coroutine_post-transform\n/* coroutine_layout = CoroutineLayout {\n    \
+             field_tys: {\n    },\n    variant_fields: {\n        Unresumed(0): [],\n        Returned (1): [],\n        \
+             Panicked (2): [],\n    },\n    storage_conflicts: BitMatrix(0x0) {\n    },\n} */\n\nfn f::{closure#0}(_1: \
+             {static f::{closure#0} upvar_tys=() resume_ty=std::future::ResumeTy yield_ty=() return_ty=()}, _2: &mut \
+             Context<'_>) -> Poll<()> {\n    debug _task_context => _2; // in scope 0 at src/m.rs:1:1: 1:2\n    let mut \
+             _0: std::task::Poll<()>; // return place in scope 0 at src/m.rs:1:1: 1:2\n    let _5: a::A; // in scope 0 at \
+             src/m.rs:1:1: 1:2\n    let _6: a::B; // in scope 0 at src/m.rs:1:1: 1:2\n    let _7: std::vec::Vec<u8>; // in \
+             scope 0 at src/m.rs:1:1: 1:2\n    let mut _8: bool; // in scope 0 at src/m.rs:1:1: 1:2\n    scope 1 {\n        \
+             debug x => _5; // in scope 1 at src/m.rs:1:1: 1:2\n        debug y => _6; // in scope 1 at src/m.rs:1:1: \
+             1:2\n    }\n",
+        );
+        for (number, (name, block)) in blocks.iter().enumerate() {
+            let cleanup = if *name == "cleanup" { " (cleanup)" } else { "" };
+            text.push_str(&format!("\n    bb{number}{cleanup}: {{\n"));
+            for (at, code) in block.split("; ").enumerate() {
+                text.push_str(&format!(
+                    "        {code}; // bb{number}[{at}]: scope 1 at src/m.rs:1:1: 1:2\n"
+                ));
+            }
+            text.push_str("    }\n");
+        }
+        text.push_str("}\n");
+        Drops::parse(&text).unwrap_or_else(|| panic!("it is read:\n{text}"))
+    }
+
+    fn moved(before: &[(&str, &str)], after: &[(&str, &str)]) -> Vec<String> {
+        match Drops::moved(&drops(before), &drops(after)) {
+            Moved::Nothing => Vec::new(),
+            Moved::Values(values) => values.into_iter().map(|value| value.name.unwrap_or(value.ty)).collect(),
+            Moved::Unknown => vec!["unknown".to_owned()],
+        }
+    }
+
+    const LOOK: &str =
+        "_9 = ConstValue(ZeroSized: fn(u8) {look::<u8>})(move _3) -> [return: bb2, unwind: bb3]";
+    const END: (&str, &str) = ("", "return");
+    const PANICS: (&str, &str) = ("cleanup", "resume");
+
+    #[test]
+    fn what_is_dropped_in_front_of_a_call_has_moved() {
+        let before =
+            [("", "goto -> bb1"), ("", LOOK), ("", "drop(_5) -> [return: bb4, unwind: bb3]"), PANICS, END];
+        let after = [("", "drop(_5) -> [return: bb1, unwind: bb3]"), ("", LOOK), END, PANICS];
+        assert_eq!(moved(&before, &after), ["x"]);
+        assert!(moved(&before, &before).is_empty());
+        // In other blocks, and with steps between them that nobody notices.
+        let same = [
+            ("", LOOK.replace("bb2", "bb4").leak() as &str),
+            END,
+            ("", "goto -> bb1"),
+            PANICS,
+            ("", "drop(_5) -> [return: bb5, unwind: bb3]"),
+            ("", "goto -> bb1"),
+        ];
+        assert!(moved(&before, &same).is_empty());
+    }
+
+    #[test]
+    fn the_order_of_two_values_counts() {
+        let drop =
+            |local: u8, next: u8| format!("drop(_{local}) -> [return: bb{next}, unwind: bb3]").leak() as &str;
+        let (one, other) = (
+            [("", drop(5, 1)), ("", drop(6, 2)), END, PANICS],
+            [("", drop(6, 1)), ("", drop(5, 2)), END, PANICS],
+        );
+        assert_eq!(moved(&one, &other), ["x", "y"]);
+        // A vector of numbers only frees memory.
+        let (one, other) = (
+            [("", drop(5, 1)), ("", drop(7, 2)), END, PANICS],
+            [("", drop(7, 1)), ("", drop(5, 2)), END, PANICS],
+        );
+        assert!(moved(&one, &other).is_empty());
+    }
+
+    #[test]
+    fn a_drop_flag_says_which_way_is_taken() {
+        let flagged = |value: &str| {
+            [
+                (
+                    "",
+                    format!("_8 = const {value}; switchInt(copy _8) -> [0: bb2, otherwise: bb1]").leak()
+                        as &str,
+                ),
+                ("", "drop(_5) -> [return: bb2, unwind: bb3]"),
+                END,
+                PANICS,
+            ]
+        };
+        let dropped = [("", "drop(_5) -> [return: bb1, unwind: bb2]"), END, PANICS];
+        assert!(moved(&flagged("true"), &dropped).is_empty());
+        assert_eq!(moved(&flagged("false"), &dropped), ["x"]);
+        assert!(moved(&flagged("false"), &[("", "goto -> bb1"), END]).is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_noticed() {
+        for ty in [
+            "u8",
+            "&'{erased} a::A",
+            "[u8; ValTree(Leaf(0x0000000000000005): usize)]",
+            "std::vec::Vec<std::string::String>",
+            "(std::boxed::Box<[u8]>, std::option::Option<std::path::PathBuf>)",
+            "std::boxed::Box<[u8; 5], std::alloc::Global>",
+            "*const a::A",
+            "()",
+        ] {
+            assert!(!is_observable(ty), "{ty}");
+        }
+        for ty in [
+            "a::A",
+            "T",
+            "std::vec::Vec<a::A>",
+            "(u8, a::A)",
+            "[a::A; 3]",
+            "std::rc::Rc<u8>",
+            "std::sync::Arc<u8>",
+            "std::sync::MutexGuard<'{erased}, u8>",
+            "std::boxed::Box<dyn a::T>",
+            "{static f::{closure#0} upvar_tys=() resume_ty=std::future::ResumeTy yield_ty=() return_ty=()}",
+            "",
+            "<",
+        ] {
+            assert!(is_observable(ty), "{ty}");
+        }
+        assert_eq!(without_boxes("std::pin::Pin<std::boxed::Box<a::A, std::alloc::Global>>"), "a::A");
+    }
+
+    /// What seven compilers print of one source is read whole, trimmed or not, and all of them drop the same.
+    #[test]
+    fn every_dialect_is_read() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+        let mut all: std::collections::BTreeMap<String, BTreeSet<String>> = Default::default();
+        let mut count = 0;
+        let compilers = std::fs::read_dir(folder).unwrap().flatten().filter(|it| it.path().is_dir());
+        for file in compilers.flat_map(|it| std::fs::read_dir(it.path()).unwrap().flatten()) {
+            let name = file.file_name().to_string_lossy().into_owned();
+            if !name.ends_with(".mir") {
+                continue;
+            }
+            let text = std::fs::read_to_string(file.path()).unwrap();
+            let whole = Drops::parse(&text).unwrap_or_else(|| panic!("{} is read", file.path().display()));
+            let short = Drops::parse(&crate::dump::coroutine::trimmed(&text)).expect("it is read trimmed");
+            assert_eq!(Drops::moved(&whole, &short), Moved::Nothing, "{name}");
+            assert_eq!(whole.values(), short.values(), "{name}");
+            count += 1;
+            // Types are not printed the same.
+            let named: BTreeSet<String> =
+                whole.values().iter().filter_map(|value| value.name.clone()).collect();
+            let known = all.entry(name.clone()).or_insert_with(|| named.clone());
+            assert_eq!(*known, named, "{}", file.path().display());
+        }
+        assert!(count >= 70, "{count}");
+        assert!(all.values().any(|names| names.len() > 1), "something is dropped");
+    }
+
+    #[test]
+    fn callees_are_told_by_their_paths() {
+        let of = |code| call(code).map(|(left, path)| (left, names::skeleton(&path)));
+        assert_eq!(of(LOOK), Some(("_9", "look".to_owned())));
+        let poll = "_3 = ConstValue(ZeroSized: for<Region(BrAnon)> fn(A) -> B {<{static f::{closure#0} upvar_tys=()} as \
+                    std::future::Future>::poll})(move _4, copy _5) -> [return: bb1, unwind: bb2]";
+        let (_, path) = of(poll).unwrap();
+        assert!(is_called(&path, "Future>::poll"), "{path}");
+        assert!(is_called("std::boxed::Box::pin", "Box::pin") && !is_called("a::MyBox::pin", "Box::pin"));
+        assert_eq!(of("_3 = copy _4"), None);
+        assert_eq!(of("_3 = move _4(copy _5) -> [return: bb1, unwind: bb2]"), Some(("_3", "_".to_owned())));
+    }
+}

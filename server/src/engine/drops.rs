@@ -1,0 +1,129 @@
+//! Which values an edit drops at another time than the program as it was: told by the compiler, which has compiled both.
+
+use super::Units;
+use crate::build::Unit;
+use crate::dump::drops::{Drops, Moved, Value};
+use crate::dump::names;
+use crate::features::actions::Candidate;
+use crate::layout::definition_path;
+use crate::source::{SiteKind, TextRange};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a candidate drops at another time, in words for a title. `body` is the definition path of a body of the edited
+/// fn, `after` the unit as it was compiled with the edit.
+pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, after: &Unit) -> Vec<Arc<str>> {
+    let item = item_of(body);
+    let krate = item.split("::").next().unwrap_or_default();
+    let is_of_item = |name: &str| {
+        definition_path(krate, name).is_some_and(|path| {
+            path.strip_prefix(item).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        })
+    };
+    let new: BTreeMap<&str, &str> = after.bodies().filter(|(name, _)| is_of_item(name)).collect();
+    let Some(old) = units.bodies(&candidate.origin, &is_of_item) else { return unknown(candidate) };
+    let mut found: Vec<Arc<str>> = Vec::new();
+    let mut is_unknown = false;
+    let gone = old.iter().filter(|(name, _)| !new.contains_key(&***name)).map(|(_, text)| text.as_str());
+    let added = new.iter().filter(|(name, _)| !old.contains_key(**name)).map(|(_, text)| *text);
+    for text in gone.chain(added) {
+        is_unknown |= Drops::parse(text).is_none_or(|drops| !drops.is_empty());
+    }
+    for (name, text) in &old {
+        let Some(new) = new.get(&**name).filter(|new| **new != text.as_str()) else { continue };
+        let (Some(before), Some(after)) = (Drops::parse(text), Drops::parse(new)) else {
+            is_unknown = true;
+            continue;
+        };
+        match Drops::moved(&before, &after) {
+            Moved::Nothing => {}
+            Moved::Unknown => is_unknown = true,
+            Moved::Values(values) => {
+                for value in values {
+                    let words: Arc<str> = words(candidate, &value).into();
+                    if !found.contains(&words) {
+                        found.push(words);
+                    }
+                }
+            }
+        }
+    }
+    if is_unknown && found.is_empty() {
+        return unknown(candidate);
+    }
+    found
+}
+
+/// Where the compiler does not tell, what the source shows; and that it was not told.
+fn unknown(candidate: &Candidate) -> Vec<Arc<str>> {
+    match candidate.drops_earlier.is_empty() {
+        true => vec!["values".into()],
+        false => candidate.drops_earlier.clone(),
+    }
+}
+
+/// The fn or other item that a body is in.
+fn item_of(body: &str) -> &str {
+    let mut item = body;
+    while let Some((outer, last)) = item.rsplit_once("::") {
+        if !(last.starts_with("{closure#") || last.starts_with("{synthetic#")) {
+            break;
+        }
+        item = outer;
+    }
+    item
+}
+
+/// `` `x` ``; `` a value made by `defer!` ``, which has no name in the user's text; `` a temporary `Guard` ``.
+fn words(candidate: &Candidate, value: &Value) -> String {
+    let text = candidate.text.text();
+    let site = candidate.site().range;
+    let is_there = |name: &str| {
+        let words = text[site].split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '#'));
+        words.into_iter().any(|word| word == name)
+    };
+    if let Some(name) = &value.name
+        && is_there(name)
+    {
+        return format!("`{name}`");
+    }
+    let calls = candidate.text.sites().iter().filter(|it| it.kind == SiteKind::MacroCall);
+    let called = calls.filter(|it| site.contains_range(it.range)).map(|it| name_of(text, it.token));
+    let mut macros: Vec<&str> = called.filter(|name| !QUIET.contains(name)).collect();
+    macros.sort_unstable();
+    macros.dedup();
+    let ty = names::readable(&value.ty, &|_| None);
+    let ty = names::without_arguments(&ty);
+    let ty = ty.rsplit("::").next().unwrap_or_default();
+    match (&value.name, &macros[..]) {
+        (Some(_), [only]) => format!("a value made by `{only}!`"),
+        (Some(_), _) => "a value made by a macro".to_owned(),
+        (None, _) if ty.is_empty() || ty.contains(['{', ' ']) => "a temporary".to_owned(),
+        (None, _) => format!("a temporary `{ty}`"),
+    }
+}
+
+/// Macros that declare nothing of their own.
+const QUIET: &[&str] = &[
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "dbg",
+    "debug_assert",
+    "eprintln",
+    "format",
+    "matches",
+    "panic",
+    "print",
+    "println",
+    "todo",
+    "unreachable",
+    "vec",
+    "write",
+    "writeln",
+];
+
+fn name_of(text: &str, token: TextRange) -> &str {
+    let path = text[token].trim_end_matches('!').trim_end();
+    path.rsplit("::").next().unwrap_or(path).trim()
+}
