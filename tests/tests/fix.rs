@@ -342,3 +342,54 @@ const _: () = assert!(size(&(outer_3 as fn() -> _)) > 4000);
     assert_eq!(text.matches("Box::pin(large()).await").count(), 4, "{text}");
     assert!(text.contains("pub async fn outer_3() {\n    large().await;\n}"), "{text}");
 }
+
+/// A guard that is dropped before the await is let go, one that a macro makes stays; unless it is asked for.
+#[test]
+fn what_would_be_dropped_earlier_is_left_alone() {
+    let source = format!(
+        "use std::{{hint::black_box, sync::Mutex}};
+{PENDING_ONCE}
+pub struct OnDrop<F: FnMut()>(pub F);
+impl<F: FnMut()> Drop for OnDrop<F> {{
+    fn drop(&mut self) {{
+        (self.0)()
+    }}
+}}
+macro_rules! defer {{
+    ($($body:tt)*) => {{ let _guard = OnDrop(|| {{ $($body)* }}); }};
+}}
+pub async fn locked(lock: &Mutex<u64>) {{
+    let mut guard = lock.lock().unwrap();
+    *guard += 1;
+    drop(guard);
+    PendingOnce(false).await;
+}}
+pub async fn deferred() {{
+    let bytes = [1u8; 300];
+    defer! {{ println!(\"bye\") }}
+    black_box(&bytes);
+    PendingOnce(false).await;
+}}
+"
+    );
+    let titles = |arguments: &[&str]| {
+        let project = Project::lib("drops", &source);
+        let arguments = [&["--kind", "scope-block", "--allow-dirty", "--apply"], arguments].concat();
+        let actions = offered(project.root(), &arguments);
+        let mut titles: Vec<(String, String)> =
+            actions.into_iter().map(|action| (action.future, action.title)).collect();
+        titles.sort();
+        (titles, project.read("src/lib.rs"))
+    };
+    let (safe, text) = titles(&[]);
+    let [(future, title)] = &safe[..] else { panic!("{safe:#?}") };
+    assert_eq!(future, "locked");
+    assert!(title.starts_with("End `guard` before the await with a block (saves "), "{title}");
+    assert!(!title.contains("earlier"), "{title}");
+    assert!(text.contains("    let bytes = [1u8; 300];\n    defer! {"), "{text}");
+    let (all, text) = titles(&["--may-drop-earlier"]);
+    let [(future, title), _] = &all[..] else { panic!("{all:#?}") };
+    assert_eq!(future, "deferred");
+    assert!(title.ends_with("drops a value made by `defer!` earlier)"), "{title}");
+    assert!(text.contains("        let bytes = [1u8; 300];\n        defer! {"), "{text}");
+}
