@@ -89,6 +89,9 @@ pub enum Moved {
     Unknown,
 }
 
+/// Of more values than this nobody finds out which ones have moved.
+const MANY: usize = 64;
+
 /// Functions that an edit may call more or less often, and that nobody notices.
 const UNNOTICED: &[&str] = &[
     "Box::new",
@@ -127,11 +130,8 @@ impl Drops {
             }
             let Some(node) = block.and_then(|block| nodes.get_mut(block)) else { continue };
             let Some(code) = statement(line) else { continue };
-            let dropped = code.strip_prefix("drop(").and_then(|rest| {
-                let end = names::closing(&code["drop".len()..])?;
-                Some((&rest[..end - 1], &code["drop".len() + end + 1..]))
-            });
-            if let Some((place, _)) = dropped {
+            let dropped = code.strip_prefix("drop").filter(|rest| rest.starts_with('('));
+            if let Some(place) = dropped.and_then(|rest| Some(&rest[1..names::closing(rest)?])) {
                 let value = value(&body, place, &known);
                 targets(code, node, value.is_none());
                 node.acts.extend(value.map(Act::Drop));
@@ -226,6 +226,9 @@ impl Drops {
             Some(false) => {}
             None => return Moved::Unknown,
         }
+        if values.len() > MANY {
+            return Moved::Values(values.into_iter().cloned().collect());
+        }
         let alone: Vec<&Value> =
             values.iter().copied().filter(|value| are_same(&[value]) != Some(true)).collect();
         if !alone.is_empty() {
@@ -249,7 +252,8 @@ impl Drops {
 
 /// Can both bodies do the same in a row, looking only at what is kept? `None` if that takes too long to find out.
 fn same(one: &Drops, other: &Drops, keep: &dyn Fn(&Act) -> bool) -> Option<bool> {
-    const MOST: usize = 20_000;
+    const MOST: usize = 4_000_000;
+    let mut left = MOST;
     let machines = [Machine::new(one, keep)?, Machine::new(other, keep)?];
     let start = [machines[0].start(), machines[1].start()];
     let mut seen: FxHashSet<[Vec<u32>; 2]> = FxHashSet::default();
@@ -258,9 +262,7 @@ fn same(one: &Drops, other: &Drops, keep: &dyn Fn(&Act) -> bool) -> Option<bool>
         if !seen.insert(pair.clone()) {
             continue;
         }
-        if seen.len() > MOST {
-            return None;
-        }
+        left = left.checked_sub(pair[0].len() + pair[1].len() + 1)?;
         let steps = [machines[0].steps(&pair[0]), machines[1].steps(&pair[1])];
         if steps[0].len() != steps[1].len() || steps[0].keys().any(|label| !steps[1].contains_key(label)) {
             return Some(false);

@@ -2,6 +2,7 @@
 
 use futurelens::build::dep_info::sources;
 use futurelens::dump::coroutine::{statement_spans, trimmed};
+use futurelens::dump::drops::{Drops, Moved};
 use futurelens::dump::names::{self, CoroutineName, Parameters};
 use futurelens::dump::span::SpanRef;
 use futurelens::dump::{CoroutineBody, TypeSizes};
@@ -96,6 +97,10 @@ pub fn body(text: &str) {
         body.flow.events_of(block).iter().for_each(|event| _ = (event.span(), event.scope(), event.key()));
         body.flow.successors(block);
         body.flow.suspension(block);
+    }
+    // A body does what it does.
+    if let Some(drops) = Drops::parse(text) {
+        assert!(!matches!(Drops::moved(&drops, &drops), Moved::Values(_)), "{drops:?}");
     }
     // Why is what held?
     let file = "krate.a-{impl#0}-f-{closure#0}.-------.coroutine_post-transform.0.mir";
