@@ -25,6 +25,8 @@ pub struct Action {
     pub before: Option<u64>,
     /// Bytes; none if it did not compile before.
     pub after: Option<u64>,
+    /// What it drops at another time than before.
+    pub drops_earlier: Vec<String>,
     /// File, start, end, text; bytes of the file as it is.
     pub edits: Vec<(String, usize, usize, String)>,
 }
@@ -49,6 +51,7 @@ pub fn read(run: &Run) -> Vec<Action> {
         future: text(&value["future"]),
         before: value["before"].as_u64(),
         after: value["after"].as_u64(),
+        drops_earlier: value["drops_earlier"].as_array().into_iter().flatten().map(text).collect(),
         edits: value["edits"]
             .as_array()
             .expect("edits are a list")
@@ -62,22 +65,27 @@ pub fn read(run: &Run) -> Vec<Action> {
     list["actions"].as_array().expect("actions are a list").iter().map(action).collect()
 }
 
+/// Makes the edits of all these actions in the files below a folder. None overlaps with another.
+pub fn apply(actions: &[&Action], root: &Path) {
+    let mut by_file: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for (file, start, end, text) in actions.iter().flat_map(|action| &action.edits) {
+        by_file.entry(file).or_default().push((*start, *end, text));
+    }
+    for (file, mut edits) in by_file {
+        let path = root.join(file);
+        let mut content = fs::read_to_string(&path).expect("the file is there");
+        edits.sort();
+        for (start, end, text) in edits.into_iter().rev() {
+            content.replace_range(start..end, text);
+        }
+        fs::write(&path, content).expect("the file is writable");
+    }
+}
+
 impl Action {
     /// Makes the edits in the files below a folder.
     pub fn apply(&self, root: &Path) {
-        let mut by_file: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-        for (file, start, end, text) in &self.edits {
-            by_file.entry(file).or_default().push((*start, *end, text));
-        }
-        for (file, mut edits) in by_file {
-            let path = root.join(file);
-            let mut content = fs::read_to_string(&path).expect("the file is there");
-            edits.sort();
-            for (start, end, text) in edits.into_iter().rev() {
-                content.replace_range(start..end, text);
-            }
-            fs::write(&path, content).expect("the file is writable");
-        }
+        apply(&[self], root);
     }
 
     /// The file edited, and its lines from the first edit to two behind the last.

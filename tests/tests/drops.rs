@@ -1,7 +1,7 @@
 //! No edit changes what a program does, unless it says so: every shape of the fixture is run on every path, as it is and
 //! with each edit that is offered for it, and what it makes, calls and drops is compared.
 
-use futurelens_tests::actions::{Action, offered};
+use futurelens_tests::actions::{Action, apply, offered};
 use futurelens_tests::binary::{cargo, fixture, nightly, run, say};
 use futurelens_tests::project::Project;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +25,9 @@ fn changed<'t>(before: &'t Traces, after: &'t Traces) -> BTreeSet<&'t str> {
 }
 
 fn is_labelled(action: &Action) -> bool {
-    action.title.contains(" earlier")
+    let is_said = action.title.contains(" earlier");
+    assert_eq!(is_said, !action.drops_earlier.is_empty(), "{}", action.title);
+    is_said
 }
 
 /// The fn that is edited: `pinned` of `shapes::pinned`, or of a block in it.
@@ -52,28 +54,13 @@ fn rounds<'a>(actions: impl Iterator<Item = &'a Action>) -> Vec<Vec<&'a Action>>
     rounds
 }
 
+/// The fixture in an edition, with these edits.
 fn with(edition: &str, actions: &[&Action]) -> Project {
     let project = Project::copy_of(&fixture("drops"));
     let manifest = project.read("Cargo.toml");
     project.write("Cargo.toml", &manifest.replace("2024", edition));
-    let all = Action {
-        edits: actions.iter().flat_map(|action| action.edits.clone()).collect(),
-        ..actions.first().map_or_else(nothing, |action| (*action).clone())
-    };
-    all.apply(project.root());
+    apply(actions, project.root());
     project
-}
-
-fn nothing() -> Action {
-    Action {
-        id: String::new(),
-        kind: String::new(),
-        title: String::new(),
-        future: String::new(),
-        before: None,
-        after: None,
-        edits: Vec::new(),
-    }
 }
 
 fn check(edition: &str, arguments: &[&str]) {
@@ -85,6 +72,7 @@ fn check(edition: &str, arguments: &[&str]) {
     let actions = offered(project.root(), &[arguments, &["--profile", "dev"]].concat());
     let (labelled, others): (Vec<&Action>, Vec<&Action>) = actions.iter().partition(|it| is_labelled(it));
     assert!(labelled.len() > 20 && others.len() > 20, "{} and {}", labelled.len(), others.len());
+    assert!(actions.is_sorted_by_key(is_labelled), "those that do the same come first");
     let mut faults = Vec::new();
     for round in rounds(others.iter().copied()) {
         let after = traces(with(edition, &round).root(), target.path());

@@ -16,7 +16,7 @@ const SCHEMA: u32 = 1;
 #[derive(Debug, Serialize)]
 pub struct List {
     schema: u32,
-    /// Largest saving first.
+    /// Largest saving first; behind all others those that drop something earlier.
     pub actions: Vec<Entry>,
 }
 
@@ -35,6 +35,9 @@ pub struct Entry {
     before: Option<u64>,
     /// Bytes after the edits; `null` if `before` is.
     after: Option<u64>,
+    /// What is dropped at another time than before, as in the title; absent if there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    drops_earlier: Vec<String>,
     edits: Vec<EditEntry>,
     #[serde(skip)]
     place: String,
@@ -76,18 +79,21 @@ impl List {
             future: candidate.name.to_string(),
             before: candidate.before,
             after: saving.map(|saving| saving.after),
+            drops_earlier: candidate.drops_earlier.iter().map(|words| words.to_string()).collect(),
             edits: edits.collect(),
             place: one_line(&format!("{file}:{}:{}", at.line, at.col)),
             file,
         });
     }
 
-    /// Largest saving first; what makes a crate compile before all others.
+    /// Largest saving first; what makes a crate compile before all others, what may do something else behind them.
     pub fn sort(&mut self) {
         self.actions.sort_by(|a, b| {
             let saving =
                 |one: &Entry| one.before.map_or(u64::MAX, |before| before - one.after.unwrap_or(before));
-            saving(b).cmp(&saving(a)).then_with(|| a.id.cmp(&b.id))
+            let is_other = |one: &Entry| !one.drops_earlier.is_empty();
+            let order = is_other(a).cmp(&is_other(b)).then_with(|| saving(b).cmp(&saving(a)));
+            order.then_with(|| a.id.cmp(&b.id))
         });
     }
 

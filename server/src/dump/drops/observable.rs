@@ -1,0 +1,75 @@
+//! Which destructors anybody can notice.
+
+use crate::dump::names;
+
+/// A type without the boxes and pins around it: an edit may put one there.
+pub(super) fn without_boxes(ty: &str) -> &str {
+    let inside = |ty| {
+        let around =
+            ["std::boxed::Box<", "std::pin::Pin<"].iter().find_map(|it| str::strip_prefix(ty, it))?;
+        names::arguments(around.strip_suffix('>')?).next()
+    };
+    let mut ty = ty;
+    while let Some(inner) = inside(ty) {
+        ty = inner;
+    }
+    ty
+}
+
+/// Types of the standard library whose destructor frees memory and does what those of its arguments do, and no more.
+const PLAIN: &[&str] = &[
+    "std::boxed::Box",
+    "std::pin::Pin",
+    "std::vec::Vec",
+    "std::vec::IntoIter",
+    "std::string::String",
+    "std::option::Option",
+    "std::result::Result",
+    "std::collections::VecDeque",
+    "std::collections::BTreeMap",
+    "std::collections::BTreeSet",
+    "std::collections::HashMap",
+    "std::collections::HashSet",
+    "std::collections::BinaryHeap",
+    "std::borrow::Cow",
+    "std::path::PathBuf",
+    "std::ffi::OsString",
+    "std::ffi::CString",
+    "std::ops::ControlFlow",
+    "std::task::Poll",
+    "std::cell::Cell",
+    "std::cell::RefCell",
+    "std::cell::UnsafeCell",
+    "std::mem::ManuallyDrop",
+    "std::mem::MaybeUninit",
+    "std::alloc::Global",
+    "std::hash::RandomState",
+];
+
+/// Could anybody notice when a value of this verbose type is dropped, other than by the memory it frees?
+pub(super) fn is_observable(ty: &str) -> bool {
+    let ty = ty.trim();
+    let (Some(first), last) = (ty.chars().next(), ty.chars().next_back()) else { return true };
+    match first {
+        '&' | '*' | '!' => return false,
+        '(' if last == Some(')') => return names::arguments(&ty[1..ty.len() - 1]).any(is_observable),
+        '[' if last == Some(']') => {
+            let inside = &ty[1..ty.len() - 1];
+            return is_observable(&inside[..names::find_outside(inside, "; ").unwrap_or(inside.len())]);
+        }
+        _ => {}
+    }
+    const NUMBERS: &[&str] = &[
+        "bool", "char", "f16", "f32", "f64", "f128", "i8", "i16", "i32", "i64", "i128", "isize", "str", "u8",
+        "u16", "u32", "u64", "u128", "usize", "()",
+    ];
+    if NUMBERS.contains(&ty) {
+        return false;
+    }
+    let (path, arguments) = match ty.find('<') {
+        Some(open) if ty.ends_with('>') => (&ty[..open], &ty[open + 1..ty.len() - 1]),
+        Some(_) => return true,
+        None => (ty, ""),
+    };
+    !PLAIN.contains(&path) || names::arguments(arguments).any(|it| !it.starts_with('\'') && is_observable(it))
+}
