@@ -188,3 +188,36 @@ fn trying_stops_when_a_save_comes() {
         left.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
     assert!(left.iter().all(|name| !name.starts_with("scratch-")), "{left:?}");
 }
+
+#[test]
+fn what_is_dropped_earlier_is_said_and_never_preferred() {
+    let source = format!(
+        "{PENDING_ONCE}
+pub struct OnDrop<F: FnMut()>(pub F);
+impl<F: FnMut()> Drop for OnDrop<F> {{
+    fn drop(&mut self) {{
+        (self.0)()
+    }}
+}}
+macro_rules! defer {{
+    ($($body:tt)*) => {{ let _guard = OnDrop(|| {{ $($body)* }}); }};
+}}
+pub async fn deferred() {{
+    let bytes = [1u8; 300];
+    defer! {{ println!(\"bye\") }}
+    std::hint::black_box(&bytes);
+    PendingOnce(false).await;
+}}
+"
+    );
+    let (project, file) = project(&source);
+    let mut editor = Editor::open(project.root(), Setup::default());
+    editor.did_open(&file);
+    let at = place_of(&source, "bytes = ");
+    let is_there = |found: &[Value]| {
+        titles(found).iter().any(|title| title.ends_with("drops a value made by `defer!` earlier)"))
+    };
+    let actions = editor.code_actions_when(&file, at, "a block", is_there);
+    let block = actions.iter().find(|action| is_there(std::slice::from_ref(action))).expect("it is there");
+    assert_eq!(block["isPreferred"], false, "{actions:#?}");
+}

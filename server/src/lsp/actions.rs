@@ -49,6 +49,15 @@ pub struct Found {
     pub is_sure: bool,
 }
 
+impl Found {
+    /// Does the program do the same as before? Of what has not been compiled that is not known; but a recursive call does
+    /// not compile without its box.
+    pub fn is_safe(&self) -> bool {
+        let is_compiled = self.saving.as_ref().is_none_or(|saving| saving.measured);
+        is_compiled && self.candidate.keeps_behaviour()
+    }
+}
+
 /// Bytes: a predicted saving that is tried without being asked about.
 const WORTH_A_TRY: u64 = 256;
 
@@ -213,7 +222,10 @@ impl Actions {
         let Some(offers) = self.offers.get(file) else { return Vec::new() };
         let mut places = Places { today, known: Vec::new() };
         let mut found: Vec<Found> = offers.iter().filter_map(|offer| places.found(offer, range)).collect();
-        found.sort_by_key(|one| std::cmp::Reverse(one.saving.as_ref().map_or(u64::MAX, Saving::bytes)));
+        found.sort_by_key(|one| {
+            let saving = one.saving.as_ref().map_or(u64::MAX, Saving::bytes);
+            (!one.candidate.keeps_behaviour(), std::cmp::Reverse(saving))
+        });
         found
     }
 

@@ -130,8 +130,11 @@ impl Candidate {
                 notes.push(format!("≈ {bytes} B in `{name}`"));
             }
         }
+        let is_compiled = saving.is_none_or(|saving| saving.measured);
         if !self.drops_earlier.is_empty() {
             notes.push(format!("drops {} earlier", self.drops_earlier.join(", ")));
+        } else if !is_compiled && matches!(self.kind, ActionKind::ScopeBlock | ActionKind::DesugarAsyncFn) {
+            notes.push("not compiled: may drop values earlier".to_owned());
         }
         match notes.is_empty() {
             true => self.label.clone(),
