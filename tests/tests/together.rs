@@ -2,7 +2,7 @@
 //! and what is stored twice in one state is counted, and nothing else.
 
 use futurelens_tests::binary::{fixture, futurelens, run};
-use futurelens_tests::project::Project;
+use futurelens_tests::project::{PENDING_ONCE, Project, future_of};
 use futurelens_tests::report::run_report;
 use serde_json::Value;
 use std::fs;
@@ -111,7 +111,8 @@ fn arms(project: &Project, report: &Value) {
     ] {
         assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
     }
-    for unwanted in ["PollFn<{in_place", "local futures", "in a macro"] {
+    // Nobody can put a box around what `select!` awaits.
+    for unwanted in ["PollFn<{in_place", "local futures", "in a macro", "Predicted: with"] {
         assert!(!text.contains(unwanted), "{unwanted:?} in\n{text}");
     }
     let file = project.root().join("src/arms.rs");
@@ -175,4 +176,18 @@ fn trees(project: &Project) {
             assert_eq!(inside + own, *total, "{name}, row {at}:\n{text}");
         }
     }
+}
+
+/// Without an allocator there is no box to predict anything of.
+#[test]
+fn no_box_is_predicted_where_there_is_none() {
+    let source = format!(
+        "{}\npub async fn outer() {{\n    large().await;\n}}\n{PENDING_ONCE}",
+        future_of("large", 4096)
+    );
+    let text = explain(&Project::lib("demo", &source), &["outer"]);
+    assert!(text.contains("Predicted: with Box::pin around what is awaited"), "{text}");
+    let source = format!("#![no_std]\n{}", source.replace("std::", "core::"));
+    let text = explain(&Project::lib("demo", &source), &["outer"]);
+    assert!(text.contains("Held across this await") && !text.contains("Predicted: with"), "{text}");
 }

@@ -2,6 +2,7 @@
 
 use super::bytes::{cache_lines, exact, in_full, percent};
 use super::drift::Missing;
+use super::language::Heap;
 use super::snapshot::{Placed, Snapshot};
 use crate::dump::Span;
 use crate::dump::type_sizes::AWAITEE;
@@ -403,7 +404,8 @@ pub fn one_await(
     if is_alone {
         decides(page, future, context);
     }
-    if let Some(Prediction { size, exact: certain, .. }) = boxed_awaitee(future, state) {
+    let boxed = boxed_awaitee(future, state).filter(|_| can_be_boxed(future, state, context.snapshot));
+    if let Some(Prediction { size, exact: certain, .. }) = boxed {
         let about = if certain { "" } else { "about " };
         page.paragraph(&format!(
             "Predicted: with {} around what is awaited the future would take {about}{}, {} less.",
@@ -426,6 +428,15 @@ fn boxed_awaitee(future: &Future, state: &State) -> Option<Prediction> {
     let saved = *fields.iter().find(is_awaitee)?;
     let prediction = predict(future, &[Change::Box { saved }])?;
     (prediction.size < future.size).then_some(prediction)
+}
+
+/// Could anybody put a box around what a state awaits? Not without an allocator, and not around what `select!` or `join!`
+/// makes to poll others.
+fn can_be_boxed(future: &Future, state: &State, snapshot: &Snapshot) -> bool {
+    let language = future.body.as_ref().and_then(|body| snapshot.language(&body.origin));
+    let is_poll_fn = |ty: &str| ty.split('<').next().is_some_and(|path| path.ends_with("::PollFn"));
+    let is_of_macro = |held: &Held| !held.branches.is_empty() || held.ty.as_deref().is_some_and(is_poll_fn);
+    language.is_none_or(|language| language.heap != Heap::None) && !awaitee(state).is_some_and(is_of_macro)
 }
 
 /// Why something is held, in a few words. Empty where the kind says it already.
