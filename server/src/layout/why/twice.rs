@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Followed forwards through moves and copies, into tuples, structs and blocks, into what a call makes of a future, and
-//! into the captures of an `async fn` that is called: those are its arguments, in order. What is said at a suspension holds on every way there. After a copy both
-//! values can be changed; then they are two values.
+//! into the captures of an `async fn` that is called: those are its arguments, in order. What is said at a suspension
+//! holds on every way there. After a copy both values can be changed; then they are two values.
 
 use super::Origin;
 use super::lent::Assigned;
