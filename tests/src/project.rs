@@ -104,6 +104,19 @@ pub fn future_of(name: &str, bytes: usize) -> String {
     )
 }
 
+/// `defer! { .. }`, which runs what it is given when a value without a name in the text is dropped.
+pub const DEFER: &str = "
+pub struct OnDrop<F: FnMut()>(pub F);
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)()
+    }
+}
+macro_rules! defer {
+    ($($body:tt)*) => { let _guard = OnDrop(|| { $($body)* }); };
+}
+";
+
 /// The one-byte future that [`future_of`] awaits.
 pub const PENDING_ONCE: &str = "
 pub struct PendingOnce(pub bool);

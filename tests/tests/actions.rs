@@ -2,7 +2,7 @@
 //! they would not fit.
 
 use futurelens_tests::editor::{Editor, Setup, edited, place_of, uri};
-use futurelens_tests::project::{PENDING_ONCE, Project, future_of};
+use futurelens_tests::project::{DEFER, PENDING_ONCE, Project, future_of};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -192,17 +192,7 @@ fn trying_stops_when_a_save_comes() {
 #[test]
 fn what_is_dropped_earlier_is_said_and_never_preferred() {
     let source = format!(
-        "{PENDING_ONCE}
-pub struct OnDrop<F: FnMut()>(pub F);
-impl<F: FnMut()> Drop for OnDrop<F> {{
-    fn drop(&mut self) {{
-        (self.0)()
-    }}
-}}
-macro_rules! defer {{
-    ($($body:tt)*) => {{ let _guard = OnDrop(|| {{ $($body)* }}); }};
-}}
-pub async fn deferred() {{
+        "{PENDING_ONCE}{DEFER}pub async fn deferred() {{
     let bytes = [1u8; 300];
     defer! {{ println!(\"bye\") }}
     std::hint::black_box(&bytes);

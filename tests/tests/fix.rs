@@ -2,7 +2,7 @@
 
 use futurelens_tests::actions::{Action, offered, own_tests, read, try_all};
 use futurelens_tests::binary::{clean_command, fixture, futurelens, run, say};
-use futurelens_tests::project::{PENDING_ONCE, Project, files, future_of};
+use futurelens_tests::project::{DEFER, PENDING_ONCE, Project, files, future_of};
 use futurelens_tests::registry::checkout;
 use std::fs;
 use std::path::Path;
@@ -348,17 +348,7 @@ const _: () = assert!(size(&(outer_3 as fn() -> _)) > 4000);
 fn what_would_be_dropped_earlier_is_left_alone() {
     let source = format!(
         "use std::{{hint::black_box, sync::Mutex}};
-{PENDING_ONCE}
-pub struct OnDrop<F: FnMut()>(pub F);
-impl<F: FnMut()> Drop for OnDrop<F> {{
-    fn drop(&mut self) {{
-        (self.0)()
-    }}
-}}
-macro_rules! defer {{
-    ($($body:tt)*) => {{ let _guard = OnDrop(|| {{ $($body)* }}); }};
-}}
-pub async fn locked(lock: &Mutex<u64>) {{
+{PENDING_ONCE}{DEFER}pub async fn locked(lock: &Mutex<u64>) {{
     let mut guard = lock.lock().unwrap();
     *guard += 1;
     drop(guard);

@@ -5,15 +5,15 @@ use crate::build::Unit;
 use crate::dump::drops::{Drops, Moved, Value};
 use crate::dump::names;
 use crate::features::actions::Candidate;
-use crate::layout::definition_path;
-use crate::source::{SiteKind, TextRange};
+use crate::layout::{definition_path, item_path};
+use crate::source::SiteKind;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a candidate drops at another time, in words for a title. `body` is the definition path of a body of the edited
 /// fn, `after` the unit as it was compiled with the edit.
 pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, after: &Unit) -> Vec<Arc<str>> {
-    let item = item_of(body);
+    let item = item_path(body);
     let krate = item.split("::").next().unwrap_or_default();
     let is_of_item = |name: &str| {
         definition_path(krate, name).is_some_and(|path| {
@@ -62,18 +62,6 @@ fn unknown(candidate: &Candidate) -> Vec<Arc<str>> {
     }
 }
 
-/// The fn or other item that a body is in.
-fn item_of(body: &str) -> &str {
-    let mut item = body;
-    while let Some((outer, last)) = item.rsplit_once("::") {
-        if !(last.starts_with("{closure#") || last.starts_with("{synthetic#")) {
-            break;
-        }
-        item = outer;
-    }
-    item
-}
-
 /// `` `x` ``; `` a value made by `defer!` ``, which has no name in the user's text; `` a temporary `Guard` ``.
 fn words(candidate: &Candidate, value: &Value) -> String {
     let text = candidate.text.text();
@@ -88,7 +76,7 @@ fn words(candidate: &Candidate, value: &Value) -> String {
         return format!("`{name}`");
     }
     let calls = candidate.text.sites().iter().filter(|it| it.kind == SiteKind::MacroCall);
-    let called = calls.filter(|it| site.contains_range(it.range)).map(|it| name_of(text, it.token));
+    let called = calls.filter(|it| site.contains_range(it.range)).map(|it| candidate.text.macro_name(it));
     let mut macros: Vec<&str> = called.filter(|name| !QUIET.contains(name)).collect();
     macros.sort_unstable();
     macros.dedup();
@@ -122,8 +110,3 @@ const QUIET: &[&str] = &[
     "write",
     "writeln",
 ];
-
-fn name_of(text: &str, token: TextRange) -> &str {
-    let path = text[token].trim_end_matches('!').trim_end();
-    path.rsplit("::").next().unwrap_or(path).trim()
-}

@@ -7,7 +7,9 @@ use super::snapshot::{Placed, Snapshot};
 use crate::dump::Span;
 use crate::dump::type_sizes::AWAITEE;
 use crate::layout::whatif::{Change, Prediction, predict};
-use crate::layout::{Bytes, Copy, Future, FutureKind, Held, HeldKind, Largest, State, Usage, Why, needs};
+use crate::layout::{
+    Bytes, Copy, Future, FutureKind, Held, HeldKind, Largest, State, Usage, Why, is_poll_fn, needs,
+};
 use crate::render::{Page, PictureOptions, picture, short_type};
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -434,7 +436,6 @@ fn boxed_awaitee(future: &Future, state: &State) -> Option<Prediction> {
 /// makes to poll others.
 fn can_be_boxed(future: &Future, state: &State, snapshot: &Snapshot) -> bool {
     let language = future.body.as_ref().and_then(|body| snapshot.language(&body.origin));
-    let is_poll_fn = |ty: &str| ty.split('<').next().is_some_and(|path| path.ends_with("::PollFn"));
     let is_of_macro = |held: &Held| !held.branches.is_empty() || held.ty.as_deref().is_some_and(is_poll_fn);
     language.is_none_or(|language| language.heap != Heap::None) && !awaitee(state).is_some_and(is_of_macro)
 }

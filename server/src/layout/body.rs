@@ -478,11 +478,7 @@ impl Body {
     /// The path of the fn or other item that the body is in, however deep, without generic arguments: what is left
     /// without the closures at its end.
     pub fn item_name(&self) -> String {
-        let mut path = if self.is_raw { &self.def_path } else { self.path() };
-        while let Some((item, _)) = path.rsplit_once("::").filter(|(_, last)| is_closure(last)) {
-            path = item;
-        }
-        readable_name(path)
+        readable_name(item_path(if self.is_raw { &self.def_path } else { self.path() }))
     }
 
     /// How many closures its path ends in: 1 for what is straight in a fn, 2 for what is in that.
@@ -573,6 +569,14 @@ fn first_event<'a>(dump: &CoroutineBody<'a>, saved: usize) -> Option<(u32, SpanR
 /// As people read it, without generic arguments.
 fn readable_name(path: &str) -> String {
     names::without_arguments(&names::readable(path, &|_| None))
+}
+
+/// The path of the fn or other item that a body with this path is in: what is left without the closures at its end.
+pub fn item_path(mut path: &str) -> &str {
+    while let Some((item, _)) = path.rsplit_once("::").filter(|(_, last)| is_closure(last)) {
+        path = item;
+    }
+    path
 }
 
 /// `{closure#1}`, or how the compiler calls the second body of an async closure.

@@ -13,13 +13,13 @@ pub mod whatif;
 mod why;
 
 pub use body::{
-    Away, Bodies, Body, BodyIndex, BodyState, Instance, Saved, Upvar as BodyUpvar, definition_path,
+    Away, Bodies, Body, BodyIndex, BodyState, Instance, Saved, Upvar as BodyUpvar, definition_path, item_path,
 };
 pub use join::{Source, boxed_when_large, futures};
 pub use states::States;
 pub use usage::{Bytes, Largest, Usage, needs};
 pub use whatif::Parts;
-pub use why::{BodyBranch, CopiedValue, Origin, Why};
+pub use why::{BodyBranch, CopiedValue, Origin, Why, is_poll_fn};
 
 use crate::dump::Span;
 use crate::dump::names::{CoroutineKind, CoroutineSource, Resumption};

@@ -15,6 +15,7 @@ use crate::dump::names::{self, CoroutineName};
 use crate::dump::span::{LineCol, SpanRef};
 use crate::dump::type_sizes::AWAITEE;
 use crate::dump::{CoroutineBody, Span};
+pub use lent::is_poll_fn;
 use lent::{Assigned, Loan};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
@@ -508,7 +509,7 @@ impl<'d, 'a> Analysis<'d, 'a> {
         let awaitee = variant.fields.iter().find(|saved| self.is_awaitee(**saved));
         let ty = |saved: u32| dump.saved.get(saved as usize)?.ty;
         let Some(found) = self.awaits.get(&variant.index).copied() else { return Vec::new() };
-        if !awaitee.is_some_and(|awaitee| ty(*awaitee).is_some_and(lent::is_poll_fn)) {
+        if !awaitee.is_some_and(|awaitee| ty(*awaitee).is_some_and(is_poll_fn)) {
             return Vec::new();
         }
         let is_polled = |body: &mut Self, saved: &u32| {

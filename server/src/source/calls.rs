@@ -25,12 +25,12 @@ pub(super) struct Call<'a> {
 impl<'a> Call<'a> {
     /// The macro's path without `!`.
     fn path(&self) -> &'a str {
-        self.outline.text()[self.site.token].trim_end_matches('!').trim_end()
+        self.outline.macro_path(self.site)
     }
 
     /// The last segment of the macro's path.
     pub(super) fn name(&self) -> &'a str {
-        last_segment(self.path())
+        self.outline.macro_name(self.site)
     }
 
     pub(super) fn arguments(&self) -> &'a str {
@@ -105,7 +105,8 @@ pub fn call_of(
     Some(outline.span(home, call.site.range))
 }
 
-/// Where a scope ends in the text of the site at which the future is placed, which is given by its file and index: what a macro made around the user's text
+/// Where a scope ends in the text of the site at which the future is placed, which is given by its file and index: what
+/// a macro made around the user's text
 /// ends on its attribute, or in its definition. `None` if the scope's end is there already, or if the variable is not
 /// declared there.
 pub fn scope_end(

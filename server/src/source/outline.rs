@@ -6,6 +6,7 @@ use ra_ap_syntax::ast::{self, AstNode, HasName};
 use ra_ap_syntax::{NodeOrToken, SyntaxKind, SyntaxNode, TextRange, TextSize, WalkEvent};
 
 use super::attributes::{self, Attribute};
+use super::calls::last_segment;
 use super::drafts::{Context, Definition, Draft, Drafts, FnItem, SiteKind, join};
 use super::generics::{self, Generics};
 use super::position::PositionMap;
@@ -90,6 +91,16 @@ impl Outline {
 
     fn found(&self) -> &Found {
         self.found.get_or_init(|| find(self.map.text()))
+    }
+
+    /// The path by which a macro is called at a site, without `!`.
+    pub(super) fn macro_path(&self, call: &Site) -> &str {
+        self.text()[call.token].trim_end_matches('!').trim_end()
+    }
+
+    /// The last segment of that.
+    pub fn macro_name(&self, call: &Site) -> &str {
+        last_segment(self.macro_path(call))
     }
 
     /// The text.

@@ -366,10 +366,9 @@ impl<'a> Search<'a> {
             for outline in self.files.values() {
                 for (index, site) in outline.sites().iter().enumerate() {
                     let Some(within) = outline.extra(index).definition else { continue };
-                    let called = outline.text()[site.token].trim_end_matches('!').trim_end();
                     let caller = outline.definitions()[within as usize].name.as_str();
                     if site.kind == SiteKind::MacroCall
-                        && last_segment(called) == name
+                        && outline.macro_name(site) == name
                         && !names.contains(&caller)
                     {
                         names.push(caller);

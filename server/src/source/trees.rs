@@ -34,25 +34,17 @@ pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Conte
                 while bars < end && matches!(tokens.word(bars), "static" | "move") {
                     bars += 1;
                 }
-                let inside = context.deeper(1);
-                let made = (bars < end)
-                    .then(|| {
-                        closure(
-                            tokens,
-                            (start, bars),
-                            end,
-                            Draft {
-                                kind: SiteKind::Coroutine,
-                                ..Draft::at(tokens.cover(at - 2, at + 1), &inside)
-                            },
-                        )
-                    })
-                    .flatten();
+                let header = at;
                 at += 1;
-                if let Some((draft, last)) = made.filter(|_| tokens.word(at) == "]") {
-                    drafts.add(draft);
-                    enter(last + 1, inside);
-                    at = bars + 1;
+                if bars < end && tokens.word(at) == "]" {
+                    let inside = context.deeper(1);
+                    let token = tokens.cover(header - 2, at);
+                    let draft = Draft { kind: SiteKind::Coroutine, ..Draft::at(token, &inside) };
+                    if let Some((draft, last)) = closure(tokens, (start, bars), end, draft) {
+                        drafts.add(draft);
+                        enter(last + 1, inside);
+                        at = bars + 1;
+                    }
                 }
             }
             "fn" => {

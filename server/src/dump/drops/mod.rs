@@ -248,10 +248,8 @@ impl Drops {
                 }
             }
         }
-        match moved.is_empty() {
-            true => Moved::Values(values.into_iter().cloned().collect()),
-            false => Moved::Values(values.into_iter().filter(|it| moved.contains(it)).cloned().collect()),
-        }
+        let is_one = |value: &&Value| moved.is_empty() || moved.contains(value);
+        Moved::Values(values.into_iter().filter(is_one).cloned().collect())
     }
 }
 

@@ -284,7 +284,7 @@ impl<'a> Assigned<'a> {
 }
 
 /// What polls itself: by a closure that was given to `poll_fn`.
-pub(super) fn is_poll_fn(ty: &str) -> bool {
+pub fn is_poll_fn(ty: &str) -> bool {
     ty.split_once('<').is_some_and(|(path, _)| path.ends_with("::PollFn"))
 }
 
