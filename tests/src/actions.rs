@@ -31,10 +31,13 @@ pub struct Action {
     pub edits: Vec<(String, usize, usize, String)>,
 }
 
-/// Runs `fix --format json` with more arguments, and reads what it says.
+/// Runs `fix --format json` with more arguments, and reads what it says: everything, however little it saves.
 pub fn offered(root: &Path, arguments: &[&str]) -> Vec<Action> {
     let mut command = futurelens();
     command.arg("fix").arg(root).args(["--format", "json"]).args(arguments);
+    if !arguments.contains(&"--min-saving") {
+        command.args(["--min-saving", "0"]);
+    }
     read(&run(&mut command).expect_success())
 }
 

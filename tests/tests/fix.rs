@@ -4,9 +4,11 @@ use futurelens_tests::actions::{Action, offered, own_tests, read, try_all};
 use futurelens_tests::binary::{clean_command, fixture, futurelens, run, say};
 use futurelens_tests::project::{DEFER, PENDING_ONCE, Project, files, future_of};
 use futurelens_tests::registry::checkout;
+use serde_json::Value;
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 #[test]
 fn the_article_s_large_future_is_boxed() {
@@ -218,6 +220,99 @@ fn only_what_was_asked_for_is_listed() {
     let wrong = run(futurelens().arg("fix").arg(project.root()).args(["--kind", "boxes"]));
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.stderr.contains("box-awaitee"), "{}", wrong.stderr);
+}
+
+/// The lines of `fix --format json-lines`, and the summary that is the last.
+fn lines(stdout: &str) -> (Vec<Value>, Value) {
+    let mut lines: Vec<Value> =
+        stdout.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+    let mut last = lines.pop().expect("there is a last line");
+    (lines, last["summary"].take())
+}
+
+#[test]
+fn one_future_can_be_asked_for() {
+    let source = format!("{}pub async fn other() {{\n    large().await;\n}}\n", large_and_outer());
+    let project = Project::lib("one", &source);
+    let fix = |arguments: &[&str]| {
+        let mut command = futurelens();
+        command.arg("fix").args(arguments).args(["--format", "json", "--kind", "box-awaitee"]);
+        run(command.current_dir(project.root()))
+    };
+    let named = |arguments: &[&str]| -> Vec<String> {
+        read(&fix(arguments).expect_success()).into_iter().map(|action| action.future).collect()
+    };
+    assert_eq!(named(&[]), ["other", "outer"]);
+    assert_eq!(named(&["."]), ["other", "outer"]);
+    assert_eq!(named(&["outer"]), ["outer"]);
+    assert_eq!(named(&["outer", "."]), ["outer"]);
+    let line = source.lines().position(|line| line.contains("fn other")).expect("it is there") + 1;
+    assert_eq!(named(&[&format!("src/lib.rs:{line}")]), ["other"]);
+    let unknown = fix(&["outre"]);
+    assert_eq!(unknown.code, Some(2));
+    assert!(unknown.stderr.contains("did you mean\n  outer"), "{}", unknown.stderr);
+    let applied = read(&fix(&["other", "--apply"]).expect_success());
+    assert_eq!(applied.len(), 1);
+    assert!(project.read("src/lib.rs").contains("fn other() {\n    Box::pin(large()).await"));
+    assert!(project.read("src/lib.rs").contains("\n    large().await"));
+}
+
+/// A future's size after its edit does not depend on what it keeps behind a pointer then.
+#[test]
+fn a_chain_of_futures_is_tried_in_few_compiler_runs() {
+    const LINKS: usize = 60;
+    let link = |n: usize| format!("pub async fn link_{n}() {{\n    link_{}().await;\n}}\n", n + 1);
+    let chain: String = (0..LINKS).map(link).collect();
+    let source = format!(
+        "#![recursion_limit = \"1000\"]\n{chain}{}{PENDING_ONCE}",
+        future_of(&format!("link_{LINKS}"), 4096)
+    );
+    let project = Project::lib("chain", &source);
+    let mut fix = futurelens();
+    fix.arg("fix").arg(project.root()).args(["--format", "json-lines", "--kind", "box-awaitee"]);
+    let (actions, summary) = lines(&run(&mut fix).expect_success().stdout);
+    assert_eq!(actions.len(), LINKS);
+    assert_eq!(summary["candidates"], LINKS);
+    assert_eq!(summary["tried"], LINKS);
+    assert_eq!(summary["listed"], LINKS);
+    assert_eq!(summary["complete"], true);
+    let runs = summary["runs"].as_u64().expect("a number");
+    say(&format!("{LINKS} edits were tried in {runs} compiler runs"));
+    assert!(runs <= 2, "{runs}");
+    let promised = actions.iter().map(|action| action["after"].as_u64().expect("a number"));
+    assert!(promised.clone().all(|after| after == 16), "{:?}", promised.collect::<Vec<_>>());
+}
+
+/// Each edit of one future takes a compiler run of its own.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_keeps_what_is_known() {
+    const AWAITS: usize = 100;
+    let callees: String = (0..AWAITS).map(|n| future_of(&format!("large_{n}"), 4000 + 16 * n)).collect();
+    let calls: String = (0..AWAITS).map(|n| format!("    large_{n}().await;\n")).collect();
+    let source = format!("{callees}pub async fn all() {{\n{calls}}}\n{PENDING_ONCE}");
+    let project = Project::lib("interrupted", &source);
+    for signal in ["INT", "TERM"] {
+        let mut fix = futurelens();
+        fix.arg("fix").arg(project.root()).args(["--format", "json-lines", "--min-saving", "0"]);
+        let mut child = fix.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is a pipe"));
+        let mut text = String::new();
+        stdout.read_line(&mut text).expect("it can be read");
+        let kill = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+        assert!(kill.expect("there is a `kill`").success());
+        stdout.read_to_string(&mut text).expect("it can be read");
+        let ended = child.wait_with_output().expect("it ends");
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(3), "{text}{stderr}");
+        let (actions, summary) = lines(&text);
+        assert_eq!(summary["complete"], false);
+        assert_eq!(summary["listed"], actions.len());
+        let tried = summary["tried"].as_u64().expect("a number");
+        assert!(tried >= 1 && tried < summary["candidates"].as_u64().expect("a number"), "{summary}");
+        let said = format!("interrupted: {tried} of {} edits were tried", summary["candidates"]);
+        assert!(stderr.contains(&said), "{stderr}");
+    }
 }
 
 #[test]

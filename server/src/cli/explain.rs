@@ -1,9 +1,9 @@
 //! `futurelens explain`: the hovers of one future, in a terminal.
 
-use super::{CliError, CommonArgs};
+use super::{CliError, CommonArgs, named};
 use crate::features::drift::Missing;
 use crate::features::explain::{self, ExplainSettings};
-use crate::features::find::{Found, find, told_apart};
+use crate::features::find::{Found, find};
 use crate::features::snapshot::{Placed, Snapshot};
 use crate::features::today::Today;
 use crate::render::{PictureOptions, one_line, svg};
@@ -63,48 +63,15 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
         measured.note_first();
     }
     let snapshot = &measured.first;
-    let said = match find(snapshot, &args.name) {
-        Found::One(instances) => {
-            let text = match args.format {
-                Format::Text => explain(args, snapshot, &instances),
-                Format::Svg => picture(args, &instances, snapshot)?,
-            };
-            args.common.output.write(&text)
-        }
-        Found::Ambiguous(futures) => {
-            let text = format!(
-                "`{}` is the name of {} futures; which one? Ask for it by a longer name, its place or its identity",
-                args.name,
-                futures.len()
-            );
-            Err(CliError::Other(text + &list(snapshot, &futures)))
-        }
-        Found::Inside(futures) => {
-            let text = format!(
-                "`{}` is no future itself, and there are {} in it; which one? Ask for it by its name or its place",
-                args.name,
-                futures.len()
-            );
-            Err(CliError::Other(text + &list(snapshot, &futures)))
-        }
-        Found::Unknown(names) => {
-            let mut text = format!("no future is called `{}`", args.name);
-            if !names.is_empty() {
-                text.push_str("; did you mean\n  ");
-                let names: Vec<String> = names.iter().map(|name| one_line(name)).collect();
-                text.push_str(&names.join("\n  "));
-            } else {
-                text.push_str("; `futurelens report` lists them all");
-            }
-            Err(CliError::Other(text))
-        }
-    };
+    let said = named(snapshot, &args.name).and_then(|instances| {
+        let text = match args.format {
+            Format::Text => explain(args, snapshot, &instances),
+            Format::Svg => picture(args, &instances, snapshot)?,
+        };
+        args.common.output.write(&text)
+    });
     // What is not found may be in what does not compile.
     said.map_err(|error| measured.instead_of(error)).and_then(|()| measured.finish())
-}
-
-fn list(snapshot: &Snapshot, futures: &[&Placed]) -> String {
-    told_apart(snapshot, futures).iter().map(|line| format!("\n  {}", one_line(line))).collect()
 }
 
 fn explain(args: &ExplainArgs, snapshot: &Snapshot, instances: &[&Placed]) -> String {

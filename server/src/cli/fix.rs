@@ -4,19 +4,26 @@ use super::git::git_top;
 use super::{BuildArgs, CliError, OutputArgs, json, progress_bar};
 use crate::build::{self, BuildError, Cancel, Project};
 use crate::engine::{self, Changes, Measurement, Refusal, Verdict, Verifier, Wanted};
-use crate::features::actions::list::List;
+use crate::features::actions::list::{List, Summary};
 use crate::features::actions::{ActionKind, Candidate};
 use crate::features::bytes::count;
+use crate::render::one_line;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use std::cmp::Reverse;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
 #[derive(Debug, Args)]
 pub(super) struct FixArgs {
-    /// A folder in the project: its root stands for the whole workspace.
-    #[arg(value_name = "PATH", default_value = ".")]
-    path: PathBuf,
+    /// Only edits of this future: a name, type or place as `explain` takes it. Then a folder in the project; its root
+    /// stands for the whole workspace [default: all futures, `.`].
+    #[arg(value_names = ["NAME", "PATH"], num_args = 0..=2)]
+    what: Vec<PathBuf>,
     /// Write the edits into the files. Those that would drop a value earlier are left out.
     #[arg(long)]
     apply: bool,
@@ -27,8 +34,9 @@ pub(super) struct FixArgs {
     /// do something else then.
     #[arg(long, requires = "apply")]
     may_drop_earlier: bool,
-    /// Only actions that save at least this. Less than 256 is seldom worth an allocation.
-    #[arg(long, value_name = "BYTES", default_value_t = 1)]
+    /// Only edits that save at least this of their own future; 0 for all. What is predicted to save less is not even
+    /// tried. An allocation is seldom worth it for less than 256.
+    #[arg(long, value_name = "BYTES", default_value_t = 64)]
     min_saving: u64,
     /// Only actions of this kind (may be repeated).
     #[arg(long = "kind", value_name = "KIND", value_parser = kinds())]
@@ -44,8 +52,12 @@ pub(super) struct FixArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
+    /// For people, those that save most first.
     Table,
+    /// One JSON value.
     Json,
+    /// A JSON value in each line, as soon as an edit was tried; the last one says how many were.
+    JsonLines,
 }
 
 fn kinds() -> impl TypedValueParser<Value = ActionKind> {
@@ -56,7 +68,8 @@ fn kinds() -> impl TypedValueParser<Value = ActionKind> {
 }
 
 pub(super) fn run(args: &FixArgs) -> Result<(), CliError> {
-    let request = args.build.request(&args.path);
+    let (name, path) = what(args)?;
+    let request = args.build.request(&path);
     let project = Project::open(&request)?;
     if let [first, others @ ..] = &project.triples(&request)[..]
         && !others.is_empty()
@@ -92,9 +105,25 @@ pub(super) fn run(args: &FixArgs) -> Result<(), CliError> {
         }
         partial = Some(CliError::Partial { missing: std::mem::take(&mut measurement.missing), message });
     }
-    let wanted = |one: &Candidate| args.kinds.is_empty() || args.kinds.contains(&one.kind);
+    let futures: Option<Vec<Arc<str>>> = match &name {
+        Some(name) => {
+            let instances = super::named(&measurement.snapshot, name)?;
+            Some(instances.iter().map(|placed| placed.future.id.clone()).collect())
+        }
+        None => None,
+    };
+    let wanted = |one: &Candidate| {
+        let is_kind = args.kinds.is_empty() || args.kinds.contains(&one.kind);
+        is_kind && futures.as_ref().is_none_or(|futures| futures.contains(&one.future))
+    };
+    let mut lines = Lines::new(args);
     let list = match args.apply {
-        false => offered(args, &project, measurement, &wanted, request.own_group)?,
+        false => {
+            let (list, interrupted) =
+                offered(args, &project, measurement, &wanted, request.own_group, &mut lines)?;
+            partial = interrupted.or(partial);
+            list
+        }
         true => {
             let bar = progress_bar("Trying");
             let mut on_progress = |krate: &str| bar.set_message(krate.to_owned());
@@ -116,40 +145,76 @@ pub(super) fn run(args: &FixArgs) -> Result<(), CliError> {
     };
     let text = match args.format {
         Format::Json => json(&list)?,
+        Format::JsonLines => lines.finish(&list)?,
         Format::Table => {
-            if list.actions.is_empty() {
-                eprintln!("no edit is known that makes a future of this project smaller");
+            if list.actions.is_empty() && partial.is_none() {
+                eprintln!("{}", nothing(args));
             }
-            list.table()
+            list.table(usize::MAX)
         }
     };
     args.output.write(&text)?;
     partial.map_or(Ok(()), Err)
 }
 
-/// Every action that compiles and saves enough.
+fn nothing(args: &FixArgs) -> String {
+    let of = if args.what.is_empty() { "a future of this project" } else { "it" };
+    match args.min_saving {
+        0 | 1 => format!("no edit is known that makes {of} smaller"),
+        bytes => format!(
+            "no edit is known that makes {of} smaller by {bytes} B or more (`--min-saving 0` for all)"
+        ),
+    }
+}
+
+/// The future that is asked for, and the folder.
+fn what(args: &FixArgs) -> Result<(Option<String>, PathBuf), CliError> {
+    let name = |name: &Path| name.to_string_lossy().into_owned();
+    match &args.what[..] {
+        [] => Ok((None, PathBuf::from("."))),
+        [path] if path.exists() => Ok((None, path.clone())),
+        // What looks like a path is meant as one.
+        [path] if path.is_absolute() || path.starts_with(".") || path.starts_with("..") => {
+            Ok((None, path.clone()))
+        }
+        [one] => Ok((Some(name(one)), PathBuf::from("."))),
+        [one, path, ..] => Ok((Some(name(one)), path.clone())),
+    }
+}
+
+/// How many are shown while others are tried.
+const SHOWN: usize = 10;
+
+/// Every action that compiles and saves enough; and whether that is not all of them.
 fn offered(
     args: &FixArgs,
     project: &Project,
     measurement: Measurement,
     wanted: &dyn Fn(&Candidate) -> bool,
     own_group: bool,
-) -> Result<List, CliError> {
+    lines: &mut Lines,
+) -> Result<(List, Option<CliError>), CliError> {
     if let Some(failure) = &measurement.failure {
         eprintln!("{}", failure.trim_end());
     }
     let snapshot = measurement.snapshot.clone();
-    let candidates = engine::candidates(project, &snapshot);
-    let candidates: Vec<&Candidate> = candidates.iter().filter(|one| wanted(one)).collect();
+    let mut candidates = engine::candidates(project, &snapshot);
+    candidates.retain(|one| wanted(one) && one.may_save(args.min_saving));
+    candidates.sort_by_key(|one| Reverse(one.predicted_saving().map_or(0, |saving| saving.bytes())));
+    let candidates: Vec<&Candidate> = candidates.iter().collect();
     let mut verifier = Verifier::new(project, snapshot, measurement.units, own_group)?;
-    let mut list = List::default();
-    let bar = progress_bar("Trying");
-    bar.set_length(candidates.len() as u64);
-    let mut untried = 0;
-    let verified = verifier.verify(&candidates, &Cancel::default(), &mut |index, verdict| {
+    let (mut list, mut summary) = (List::default(), Summary::default());
+    summary.candidates = candidates.len();
+    let bar = growing(candidates.len());
+    let (mut untried, mut failed) = (0, None);
+    let cancel = Cancel::default();
+    stop_on_interrupt(cancel.clone());
+    let verified = verifier.verify(&candidates, &cancel, &mut |index, verdict| {
         let candidate = candidates[index];
         bar.inc(1);
-        bar.set_message(candidate.name.to_string());
+        bar.set_message(one_line(&candidate.name));
+        summary.tried += 1;
+        let before = list.actions.len();
         match verdict {
             Verdict::Saves { saving, way, drops_earlier } if saving.bytes() >= args.min_saving => {
                 let candidate = Candidate { drops_earlier, ..candidate.clone() };
@@ -159,9 +224,39 @@ fn offered(
             Verdict::Refused(Refusal::MadeElsewhere | Refusal::NotTried) => untried += 1,
             Verdict::Saves { .. } | Verdict::Refused(_) => {}
         }
+        for entry in list.actions.get(before..).unwrap_or_default() {
+            match lines.add(entry) {
+                Ok(true) => {}
+                // Nobody reads on.
+                Ok(false) => cancel.cancel(),
+                Err(error) => {
+                    failed = Some(error);
+                    cancel.cancel();
+                }
+            }
+        }
+        if list.actions.len() > before && !bar.is_hidden() {
+            list.sort();
+            bar.set_prefix(format!("\n{}", list.table(SHOWN).trim_end()));
+        }
     });
     bar.finish_and_clear();
-    verified?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    // A compiler that was interrupted with us may have ended before we were told.
+    let is_interrupted = verified.is_err()
+        && (0..20).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            cancel.is_cancelled()
+        });
+    if !is_interrupted {
+        verified?;
+    }
+    summary.listed = list.actions.len();
+    summary.runs = verifier.runs();
+    summary.complete = !is_interrupted;
+    lines.summary = summary;
     if untried > 0 {
         let (edits, are) = (count(untried, "edit"), if untried == 1 { "is" } else { "are" });
         eprintln!(
@@ -170,7 +265,105 @@ fn offered(
         );
     }
     list.sort();
-    Ok(list)
+    tracing::debug!("{} edits tried in {} compiler runs", summary.tried, summary.runs);
+    let interrupted = is_interrupted.then(|| {
+        list.is_interrupted();
+        let Summary { tried, candidates, .. } = summary;
+        CliError::Interrupted(format!(
+            "{tried} of {} were tried; what is listed holds",
+            count(candidates, "edit")
+        ))
+    });
+    Ok((list, interrupted))
+}
+
+/// What is printed with `--format json-lines`: to standard output at once, into a file in the end.
+struct Lines {
+    is_wanted: bool,
+    is_at_once: bool,
+    text: String,
+    summary: Summary,
+}
+
+impl Lines {
+    fn new(args: &FixArgs) -> Self {
+        let is_wanted = args.format == Format::JsonLines;
+        let is_at_once = args.output.output.is_none();
+        Lines { is_wanted, is_at_once, text: String::new(), summary: Summary::default() }
+    }
+
+    /// False if nobody reads them.
+    fn add(&mut self, value: &impl Serialize) -> Result<bool, CliError> {
+        if !self.is_wanted {
+            return Ok(true);
+        }
+        let line = serde_json::to_string(value).map_err(|error| CliError::Other(error.to_string()))? + "\n";
+        if self.is_at_once {
+            return super::print(&line);
+        }
+        self.text += &line;
+        Ok(true)
+    }
+
+    /// What is to be written yet.
+    fn finish(mut self, list: &List) -> Result<String, CliError> {
+        #[derive(Serialize)]
+        struct Last {
+            summary: Summary,
+        }
+        if self.summary.tried == 0 {
+            // They were written, all at once.
+            self.summary = Summary { listed: list.actions.len(), complete: true, ..self.summary };
+            for entry in &list.actions {
+                self.add(entry)?;
+            }
+        }
+        let summary = self.summary;
+        self.add(&Last { summary })?;
+        Ok(self.text)
+    }
+}
+
+/// A bar with a table below it.
+fn growing(len: usize) -> ProgressBar {
+    let bar = progress_bar("Trying");
+    let template = "      Trying [{bar:25}] {pos}/{len}: {wide_msg}{prefix}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_length(len as u64);
+    bar
+}
+
+/// The first interrupt ends what is going on, and what is known is printed; the second one ends the program.
+fn stop_on_interrupt(cancel: Cancel) {
+    std::thread::spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
+        runtime.block_on(async {
+            while interrupted().await.is_ok() {
+                if cancel.is_cancelled() {
+                    std::process::exit(130);
+                }
+                cancel.cancel();
+            }
+        });
+    });
+}
+
+/// By Ctrl-C, or as `timeout` and CI do it.
+#[cfg(unix)]
+async fn interrupted() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        ended = tokio::signal::ctrl_c() => ended,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
 }
 
 /// What was written, and what could not be.

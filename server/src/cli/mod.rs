@@ -16,8 +16,10 @@ use crate::build::{BuildError, Cancel, Project, Request, Selection, files};
 use crate::engine;
 use crate::engine::News;
 use crate::features::cache_line::CacheLine;
+use crate::features::find::{Found, find, told_apart};
 use crate::features::record::Record;
 use crate::features::report::Choice;
+use crate::features::snapshot::Placed;
 use crate::features::{Snapshot, drift, unused_budgets};
 use crate::render::one_line;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
@@ -222,7 +224,8 @@ fn command_line() -> Cli {
 
 fn trouble(error: &CliError) -> ExitCode {
     eprintln!("error: {error}");
-    ExitCode::from(if matches!(error, CliError::Partial { .. }) { PARTIAL } else { TROUBLE })
+    let is_partial = matches!(error, CliError::Partial { .. } | CliError::Interrupted(_));
+    ExitCode::from(if is_partial { PARTIAL } else { TROUBLE })
 }
 
 /// The language server; says so to a person who started it by hand.
@@ -248,6 +251,9 @@ enum CliError {
     /// Said after what was measured.
     #[error("not everything compiles, and what does not is not measured{}\n{message}", listed(missing))]
     Partial { missing: Vec<String>, message: String },
+    /// Said after what was found out until then.
+    #[error("interrupted: {0}")]
+    Interrupted(String),
     #[error("{0}")]
     Other(String),
 }
@@ -387,6 +393,33 @@ fn show(bar: &indicatif::ProgressBar, news: News) {
     bar.set_message(crates);
 }
 
+/// The instances of the future that a person means, largest first.
+fn named<'a>(snapshot: &'a Snapshot, name: &str) -> Result<Vec<&'a Placed>, CliError> {
+    let list = |futures: &[&Placed]| -> String {
+        told_apart(snapshot, futures).iter().map(|line| format!("\n  {}", one_line(line))).collect()
+    };
+    Err(CliError::Other(match find(snapshot, name) {
+        Found::One(instances) => return Ok(instances),
+        Found::Ambiguous(futures) => format!(
+            "`{name}` is the name of {} futures; which one? Ask for it by a longer name, its place or its identity{}",
+            futures.len(),
+            list(&futures)
+        ),
+        Found::Inside(futures) => format!(
+            "`{name}` is no future itself, and there are {} in it; which one? Ask for it by its name or its place{}",
+            futures.len(),
+            list(&futures)
+        ),
+        Found::Unknown(names) if names.is_empty() => {
+            format!("no future is called `{name}`; `futurelens report` lists them all")
+        }
+        Found::Unknown(names) => {
+            let names: Vec<String> = names.iter().map(|name| one_line(name)).collect();
+            format!("no future is called `{name}`; did you mean\n  {}", names.join("\n  "))
+        }
+    }))
+}
+
 /// Drawn on a terminal's standard error, invisible elsewhere.
 fn progress_bar(what: &str) -> indicatif::ProgressBar {
     let bar = indicatif::ProgressBar::new(0);
@@ -402,13 +435,18 @@ impl OutputArgs {
     /// Writes a result whole: a file is replaced in one step.
     fn write(&self, text: &str) -> Result<(), CliError> {
         let Some(path) = &self.output else {
-            return match std::io::stdout().write_all(text.as_bytes()) {
-                // `futurelens report | head`
-                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-                other => other.map_err(CliError::Stdout),
-            };
+            return print(text).map(|_| ());
         };
         write_file(path, text)
+    }
+}
+
+/// To standard output, at once. False if nobody reads it any more: `futurelens report | head`.
+fn print(text: &str) -> Result<bool, CliError> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        other => other.map(|()| true).map_err(CliError::Stdout),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Does an action compile, and what does it save? Asked of the compiler, in a shadow of the project.
 //!
-//! Several candidates are compiled at once where none can have a part in the size of another's future. If
-//! they do not compile together, those that the errors point at are out; if the errors point nowhere, halves
-//! are tried.
+//! Many candidates are compiled at once. What became of a future counts if nothing in it was changed by another one:
+//! what the compiler printed then tells what is stored in it. The others have their turn later. If they do not compile
+//! together, those that the errors point at are out; if the errors point nowhere, halves are tried.
 
 use super::{Units, drops};
 use crate::build::{BuildError, Cancel, Compiled, Project, Shadow, Unit};
@@ -58,6 +58,7 @@ pub struct Verifier {
     units: Units,
     around: Around,
     futures: Vec<Arc<Future>>,
+    runs: usize,
 }
 
 /// A text of a file in the shadow.
@@ -81,6 +82,7 @@ impl Verifier {
             units: Units::default(),
             around: Around::default(),
             futures: Vec::new(),
+            runs: 0,
         };
         verifier.update(snapshot, units);
         Ok(verifier)
@@ -100,7 +102,12 @@ impl Verifier {
         self.update(Arc::default(), Units::default());
     }
 
-    /// Finds the verdict on each candidate; `on_verdict` gets its index. They come in no certain order.
+    /// How often the compiler has run.
+    pub fn runs(&self) -> usize {
+        self.runs
+    }
+
+    /// Finds the verdict on each candidate; `on_verdict` gets its index. Those that come first are tried first.
     ///
     /// # Errors
     /// See [`BuildError`]; the verdicts so far hold.
@@ -120,32 +127,29 @@ impl Verifier {
                 _ if self.is_made_elsewhere(candidate) => {
                     on_verdict(index, Verdict::Refused(Refusal::MadeElsewhere));
                 }
-                _ => open.push(Try { index, way: 0, alone: false }),
+                _ => open.push(Try { index, way: 0, with: With::Any }),
             }
         }
         while !open.is_empty() {
-            let batch = self.independent(candidates, &mut open);
+            let batch = self.together(candidates, &mut open);
             self.verify_batch(candidates, batch, &mut open, cancel, on_verdict)?;
         }
         Ok(())
     }
 
     /// Takes candidates out of `open` that can be compiled together.
-    fn independent(&self, candidates: &[&Candidate], open: &mut Vec<Try>) -> Vec<Try> {
+    fn together(&self, candidates: &[&Candidate], open: &mut Vec<Try>) -> Vec<Try> {
         let mut batch: Vec<Try> = Vec::new();
         let mut rest = Vec::new();
         for one in open.drain(..) {
             let candidate = candidates[one.index];
-            // Where the prediction is certain, a number that others had a part in would show.
-            let is_certain = candidate.predicted.is_some_and(|prediction| prediction.exact);
-            let alone = one.alone || !is_certain;
             let fits = |other: &Try| {
                 let known = candidates[other.index];
-                !alone
-                    && !other.alone
-                    && candidates[other.index].predicted.is_some_and(|prediction| prediction.exact)
+                let is_one_careful = one.with == With::Unrelated || other.with == With::Unrelated;
+                one.with != With::None
+                    && other.with != With::None
                     && candidate.origin == known.origin
-                    && !self.around.are_related(&candidate.future, &known.future)
+                    && !(is_one_careful && self.around.are_related(&candidate.future, &known.future))
                     && !overlap(candidate, &candidate.ways[one.way], known, &known.ways[other.way])
             };
             if batch.iter().all(fits) { batch.push(one) } else { rest.push(one) }
@@ -179,16 +183,27 @@ impl Verifier {
         };
         match built {
             Built::Done(after) => {
+                let around = Around::new(&after.snapshot);
+                let body = |one: &Try| self.around.body(&candidates[one.index].future);
+                let edited: HashSet<Arc<str>> = batch.iter().map(body).collect();
+                let is_type_changed = |but: &Try| {
+                    let mut others = batch.iter().filter(|other| other.index != but.index);
+                    others.any(|other| candidates[other.index].kind.changes_type())
+                };
                 for one in &batch {
                     let candidate = candidates[one.index];
                     let verdict = self.judge(candidate, one.way, &after);
-                    let saved = |verdict: &Verdict| match verdict {
-                        Verdict::Saves { saving, .. } => Some(saving.after),
-                        _ => None,
+                    let is_others = match &verdict {
+                        _ if batch.len() == 1 => false,
+                        // Perhaps it has another name, by what others have made of theirs.
+                        Verdict::Refused(Refusal::MadeElsewhere) => true,
+                        Verdict::Saves { drops_earlier, .. } if !drops_earlier.is_empty() => {
+                            is_type_changed(one)
+                        }
+                        _ => false,
                     };
-                    let as_predicted = saved(&verdict) == candidate.predicted.map(|p| p.size);
-                    if batch.len() > 1 && !as_predicted {
-                        open.push(Try { alone: true, ..*one });
+                    if is_others || around.is_made_of(&body(one), &edited) {
+                        open.push(Try { with: one.with.fewer(), ..*one });
                     } else {
                         on_verdict(one.index, verdict);
                     }
@@ -204,15 +219,23 @@ impl Verifier {
                     self.verify_batch(candidates, left.to_vec(), open, cancel, on_verdict)?;
                     return self.verify_batch(candidates, right.to_vec(), open, cancel, on_verdict);
                 }
+                let changes_type = |one: &Try| candidates[one.index].kind.changes_type();
+                let changed: Vec<usize> =
+                    batch.iter().filter(|one| changes_type(one)).map(|one| one.index).collect();
+                let mut others = Vec::new();
                 for (place, one) in batch.into_iter().enumerate() {
                     if !blamed.contains(&place) {
-                        open.push(one);
+                        others.push(one);
+                    } else if changed.iter().any(|other| *other != one.index) {
+                        // It may be the other's fault.
+                        open.push(Try { with: With::None, ..one });
                     } else if one.way + 1 < candidates[one.index].ways.len() {
                         open.push(Try { way: one.way + 1, ..one });
                     } else {
                         on_verdict(one.index, Verdict::Refused(Refusal::DoesNotCompile));
                     }
                 }
+                return self.verify_batch(candidates, others, open, cancel, on_verdict);
             }
         }
         Ok(())
@@ -257,6 +280,7 @@ impl Verifier {
             texts.iter().map(|(file, text)| (file.as_path(), text.as_str())).collect();
         let mut after = After::default();
         for unit in self.units.with_files(origin, texts.keys()) {
+            self.runs += 1;
             match self.shadow.compile(&unit, self.units.invocation(&unit)?, &changed, cancel)? {
                 Compiled::Broken(messages) => return Ok(Built::Broken(messages)),
                 Compiled::Done(content) if unit == *origin => {
@@ -331,8 +355,25 @@ pub(super) enum Built {
 struct Try {
     index: usize,
     way: usize,
-    /// Not together with others.
-    alone: bool,
+    with: With,
+}
+
+/// Which others it may be compiled with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum With {
+    Any,
+    /// Those whose future has nothing to do with its own.
+    Unrelated,
+    None,
+}
+
+impl With {
+    fn fewer(self) -> Self {
+        match self {
+            With::Any => With::Unrelated,
+            With::Unrelated | With::None => With::None,
+        }
+    }
 }
 
 pub(super) fn overlap(a: &Candidate, a_edits: &[Edit], b: &Candidate, b_edits: &[Edit]) -> bool {
@@ -414,7 +455,7 @@ pub(super) fn saving(candidate: &Candidate, after: &Snapshot) -> Option<Saving> 
 pub(super) struct Around {
     /// By a future's identity: its body's path.
     bodies: HashMap<Arc<str>, Arc<str>>,
-    /// By body: those whose futures store one of its futures in place.
+    /// By body: those of which one of its futures stores one in place.
     direct: HashMap<Arc<str>, HashSet<Arc<str>>>,
 }
 
@@ -428,35 +469,41 @@ impl Around {
         }
         for placed in snapshot.futures(false) {
             let Some(outer) = around.bodies.get(&placed.future.id).cloned() else { continue };
-            for embedded in placed.future.parts.all().flat_map(|part| &part.embedded) {
-                let inner = around.body(&embedded.id);
-                around.direct.entry(inner).or_default().insert(outer.clone());
-            }
+            let parts = placed.future.parts.all();
+            let ids = parts.flat_map(|part| part.embedded.iter().map(|one| &one.id).chain(&part.named));
+            let inner: Vec<Arc<str>> = ids.map(|id| around.body(id)).collect();
+            around.direct.entry(outer).or_default().extend(inner);
         }
         around
     }
 
+    /// The body of a future, given by its identity.
     fn body(&self, id: &Arc<str>) -> Arc<str> {
         self.bodies.get(id).unwrap_or(id).clone()
     }
 
-    /// All bodies whose futures store one of its futures, directly or in others.
-    fn of(&self, body: &Arc<str>) -> HashSet<Arc<str>> {
-        let mut found = HashSet::new();
-        let mut open = vec![body];
-        while let Some(outers) = open.pop().map(|body| self.direct.get(body)) {
-            for outer in outers.into_iter().flatten() {
-                if found.insert(outer.clone()) {
-                    open.push(outer);
-                }
-            }
+    /// The bodies of all futures that a body's futures store, directly or in others.
+    fn inside(&self, body: &str) -> HashSet<&Arc<str>> {
+        let of = |body: &str| self.direct.get(body).into_iter().flatten();
+        let mut open: Vec<&Arc<str>> = of(body).collect();
+        let mut found: HashSet<&Arc<str>> = open.iter().copied().collect();
+        while let Some(body) = open.pop() {
+            open.extend(of(body).filter(|inner| found.insert(*inner)));
         }
         found
+    }
+
+    /// Is one of a body's futures made of a future of one of these bodies, or of a block in them?
+    fn is_made_of(&self, body: &Arc<str>, others: &HashSet<Arc<str>>) -> bool {
+        self.inside(body).into_iter().any(|inner| {
+            let ends = inner.match_indices("::").map(|(end, _)| end).chain([inner.len()]);
+            ends.map(|end| &inner[..end]).any(|path| path != &**body && others.contains(path))
+        })
     }
 
     /// Does a change of one future's body change the other?
     pub(super) fn are_related(&self, a: &Arc<str>, b: &Arc<str>) -> bool {
         let (a, b) = (self.body(a), self.body(b));
-        a == b || self.of(&a).contains(&b) || self.of(&b).contains(&a)
+        a == b || self.inside(&a).contains(&b) || self.inside(&b).contains(&a)
     }
 }

@@ -12,6 +12,7 @@ use crate::dump::type_sizes::{FieldRecord, TypeRecord, TypeSizes};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// What one compiler run printed about types. Needed only while the two dumps are joined.
 pub(super) struct TypeFacts<'a> {
@@ -205,25 +206,43 @@ impl<'a> TypeFacts<'a> {
         })
     }
 
-    /// The futures stored in a thing of this type and size: the type itself, or those that its arguments name.
+    /// The futures stored in a thing of this type and size: the type itself, or those that its arguments name. And the
+    /// identities of those of which only this is known: its layout may depend on theirs.
     pub fn embedded(
         &self,
         ty: &str,
         size: u64,
-        identity: &dyn Fn(&CoroutineName<'_>) -> std::sync::Arc<str>,
-    ) -> Vec<Embedded> {
-        let mut found = Vec::new();
-        in_place(ty, 0, &mut |text, name| {
-            let Some(record) = self.record(text).filter(|record| record.size <= size) else { return };
-            found.push(Embedded {
-                id: identity(name),
-                size: record.size,
-                align: record.align,
-                layers: self.layers(ty, size, record).map(Into::into),
-            });
+        identity: &dyn Fn(&CoroutineName<'_>) -> Identity,
+    ) -> (Vec<Embedded>, Vec<Arc<str>>) {
+        let (mut found, mut named) = (Vec::new(), Vec::new());
+        in_place(ty, 0, &mut |part| match part {
+            InPlace::Coroutine(text, name) => {
+                let Identity { id, is_measured } = identity(&name);
+                if !is_measured {
+                    coroutines(text, &mut |name| named.push(identity(name).id));
+                }
+                match self.record(text).filter(|record| record.size <= size) {
+                    Some(record) => found.push(Embedded {
+                        id,
+                        size: record.size,
+                        align: record.align,
+                        layers: self.layers(ty, size, record).map(Into::into),
+                    }),
+                    None => named.push(id),
+                }
+            }
+            InPlace::Unknown(text) => coroutines(text, &mut |name| named.push(identity(name).id)),
         });
-        found
+        (found, named)
     }
+}
+
+/// Which future a coroutine's name means.
+pub(super) struct Identity {
+    /// See [`super::Future::id`].
+    pub id: Arc<str>,
+    /// Its body was measured: what it stores is known.
+    pub is_measured: bool,
 }
 
 /// How a type contains a coroutine in place: what is around it is found from the outside in.
@@ -320,30 +339,55 @@ impl<'a: 't, 't> Search<'a, 't> {
     }
 }
 
-/// Calls `found` for every coroutine that stands in the type without a pointer around it.
-fn in_place<'t>(ty: &'t str, depth: usize, found: &mut dyn FnMut(&'t str, &CoroutineName<'t>)) {
-    if depth > DEEPEST || ty.starts_with(['&', '*']) || is_fn(ty) {
+/// Something that stands in a type without a pointer around it.
+enum InPlace<'t> {
+    /// A coroutine.
+    Coroutine(&'t str, CoroutineName<'t>),
+    /// `<A as B>::C`: what that is, its name does not tell.
+    Unknown(&'t str),
+}
+
+/// Calls `found` for every coroutine, and for what may be one.
+fn in_place<'t>(ty: &'t str, depth: usize, found: &mut dyn FnMut(InPlace<'t>)) {
+    if ty.starts_with(['&', '*']) || is_fn(ty) {
         return;
     }
+    if depth > DEEPEST {
+        return found(InPlace::Unknown(ty));
+    }
     if let Some(name) = CoroutineName::parse(ty) {
-        found(ty, &name);
-        return;
+        return found(InPlace::Coroutine(ty, name));
     }
     let inside = if let Some(list) = tuple(ty).or_else(|| captures(ty)) {
         list
     } else if let Some(array) = ty.strip_prefix('[').and_then(|array| array.strip_suffix(']')) {
         array
     } else {
-        let Some((name, inside)) = ty.strip_suffix('>').and_then(|ty| ty.split_once('<')) else { return };
+        let named = ty.strip_suffix('>').and_then(|ty| ty.split_once('<'));
+        let Some((name, inside)) = named.filter(|(name, _)| !name.is_empty()) else {
+            if ty.contains('{') {
+                found(InPlace::Unknown(ty));
+            }
+            return;
+        };
         let known = |list: &[&str]| list.iter().any(|known| name.ends_with(known));
-        // `<A as B>::C` is not known here.
-        if name.is_empty() || known(&POINTERS) || name.ends_with("PhantomData") {
+        if known(&POINTERS) || name.ends_with("PhantomData") {
             return;
         }
         inside
     };
     for argument in arguments(inside) {
         in_place(argument, depth + 1, found);
+    }
+}
+
+/// Calls `found` for every coroutine that a text names, wherever in it.
+fn coroutines<'t>(text: &'t str, found: &mut dyn FnMut(&CoroutineName<'t>)) {
+    for at in memchr::memchr_iter(b'{', text.as_bytes()) {
+        let name = names::closing(&text[at..]).and_then(|end| CoroutineName::parse(&text[at..=at + end]));
+        if let Some(name) = name {
+            found(&name);
+        }
     }
 }
 
@@ -418,10 +462,44 @@ mod tests {
             );
         }
         let sizes = TypeSizes::parse(&text);
-        let embedded = TypeFacts::new(&sizes).embedded(&format!("a::W0<{coroutine}>"), 8, &|_| "f".into());
+        let identity = |_: &CoroutineName<'_>| Identity { id: "f".into(), is_measured: true };
+        let (embedded, named) = TypeFacts::new(&sizes).embedded(&format!("a::W0<{coroutine}>"), 8, &identity);
         // Which of them points to it, nothing tells; ways through all of them are more than anyone can count.
         assert_eq!(embedded.len(), 1);
         assert_eq!(embedded[0].layers, None);
+        assert_eq!(named.len(), 0);
+    }
+
+    #[test]
+    fn what_a_layout_depends_on_is_named_though_no_record_tells_where_it_is() {
+        let coroutine = |path: &str, upvars: &str| {
+            format!(
+                "{{static {path}::{{closure#0}} upvar_tys=({upvars}) resume_ty=R yield_ty=() return_ty=()}}"
+            )
+        };
+        let (own, other) = (coroutine("f", ""), coroutine("g", ""));
+        let text = format!("print-type-size type: `{own}`: 2 bytes, alignment: 1 bytes\n");
+        let sizes = TypeSizes::parse(&text);
+        let facts = TypeFacts::new(&sizes);
+        let identity = |name: &CoroutineName<'_>| Identity {
+            id: name.path.into(),
+            is_measured: name.path.starts_with(['f', 'g']),
+        };
+        let named = |ty: &str| {
+            let (embedded, named) = facts.embedded(ty, 8, &identity);
+            let ids = |ids: Vec<Arc<str>>| ids.iter().map(|id| id.to_string()).collect::<Vec<_>>().join(" ");
+            (ids(embedded.into_iter().map(|one| one.id).collect()), ids(named))
+        };
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(named(&format!("a::W<{own}>")), pair("f::{closure#0}", ""));
+        assert_eq!(named(&format!("a::W<{other}>")), pair("", "g::{closure#0}"));
+        let foreign = coroutine(&format!("x::wrap<{own}>"), &own);
+        let path = format!("x::wrap<{own}>::{{closure#0}}");
+        assert_eq!(named(&foreign), pair("", &format!("{path} f::{{closure#0}} f::{{closure#0}} {path}")));
+        assert_eq!(named(&format!("<a::W<{own}> as b::Into>::Future")), pair("", "f::{closure#0}"));
+        for pointer in [format!("std::boxed::Box<{other}>"), format!("&'a {other}"), format!("fn({other})")] {
+            assert_eq!(named(&pointer), pair("", ""), "{pointer}");
+        }
     }
 
     #[test]
@@ -466,7 +544,7 @@ mod tests {
         let k = "{static a::f::{closure#0} upvar_tys=() resume_ty=R yield_ty=() return_ty=()}";
         let count = |ty: String| {
             let mut count = 0;
-            in_place(&ty, 0, &mut |_, _| count += 1);
+            in_place(&ty, 0, &mut |part| count += usize::from(matches!(part, InPlace::Coroutine(..))));
             count
         };
         assert_eq!(count(k.into()), 1);

@@ -1,6 +1,6 @@
 //! Joins the two dumps: sizes and offsets from `-Zprint-type-sizes`, names and places from the MIR dump.
 
-use super::align::{self, Seen, TypeFacts};
+use super::align::{self, Identity, Seen, TypeFacts};
 use super::body::{Body, BodyIndex, BodyState, Instance};
 use super::states::{Of, Packing, Text, Texts, Thing};
 use super::whatif::{Part, Parts};
@@ -275,7 +275,7 @@ impl<'a> Names<'a> {
         }
         let identity = |name: &CoroutineName<'_>| {
             let found = self.source.bodies.find(self.source.origin, name.path, Some(name.upvars));
-            self.identity(name, found.as_ref())
+            Identity { id: self.identity(name, found.as_ref()), is_measured: found.is_some() }
         };
         for (part, ty) in seen.upvars.iter_mut().chain(seen.saved.iter_mut().flatten()) {
             part.align = part.align.or_else(|| facts.align(ty.as_deref()?, part.size));
@@ -284,9 +284,16 @@ impl<'a> Names<'a> {
             seen.upvars.iter_mut().chain(seen.saved.iter_mut().flatten()).map(|(part, _)| part).collect();
         align::deduce(&mut all, ty.align, ty.discriminant.unwrap_or(0));
         let part = |(part, text): (Seen, Option<String>)| -> Part {
-            let embedded = text.map_or(Vec::new(), |text| facts.embedded(&text, part.size, &identity));
+            let embedded = text.map(|text| facts.embedded(&text, part.size, &identity));
+            let (embedded, named) = embedded.unwrap_or_default();
             let most_align = align::most(&part, ty.align);
-            Part { size: part.size, align: part.align, most_align, embedded: embedded.into() }
+            Part {
+                size: part.size,
+                align: part.align,
+                most_align,
+                embedded: embedded.into(),
+                named: named.into(),
+            }
         };
         Parts {
             upvars: seen.upvars.into_iter().map(part).collect(),

@@ -38,6 +38,8 @@ pub struct Part {
     pub most_align: u64,
     /// The futures stored in it in place.
     pub embedded: Box<[Embedded]>,
+    /// Other futures on whose layout its own may depend, by identity: where they are in it, nothing tells.
+    pub named: Box<[Arc<str>]>,
 }
 
 /// A future stored in a part: the part itself, or inside a wrapper such as `Timeout<…>`.
@@ -752,7 +754,13 @@ print-type-size type: `std::boxed::Box<u8>`: 8 bytes, alignment: 8 bytes
 
     #[test]
     fn wrappers_change_with_what_is_in_them() {
-        let part = Part { size: 120, align: Some(8), most_align: 8, embedded: Box::default() };
+        let part = Part {
+            size: 120,
+            align: Some(8),
+            most_align: 8,
+            embedded: Box::default(),
+            named: Box::default(),
+        };
         let embedded = |layers: Option<Vec<Layer>>| Embedded {
             id: "x".into(),
             size: 100,

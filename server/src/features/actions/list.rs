@@ -16,8 +16,25 @@ const SCHEMA: u32 = 1;
 #[derive(Debug, Serialize)]
 pub struct List {
     schema: u32,
-    /// Largest saving first; behind all others those that drop something earlier.
+    /// Whether everything was tried; not so after an interruption.
+    complete: bool,
+    /// Those that save most first, of the largest future around; behind all others those that drop something earlier.
     pub actions: Vec<Entry>,
+}
+
+/// How a list came about: the last line of `futurelens fix --format json-lines`.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Summary {
+    /// Edits that could be worth it.
+    pub candidates: usize,
+    /// How many of them have been tried.
+    pub tried: usize,
+    /// How many are listed.
+    pub listed: usize,
+    /// How often the compiler has run for it.
+    pub runs: usize,
+    /// Whether everything was tried.
+    pub complete: bool,
 }
 
 /// One action.
@@ -35,12 +52,26 @@ pub struct Entry {
     before: Option<u64>,
     /// Bytes after the edits; `null` if `before` is.
     after: Option<u64>,
+    /// The largest future around it that gets smaller too, by a prediction; absent if it is in no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outermost: Option<Outermost>,
     /// What is dropped at another time than before, as in the title; absent if there is nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     drops_earlier: Vec<String>,
     edits: Vec<EditEntry>,
     #[serde(skip)]
     place: String,
+    /// See [`Saving::worth`]; what makes a crate compile is worth most.
+    #[serde(skip)]
+    worth: u64,
+}
+
+/// A future that gets smaller because one in it does.
+#[derive(Debug, Serialize)]
+struct Outermost {
+    future: String,
+    /// Bytes.
+    saves: u64,
 }
 
 /// `text` comes in the place of the bytes from `start` to `end`.
@@ -54,7 +85,7 @@ struct EditEntry {
 
 impl Default for List {
     fn default() -> Self {
-        List { schema: SCHEMA, actions: Vec::new() }
+        List { schema: SCHEMA, complete: true, actions: Vec::new() }
     }
 }
 
@@ -79,6 +110,10 @@ impl List {
             future: candidate.name.to_string(),
             before: candidate.before,
             after: saving.map(|saving| saving.after),
+            outermost: saving
+                .and_then(|saving| saving.outermost.as_ref())
+                .map(|(future, saves)| Outermost { future: future.to_string(), saves: *saves }),
+            worth: saving.map_or(u64::MAX, Saving::worth),
             drops_earlier: candidate.drops_earlier.iter().map(|words| words.to_string()).collect(),
             edits: edits.collect(),
             place: one_line(&format!("{file}:{}:{}", at.line, at.col)),
@@ -86,35 +121,41 @@ impl List {
         });
     }
 
-    /// Largest saving first; what makes a crate compile before all others, what may do something else behind them.
+    /// There is more than what was added.
+    pub fn is_interrupted(&mut self) {
+        self.complete = false;
+    }
+
+    /// Those that save most first; what makes a crate compile before all others, what may do something else behind them.
     pub fn sort(&mut self) {
         self.actions.sort_by(|a, b| {
-            let saving =
-                |one: &Entry| one.before.map_or(u64::MAX, |before| before - one.after.unwrap_or(before));
+            let own =
+                |one: &Entry| one.before.zip(one.after).map(|(before, after)| before.saturating_sub(after));
             let is_other = |one: &Entry| !one.drops_earlier.is_empty();
-            let order = is_other(a).cmp(&is_other(b)).then_with(|| saving(b).cmp(&saving(a)));
-            order.then_with(|| a.id.cmp(&b.id))
+            let order = is_other(a).cmp(&is_other(b)).then_with(|| b.worth.cmp(&a.worth));
+            order.then_with(|| own(b).cmp(&own(a))).then_with(|| a.id.cmp(&b.id))
         });
     }
 
-    /// For people.
+    /// The first `most` of them, for people.
     ///
     /// ```text
     ///   saves   before    after  where            kind          action
     ///   4,083    4,100       17  src/lib.rs:9:5   box-awaitee   Box this future with Box::pin (saves 4083 B)
     /// ```
-    pub fn table(&self) -> String {
+    pub fn table(&self, most: usize) -> String {
         let mut out = String::new();
-        if self.actions.is_empty() {
+        let actions = &self.actions[..self.actions.len().min(most)];
+        if actions.is_empty() {
             return out;
         }
-        let width = self.actions.iter().map(|one| one.place.chars().count()).max().unwrap_or(0).max(5);
+        let width = actions.iter().map(|one| one.place.chars().count()).max().unwrap_or(0).max(5);
         let _ = writeln!(
             out,
             "{:>9}  {:>9}  {:>9}  {:<width$}  {:<16}  action",
             "saves", "before", "after", "where", "kind"
         );
-        for one in &self.actions {
+        for one in actions {
             let number = |value: Option<u64>| value.map_or("-".to_owned(), exact);
             let saves = one.before.zip(one.after).map(|(before, after)| before.saturating_sub(after));
             let _ = writeln!(

@@ -63,6 +63,13 @@ impl ActionKind {
     }
 }
 
+impl ActionKind {
+    /// May code elsewhere not compile after it, or mean another type by the fn's name?
+    pub fn changes_type(self) -> bool {
+        matches!(self, ActionKind::DesugarAsyncFn)
+    }
+}
+
 /// An edit of a measured text that may make a future smaller.
 #[derive(Debug, Clone)]
 pub struct Candidate {
@@ -111,6 +118,11 @@ pub struct Saving {
 }
 
 impl Saving {
+    /// What it saves of the largest future that gets smaller by it, in bytes: that is the memory that is really taken.
+    pub fn worth(&self) -> u64 {
+        self.outermost.as_ref().map_or(0, |(_, bytes)| *bytes).max(self.bytes())
+    }
+
     /// Bytes.
     pub fn bytes(&self) -> u64 {
         self.before.saturating_sub(self.after)
@@ -152,12 +164,27 @@ impl Candidate {
         &self.text.sites()[self.site]
     }
 
+    /// Could it save so many bytes? Where nothing is predicted, or only estimated, in doubt yes.
+    pub fn may_save(&self, bytes: u64) -> bool {
+        let Some(before) = self.before else { return true };
+        let most = match self.predicted {
+            None => before,
+            Some(new) if new.exact => before.saturating_sub(new.size),
+            // By experience an estimate is seldom off by more.
+            Some(new) => before.saturating_sub(new.size).saturating_mul(2).saturating_add(ABOUT),
+        };
+        most >= bytes
+    }
+
     /// What is predicted, if that is a saving.
     pub fn predicted_saving(&self) -> Option<Saving> {
         let (before, after) = (self.before?, self.predicted?.size);
         (after < before).then_some(Saving { before, after, measured: false, outermost: None })
     }
 }
+
+/// Bytes.
+const ABOUT: u64 = 64;
 
 /// Everything that may be worth doing in a file. What is certain to save nothing is left out.
 pub fn candidates(snapshot: &Snapshot, file: &Path) -> Vec<Candidate> {
