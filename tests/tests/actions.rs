@@ -1,6 +1,7 @@
 //! Code actions in an editor: offered where the user looks, measured before they are sure, and refused where
 //! they would not fit.
 
+use futurelens_tests::binary::{futurelens, run};
 use futurelens_tests::editor::{Editor, Setup, edited, place_of, uri};
 use futurelens_tests::project::{DEFER, PENDING_ONCE, Project, future_of};
 use serde_json::{Value, json};
@@ -210,4 +211,43 @@ fn what_is_dropped_earlier_is_said_and_never_preferred() {
     let actions = editor.code_actions_when(&file, at, "a block", is_there);
     let block = actions.iter().find(|action| is_there(std::slice::from_ref(action))).expect("it is there");
     assert_eq!(block["isPreferred"], false, "{actions:#?}");
+}
+
+#[test]
+fn all_safe_edits_of_a_future_are_one_action() {
+    let awaits = "    let page = [0u8; 3000];\n    first().await;\n    look(&page).await;\n";
+    let source = format!(
+        "{}pub async fn look(page: &[u8]) -> usize {{\n    PendingOnce(false).await;\n    page.len()\n}}\n\
+         pub async fn both() {{\n{awaits}}}\n{PENDING_ONCE}",
+        future_of("first", 3500)
+    );
+    let (project, file) = project(&source);
+    let mut editor = Editor::open(project.root(), Setup { lazy_edits: true, ..Setup::default() });
+    editor.did_open(&file);
+    let at = place_of(&source, "both");
+    let all = "Make all 2 edits that change nothing but the size of `both`";
+    let is_all = |action: &Value| action["title"].as_str().is_some_and(|title| title.starts_with(all));
+    let actions = editor.code_actions_when(&file, at, "all of them", |found| found.iter().any(is_all));
+    let action = actions.iter().find(|action| is_all(action)).expect("it is there");
+    assert_eq!(action["isPreferred"], false);
+    assert_eq!(actions[0]["isPreferred"], true);
+    let resolved = editor.request("codeAction/resolve", action.clone());
+    let text = edited(&source, &resolved["edit"]["documentChanges"][0]["edits"], "utf-16");
+    let new =
+        source.replace("first().await", "Box::pin(first()).await").replace("[0u8; 3000]", "vec![0u8; 3000]");
+    assert_eq!(text, new.replace("look(&page)", "look(&page[..])"));
+    // What it says is what becomes of it.
+    let size = || {
+        let report =
+            run(futurelens().arg("report").arg(project.root()).args(["--format", "json"])).expect_success();
+        let report: Value = serde_json::from_str(&report.stdout).expect("report prints JSON");
+        let mut futures = report["futures"].as_array().expect("a list").iter();
+        let both = futures.find(|future| future["name"] == "both").expect("it is there");
+        both["size"].as_u64().expect("a number")
+    };
+    let before = size();
+    project.write("src/lib.rs", &text);
+    let saves = format!("(saves {} B)", before - size());
+    let title = action["title"].as_str().expect("a title");
+    assert!(title.ends_with(&saves), "{title}, {saves}");
 }

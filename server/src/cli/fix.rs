@@ -30,9 +30,9 @@ pub(super) struct FixArgs {
     /// Write even if the files have changes that are not committed.
     #[arg(long, requires = "apply")]
     allow_dirty: bool,
-    /// Write those, too, after which a value with a destructor is dropped at another time than before: the program may
-    /// do something else then.
-    #[arg(long, requires = "apply")]
+    /// Those, too, after which a value with a destructor is dropped at another time than before: the program may do
+    /// something else then. JSON has them always.
+    #[arg(long)]
     may_drop_earlier: bool,
     /// Only edits that save at least this of their own future; 0 for all. What is predicted to save less is not even
     /// tried. An allocation is seldom worth it for less than 256.
@@ -117,7 +117,7 @@ pub(super) fn run(args: &FixArgs) -> Result<(), CliError> {
         is_kind && futures.as_ref().is_none_or(|futures| futures.contains(&one.future))
     };
     let mut lines = Lines::new(args);
-    let list = match args.apply {
+    let mut list = match args.apply {
         false => {
             let (list, interrupted) =
                 offered(args, &project, measurement, &wanted, request.own_group, &mut lines)?;
@@ -149,6 +149,11 @@ pub(super) fn run(args: &FixArgs) -> Result<(), CliError> {
         Format::Table => {
             if list.actions.is_empty() && partial.is_none() {
                 eprintln!("{}", nothing(args));
+            }
+            let folded = if args.may_drop_earlier { 0 } else { list.fold() };
+            if folded > 0 {
+                let (edits, change) = (count(folded, "edit"), if folded == 1 { "changes" } else { "change" });
+                eprintln!("{edits} more {change} when a value is dropped: `--may-drop-earlier` lists them");
             }
             list.table(usize::MAX)
         }

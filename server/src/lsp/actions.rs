@@ -37,6 +37,20 @@ struct Offer {
     verdict: Option<Verdict>,
 }
 
+impl Offer {
+    /// One that was compiled and does nothing but make its future smaller: what it saves, and which way it compiles.
+    fn safe(&self) -> Option<(&Candidate, &Saving, usize)> {
+        match &self.verdict {
+            Some(Verdict::Saves { saving, way, drops_earlier })
+                if drops_earlier.is_empty() && self.candidate.kind != ActionKind::AllSafe =>
+            {
+                Some((&self.candidate, saving, *way))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// An action at its place in today's text.
 pub struct Found {
     /// The action.
@@ -55,6 +69,11 @@ impl Found {
     pub fn is_safe(&self) -> bool {
         let is_compiled = self.saving.as_ref().is_none_or(|saving| saving.measured);
         is_compiled && self.candidate.keeps_behaviour()
+    }
+
+    /// May an editor take it for what is meant, unasked? It is one edit, and safe.
+    pub fn is_preferable(&self) -> bool {
+        self.is_safe() && self.candidate.kind != ActionKind::AllSafe
     }
 }
 
@@ -178,6 +197,7 @@ impl Actions {
                 if number == self.number {
                     self.running = None;
                     self.gave_up |= gave_up;
+                    self.combine();
                 }
             }
             _ if number != self.number => {}
@@ -194,12 +214,46 @@ impl Actions {
                 self.verdicts.retain(|key, _| current.contains(key));
             }
             News::Verdict(candidate, verdict) => {
+                let verdict = self.only_if_more(&candidate, verdict);
                 self.verdicts.insert(key(&candidate), verdict.clone());
                 let offers = self.offers.get_mut(&candidate.file).into_iter().flatten();
                 for offer in offers.filter(|offer| offer.candidate.id == candidate.id) {
                     offer.verdict = Some(verdict.clone());
                 }
             }
+        }
+    }
+
+    /// Offers the safe edits of each future as one, too, which then has to be tried itself.
+    fn combine(&mut self) {
+        for offers in self.offers.values_mut() {
+            let mut safe: HashMap<&Arc<str>, Vec<(&Candidate, usize, u64)>> = HashMap::new();
+            for (candidate, saving, way) in offers.iter().filter_map(Offer::safe) {
+                safe.entry(&candidate.future).or_default().push((candidate, way, saving.after));
+            }
+            let all: Vec<Candidate> = safe.values().filter_map(|edits| actions::all_safe(edits)).collect();
+            for candidate in all {
+                let verdict = self.verdicts.get(&key(&candidate)).cloned();
+                let is_same = |known: &Offer| known.candidate.id == candidate.id;
+                let is_known = |known: &Offer| key(&known.candidate) == key(&candidate);
+                if !offers.iter().any(|known| is_same(known) && is_known(known)) {
+                    offers.retain(|known| !is_same(known));
+                    offers.push(Offer { candidate: Arc::new(candidate), verdict });
+                }
+            }
+        }
+    }
+
+    /// All safe edits together have to be safe, too, and to save more than one of them.
+    fn only_if_more(&self, candidate: &Candidate, verdict: Verdict) -> Verdict {
+        let Verdict::Saves { saving, drops_earlier, .. } = &verdict else { return verdict };
+        let offers = self.offers.get(&candidate.file).into_iter().flatten();
+        let others = offers.filter(|offer| offer.candidate.future == candidate.future);
+        let best = others.filter_map(Offer::safe).map(|(_, saving, _)| saving.after).min();
+        let is_more = drops_earlier.is_empty() && best.is_none_or(|best| saving.after < best);
+        match candidate.kind == ActionKind::AllSafe && !is_more {
+            true => Verdict::Refused(Refusal::DoesNotShrink),
+            false => verdict,
         }
     }
 
@@ -224,7 +278,8 @@ impl Actions {
         let mut found: Vec<Found> = offers.iter().filter_map(|offer| places.found(offer, range)).collect();
         found.sort_by_key(|one| {
             let saving = one.saving.as_ref().map_or(u64::MAX, Saving::bytes);
-            (!one.candidate.keeps_behaviour(), std::cmp::Reverse(saving))
+            let is_all = one.candidate.kind == ActionKind::AllSafe;
+            (!one.candidate.keeps_behaviour(), is_all, std::cmp::Reverse(saving))
         });
         found
     }

@@ -1546,7 +1546,7 @@ impl Session {
     ) -> Option<lsp::CodeActionResponse> {
         let uri = &params.text_document.uri;
         let document = self.documents.get(uri)?;
-        let preferred = found.iter().position(Found::is_safe);
+        let preferred = found.iter().position(Found::is_preferable);
         let actions = found.iter().enumerate().filter_map(|(index, one)| {
             let mut action = convert::code_action(one, params)?;
             action.is_preferred = Some(Some(index) == preferred);

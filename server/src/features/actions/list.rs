@@ -121,6 +121,13 @@ impl List {
         });
     }
 
+    /// Leaves out those after which the program may do something else, and says how many.
+    pub fn fold(&mut self) -> usize {
+        let all = self.actions.len();
+        self.actions.retain(|one| one.drops_earlier.is_empty());
+        all - self.actions.len()
+    }
+
     /// There is more than what was added.
     pub fn is_interrupted(&mut self) {
         self.complete = false;

@@ -3,6 +3,7 @@
 //! They are found on the text that was measured, by its syntax and by what the compiler said is held and
 //! why. What one saves is predicted here, and measured by who compiles it ([`crate::engine`]).
 
+mod all_safe;
 pub mod box_awaitee;
 pub mod box_local;
 pub mod box_recursion;
@@ -12,6 +13,8 @@ pub mod list;
 mod local;
 mod macro_arguments;
 pub mod scope_block;
+
+pub use all_safe::all_safe;
 
 use super::language::Language;
 use super::snapshot::{FileView, Snapshot};
@@ -39,10 +42,12 @@ pub enum ActionKind {
     DesugarAsyncFn,
     /// See [`box_local`].
     BoxLocal,
+    /// See [`all_safe()`].
+    AllSafe,
 }
 
 impl ActionKind {
-    /// All of them.
+    /// All of them but what is made of others.
     pub const ALL: [ActionKind; 5] = [
         ActionKind::BoxAwaitee,
         ActionKind::ScopeBlock,
@@ -59,6 +64,7 @@ impl ActionKind {
             ActionKind::BoxRecursion => "box-recursion",
             ActionKind::DesugarAsyncFn => "desugar-async-fn",
             ActionKind::BoxLocal => "box-local",
+            ActionKind::AllSafe => "all-safe",
         }
     }
 }
@@ -66,7 +72,7 @@ impl ActionKind {
 impl ActionKind {
     /// May code elsewhere not compile after it, or mean another type by the fn's name?
     pub fn changes_type(self) -> bool {
-        matches!(self, ActionKind::DesugarAsyncFn)
+        matches!(self, ActionKind::DesugarAsyncFn | ActionKind::AllSafe)
     }
 }
 
