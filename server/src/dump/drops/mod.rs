@@ -16,7 +16,7 @@ use super::assigned::Operand;
 use super::coroutine::CoroutineBody;
 use super::mir::{self, Place};
 use super::names;
-use observable::{is_observable, without_boxes};
+use observable::{is_observable, without_any_boxes, without_boxes};
 use rustc_hash::{FxHashMap, FxHashSet};
 use same::same;
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 pub struct Value {
     /// The name of its variable; none for a temporary.
     pub name: Option<String>,
-    /// Its verbose type, without the boxes around it.
+    /// Its verbose type, without the boxes around and in it.
     pub ty: String,
     /// The function that made it, for a temporary.
     made_by: Option<String>,
@@ -181,7 +181,7 @@ impl Drops {
         let mut upvars: Vec<_> = body.upvars.iter().collect();
         upvars.sort_by_key(|upvar| upvar.index);
         for upvar in upvars.into_iter().filter(|upvar| is_observable(upvar.ty)) {
-            let (name, ty) = (Some(upvar.name.to_owned()), without_boxes(upvar.ty).to_owned());
+            let (name, ty) = (Some(upvar.name.to_owned()), without_any_boxes(upvar.ty));
             never_polled.acts.push(Act::Drop(Value { name, ty, made_by: None }));
         }
         let last = nodes.len() as u32;
@@ -331,17 +331,31 @@ struct Known<'a> {
 impl<'a> Known<'a> {
     fn new(body: &CoroutineBody<'a>, text: &'a str) -> Self {
         let mut known = Known { types: local_types(text), ..Known::default() };
+        let mut boxed: Vec<(Place, Place)> = Vec::new();
         // Blocks are in no certain order.
         for code in text.lines().filter_map(statement) {
             if let Some((left, callee)) = call(code) {
                 if let Some(place) = body.flow.operand_at(left).filter(Operand::is_whole) {
-                    known.makers.insert(place.place, names::skeleton(&callee));
+                    let maker = names::skeleton(&callee);
+                    let is_box = ["Box::new", "Box::pin"].iter().any(|it| is_called(&maker, it));
+                    let argument = code.rsplit_once(") -> ").and_then(|(code, _)| code.rsplit_once("(move "));
+                    let content = argument.and_then(|(_, content)| body.flow.operand_at(content));
+                    if is_box && let Some(content) = content.filter(Operand::is_whole) {
+                        boxed.push((place.place, content.place));
+                    }
+                    known.makers.insert(place.place, maker);
                 }
             } else if let Some((left, right)) = code.split_once(" = ")
                 && let Some(Place::Local(local)) = body.flow.operand_at(left).map(|it| it.place)
                 && let Some(of) = body.flow.box_of(right)
             {
                 known.pointers.insert(local, of);
+            }
+        }
+        // Who made what is in a box: an edit may have put it there.
+        for (place, content) in boxed {
+            if let Some(maker) = known.makers.get(&content).cloned() {
+                known.makers.insert(place, maker);
             }
         }
         known
@@ -387,8 +401,8 @@ fn value(body: &CoroutineBody<'_>, place: &str, known: &Known<'_>) -> Option<Val
         None => None,
     };
     let made_by = base.filter(|_| name.is_none()).and_then(|base| known.makers.get(&base).cloned());
-    let ty = ty.map_or("", without_boxes);
-    Some(Value { name: name.map(str::to_owned), ty: ty.to_owned(), made_by })
+    let ty = ty.map_or_else(String::new, without_any_boxes);
+    Some(Value { name: name.map(str::to_owned), ty, made_by })
 }
 
 /// `LEFT = CALLEE(…) -> …`: what is written, and the function's path.
@@ -576,6 +590,29 @@ mod tests {
             assert!(is_observable(ty), "{ty}");
         }
         assert_eq!(without_boxes("std::pin::Pin<std::boxed::Box<a::A, std::alloc::Global>>"), "a::A");
+    }
+
+    #[test]
+    fn a_box_makes_no_other_value() {
+        for (ty, without) in [
+            ("m::Done<std::pin::Pin<std::boxed::Box<a::A, std::alloc::Global>>>", "m::Done<a::A>"),
+            ("(std::boxed::Box<std::pin::Pin<std::boxed::Box<a::A>>>, std::boxed::Box<u8>)", "(a::A, u8)"),
+            ("std::pin::Pin<&'{erased} mut a::A>", "std::pin::Pin<&'{erased} mut a::A>"),
+            ("std::boxed::Box<a::A", "std::boxed::Box<a::A"),
+            ("std::boxed::Box<", "std::boxed::Box<"),
+        ] {
+            assert_eq!(without_any_boxes(ty), without);
+        }
+        // Locals without names are told apart by who made them.
+        let make = "_10 = ConstValue(ZeroSized: fn() -> a::B {make})() -> [return: bb1, unwind: bb4]";
+        let pin = "_11 = ConstValue(ZeroSized: fn(a::B) -> Pin<Box<a::B>> {std::boxed::Box::<a::B>::pin})(move _10) -> \
+                   [return: bb2, unwind: bb4]";
+        let other = pin.replace("std::boxed::Box::<a::B>::pin", "m::wrap::<a::B>").leak() as &str;
+        let before = [("", make), ("", "drop(_10) -> [return: bb2, unwind: bb4]"), END, END, PANICS];
+        let after =
+            |call| [("", make), ("", call), ("", "drop(_11) -> [return: bb3, unwind: bb4]"), END, PANICS];
+        assert_eq!(moved(&before, &after(pin)), Vec::<String>::new());
+        assert_ne!(moved(&before, &after(other)), Vec::<String>::new());
     }
 
     /// What seven compilers print of one source is read whole, trimmed or not, and all of them drop the same.

@@ -16,6 +16,30 @@ pub(super) fn without_boxes(ty: &str) -> &str {
     ty
 }
 
+/// A type without any box in it: an edit may put one there, and what is in it is dropped in the same order.
+pub(super) fn without_any_boxes(ty: &str) -> String {
+    const AROUND: [&str; 2] = ["std::boxed::Box<", "std::pin::Pin<std::boxed::Box<"];
+    let mut out = String::with_capacity(ty.len());
+    let mut rest = ty;
+    while let Some(at) = AROUND.iter().filter_map(|it| rest.find(it)).min() {
+        let (before, boxed) = rest.split_at(at);
+        out.push_str(before);
+        let end = boxed.find('<').and_then(|open| Some(open + names::closing(&boxed[open..])? + 1));
+        let whole = end.and_then(|end| boxed.get(..end)).unwrap_or_default();
+        let inner = without_boxes(whole);
+        if inner.len() == whole.len() {
+            // Not understood, or nothing to take away.
+            let first = boxed.chars().next().map_or(0, char::len_utf8);
+            out.push_str(&boxed[..first]);
+            rest = &boxed[first..];
+        } else {
+            out.push_str(&without_any_boxes(inner));
+            rest = &boxed[whole.len()..];
+        }
+    }
+    out + rest
+}
+
 /// Types of the standard library whose destructor frees memory and does what those of its arguments do, and no more.
 const PLAIN: &[&str] = &[
     "std::boxed::Box",

@@ -18,18 +18,18 @@ use ra_ap_syntax::SourceFile;
 use ra_ap_syntax::ast::{self, AstNode};
 
 /// One `.await` whose awaitee could be boxed.
-struct Await<'a> {
-    held: &'a Held,
+pub(super) struct Await<'a> {
+    pub held: &'a Held,
     /// Index among the body's stored locals.
-    saved: u32,
+    pub saved: u32,
     /// The awaited expression, without `.await`.
-    operand: TextRange,
+    pub operand: TextRange,
     /// `operand.await`
-    whole: TextRange,
+    pub whole: TextRange,
 }
 
-pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
-    let Some(pin) = pin_path(context.language.heap, context.text()) else { return Vec::new() };
+/// All of them, in the order of the states.
+pub(super) fn awaits<'a>(context: &Context<'a>) -> Vec<Await<'a>> {
     let mut awaits: Vec<Await<'_>> = Vec::new();
     for (_, state) in context.suspended() {
         let Some(found) = state.held.iter().find_map(|held| awaited(context, held)) else { continue };
@@ -38,6 +38,12 @@ pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
             awaits.push(found);
         }
     }
+    awaits
+}
+
+pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
+    let Some(pin) = pin_path(context.language.heap, context.text()) else { return Vec::new() };
+    let awaits = awaits(context);
     let mut found: Vec<Candidate> = awaits.iter().map(|one| boxed(context, &pin, &[one])).collect();
     let mut done: Vec<&str> = Vec::new();
     for one in &awaits {
@@ -61,9 +67,9 @@ pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
     found
 }
 
-/// The arguments of macros that wait for several futures, where this future holds what such a macro made of
-/// them: something that is declared in the macro, and has its place at the call.
-fn arguments(context: &Context<'_>, pin: &str) -> Vec<Candidate> {
+/// Does this future hold what a macro that waits for several futures made of them: something that is declared in the
+/// macro, and has its place at the call?
+pub(super) fn holds_arguments(context: &Context<'_>) -> bool {
     let is_macro_s = |held: &Held| {
         let is_call = |range: TextRange| {
             context.text().get(std::ops::Range::<usize>::from(range)).is_some_and(macro_arguments::is_call)
@@ -71,16 +77,21 @@ fn arguments(context: &Context<'_>, pin: &str) -> Vec<Candidate> {
         let in_macro = held.declared.as_ref().is_some_and(|span| context.range(span).is_none_or(is_call));
         held.kind == HeldKind::Local && in_macro && held.size >= SMALLEST_ARGUMENTS
     };
-    if !context.suspended().any(|(_, state)| state.held.iter().any(is_macro_s)) {
+    context.suspended().any(|(_, state)| state.held.iter().any(is_macro_s))
+}
+
+/// The arguments of such macros.
+fn arguments(context: &Context<'_>, pin: &str) -> Vec<Candidate> {
+    if !holds_arguments(context) {
         return Vec::new();
     }
     let candidate = |operand: TextRange| {
         let label = "Box this future with Box::pin".to_owned();
         let mut candidate = context.candidate(ActionKind::BoxAwaitee, label, vec![operand]);
-        candidate.ways = INTO.map(|into| pinned(pin, operand, into).into()).into();
+        candidate.ways = ways(pin, &[operand]);
         candidate
     };
-    let futures = macro_arguments::futures(context.tree.syntax()).into_iter();
+    let futures = macro_arguments::calls(context.tree.syntax()).into_iter().flatten();
     futures.filter(|operand| context.is_innermost(operand.start())).map(candidate).collect()
 }
 
@@ -152,9 +163,14 @@ fn boxed(context: &Context<'_>, pin: &str, awaits: &[&Await<'_>]) -> Candidate {
     let changes: Vec<Change> = awaits.iter().map(|one| Change::Box { saved: one.saved }).collect();
     let mut candidate = context.candidate(ActionKind::BoxAwaitee, label, anchors);
     candidate.predicted = context.predict(&changes);
-    let way = |into| awaits.iter().flat_map(|one| pinned(pin, one.operand, into)).collect();
-    candidate.ways = INTO.map(way).into();
+    candidate.ways = ways(pin, &awaits.iter().map(|one| one.operand).collect::<Vec<_>>());
     candidate
+}
+
+/// The ways to box all of these.
+pub(super) fn ways(pin: &str, operands: &[TextRange]) -> Vec<Vec<Edit>> {
+    let way = |into| operands.iter().flat_map(|operand| pinned(pin, *operand, into)).collect();
+    INTO.map(way).into()
 }
 
 /// An awaited value need not be a future, only something that becomes one, by a trait that older editions do

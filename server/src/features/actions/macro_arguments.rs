@@ -9,11 +9,11 @@ use crate::source::TextRange;
 use ra_ap_syntax::ast::{self, AstNode};
 use ra_ap_syntax::{NodeOrToken, SyntaxElement, SyntaxNode};
 
-/// The arguments that are futures, of all such macro calls in a piece of the tree. Calls in the arguments of
+/// The arguments that are futures, of each such macro call in a piece of the tree. Calls in the arguments of
 /// other macros are not seen.
-pub(super) fn futures(within: &SyntaxNode) -> Vec<TextRange> {
+pub(super) fn calls(within: &SyntaxNode) -> Vec<Vec<TextRange>> {
     let calls = within.descendants().filter_map(ast::MacroCall::cast);
-    calls.filter_map(|call| in_call(&call)).flatten().collect()
+    calls.filter_map(|call| in_call(&call)).collect()
 }
 
 /// Is a text a call of such a macro?
@@ -96,8 +96,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn found(text: &str) -> Vec<String> {
-        let look = |tree: &ra_ap_syntax::SourceFile| futures(tree.syntax());
-        with_tree(text, look).unwrap_or_default().into_iter().map(|range| text[range].to_owned()).collect()
+        let look = |tree: &ra_ap_syntax::SourceFile| calls(tree.syntax());
+        with_tree(text, look)
+            .unwrap_or_default()
+            .into_iter()
+            .flatten()
+            .map(|range| text[range].to_owned())
+            .collect()
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod all_safe;
 pub mod box_awaitee;
 pub mod box_local;
 pub mod box_recursion;
+pub mod box_several;
 mod captured;
 pub mod desugar_async_fn;
 pub mod list;
@@ -42,18 +43,21 @@ pub enum ActionKind {
     DesugarAsyncFn,
     /// See [`box_local`].
     BoxLocal,
+    /// See [`box_several`].
+    BoxSeveral,
     /// See [`all_safe()`].
     AllSafe,
 }
 
 impl ActionKind {
     /// All of them but what is made of others.
-    pub const ALL: [ActionKind; 5] = [
+    pub const ALL: [ActionKind; 6] = [
         ActionKind::BoxAwaitee,
         ActionKind::ScopeBlock,
         ActionKind::BoxRecursion,
         ActionKind::DesugarAsyncFn,
         ActionKind::BoxLocal,
+        ActionKind::BoxSeveral,
     ];
 
     /// As it is written in JSON and on the command line: `box-awaitee`.
@@ -64,6 +68,7 @@ impl ActionKind {
             ActionKind::BoxRecursion => "box-recursion",
             ActionKind::DesugarAsyncFn => "desugar-async-fn",
             ActionKind::BoxLocal => "box-local",
+            ActionKind::BoxSeveral => "box-several",
             ActionKind::AllSafe => "all-safe",
         }
     }
@@ -219,6 +224,7 @@ fn in_view(snapshot: &Snapshot, file: &Path, view: &FileView) -> Vec<Candidate> 
         let mut found: Vec<Candidate> = Vec::new();
         for context in contexts(snapshot, file, view, tree) {
             found.extend(box_awaitee::candidates(&context));
+            found.extend(box_several::candidates(&context));
             found.extend(desugar_async_fn::candidates(&context));
             found.extend(scope_block::candidates(&context));
             found.extend(box_local::candidates(&context));
