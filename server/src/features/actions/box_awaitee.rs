@@ -119,7 +119,10 @@ fn awaited<'a>(context: &Context<'_>, held: &'a Held) -> Option<Await<'a>> {
         return None;
     }
     let whole = context.range(held.declared.as_ref()?)?;
-    let operand = operand(context.text(), whole)?;
+    let (whole, operand) = operand(context.text(), whole).map(|operand| (whole, operand)).or_else(|| {
+        let whole = with_macro(context.text(), context.site().range.start(), whole)?;
+        Some((whole, operand(context.text(), whole)?))
+    })?;
     // Boxed already, or pinned by a reference.
     let is_pointer = |ty: &str| ty.starts_with("std::pin::Pin<") || ty.starts_with('&');
     if held.ty.as_deref().is_some_and(is_pointer) {
@@ -139,6 +142,50 @@ pub(super) fn operand(text: &str, whole: TextRange) -> Option<TextRange> {
     }
     let end = TextSize::try_from(lexed.text_range(last).end).ok()?;
     Some(TextRange::at(whole.start(), end))
+}
+
+/// The compiler has an expression that begins with a macro's argument begin there: of `call!(large()).await` it says
+/// `large()).await`. Here it begins with the macro, behind `from`.
+fn with_macro(text: &str, from: TextSize, at: TextRange) -> Option<TextRange> {
+    let slice = |start: TextSize, end: TextSize| text.get(usize::from(start)..usize::from(end));
+    // How many brackets are closed that were opened before?
+    let (mut depth, mut open) = (0usize, 0usize);
+    let behind = slice(at.start(), at.end())?;
+    let lexed = LexedStr::new(Edition::CURRENT, behind);
+    for i in 0..lexed.len() {
+        match lexed.text(i) {
+            "(" | "[" | "{" => depth += 1,
+            ")" | "]" | "}" if depth > 0 => depth -= 1,
+            ")" | "]" | "}" => open += 1,
+            _ => {}
+        }
+    }
+    let before = slice(from, at.start()).filter(|_| open > 0)?;
+    let lexed = LexedStr::new(Edition::CURRENT, before);
+    let tokens: Vec<usize> = (0..lexed.len()).filter(|&i| !lexed.kind(i).is_trivia()).collect();
+    let text = |at: usize| lexed.text(tokens[at]);
+    let mut depth = 0usize;
+    let bracket = (0..tokens.len()).rev().find(|&at| {
+        match text(at) {
+            ")" | "]" | "}" => depth += 1,
+            "(" | "[" | "{" if depth > 0 => depth -= 1,
+            "(" | "[" | "{" => open -= 1,
+            _ => {}
+        }
+        open == 0
+    })?;
+    let mut first = bracket.checked_sub(2).filter(|_| text(bracket - 1) == "!")?;
+    let is_name = |at: usize| text(at).starts_with(|c: char| c == '_' || c.is_alphabetic());
+    while is_name(first)
+        && first >= 3
+        && text(first - 1) == ":"
+        && text(first - 2) == ":"
+        && is_name(first - 3)
+    {
+        first -= 3;
+    }
+    let start = TextSize::try_from(lexed.text_range(tokens[first]).start).ok()?;
+    is_name(first).then(|| TextRange::new(from + start, at.end()))
 }
 
 /// Is the text one expression that ends in `.await`? Not so `a + b.await`.
@@ -224,6 +271,30 @@ mod tests {
     }
 
     #[test]
+    fn what_begins_in_a_macro_begins_with_it() {
+        let check = |marked: &str, after: Option<&str>| {
+            let (before, rest) = marked.split_once('«').unwrap();
+            let (whole, behind) = rest.split_once('»').unwrap();
+            let text = format!("{before}{whole}{behind}");
+            let at = TextRange::at(TextSize::of(before), TextSize::of(whole));
+            let whole = with_macro(&text, TextSize::new(0), at);
+            let operand = whole.and_then(|whole| operand(&text, whole));
+            let edited = operand.and_then(|it| edited(&text, &pinned("Box::pin", it, INTO[0])));
+            assert_eq!(edited.as_deref(), after, "{marked}");
+        };
+        check("call!(«large()).await»", Some("Box::pin(call!(large())).await"));
+        check("match call![ «large()].await» {}", Some("match Box::pin(call![ large()]).await {}"));
+        check("f(a::call!(1, [«large()]).x().await»)", Some("f(Box::pin(a::call!(1, [large()]).x()).await)"));
+        check("call!(call! {«large()}.await»)", Some("call!(Box::pin(call! {large()}).await)"));
+        check("call!(call!(«large())).await»", Some("Box::pin(call!(call!(large()))).await"));
+        check("g(«large()).await»", None);
+        check("(«large()).await»", None);
+        check("!(«large()).await»", None);
+        check("«large().await»", None);
+        check("«)).await»", None);
+    }
+
+    #[test]
     fn what_becomes_a_future_is_made_one_first() {
         assert_eq!(boxed("«req.await»", INTO[1]).as_deref(), Some("Box::pin(req.into_future()).await"));
         let path = "Box::pin(core::future::IntoFuture::into_future(req)).await";
@@ -255,7 +326,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_panics(text in "([a-zé(){}.;«»/*\\n ]|\\.await|async|\\?){0,24}") {
+        fn never_panics(text in "([a-zé(){}.;«»/*!:\\n ]|\\.await|async|\\?){0,24}") {
+            if let Some((before, rest)) = text.split_once('«') {
+                let at = TextRange::at(TextSize::of(before), TextSize::of(rest.split('»').next().unwrap()));
+                with_macro(&text.replacen('«', "", 1).replacen('»', "", 1), TextSize::new(0), at);
+            }
             if let Some(new) = boxed(&text, INTO[0]) {
                 let plain = text.replacen('«', "", 1).replacen('»', "", 1);
                 prop_assert_eq!(new.replacen("Box::pin(", "", 1).len() - 1, plain.len());
