@@ -13,6 +13,7 @@ pub mod desugar_async_fn;
 pub mod list;
 mod local;
 mod macro_arguments;
+pub mod pin_argument;
 pub mod scope_block;
 
 pub use all_safe::all_safe;
@@ -45,19 +46,22 @@ pub enum ActionKind {
     BoxLocal,
     /// See [`box_several`].
     BoxSeveral,
+    /// See [`pin_argument`].
+    PinArgument,
     /// See [`all_safe()`].
     AllSafe,
 }
 
 impl ActionKind {
     /// All of them but what is made of others.
-    pub const ALL: [ActionKind; 6] = [
+    pub const ALL: [ActionKind; 7] = [
         ActionKind::BoxAwaitee,
         ActionKind::ScopeBlock,
         ActionKind::BoxRecursion,
         ActionKind::DesugarAsyncFn,
         ActionKind::BoxLocal,
         ActionKind::BoxSeveral,
+        ActionKind::PinArgument,
     ];
 
     /// As it is written in JSON and on the command line: `box-awaitee`.
@@ -69,6 +73,7 @@ impl ActionKind {
             ActionKind::DesugarAsyncFn => "desugar-async-fn",
             ActionKind::BoxLocal => "box-local",
             ActionKind::BoxSeveral => "box-several",
+            ActionKind::PinArgument => "pin-argument",
             ActionKind::AllSafe => "all-safe",
         }
     }
@@ -156,7 +161,7 @@ impl Candidate {
         let is_compiled = saving.is_none_or(|saving| saving.measured);
         if !self.drops_earlier.is_empty() {
             notes.push(format!("drops {} earlier", self.drops_earlier.join(", ")));
-        } else if !is_compiled && matches!(self.kind, ActionKind::ScopeBlock | ActionKind::DesugarAsyncFn) {
+        } else if !is_compiled && self.kind.may_move_drops() {
             notes.push("not compiled: may drop values earlier".to_owned());
         }
         match notes.is_empty() {
@@ -225,6 +230,7 @@ fn in_view(snapshot: &Snapshot, file: &Path, view: &FileView) -> Vec<Candidate> 
         for context in contexts(snapshot, file, view, tree) {
             found.extend(box_awaitee::candidates(&context));
             found.extend(box_several::candidates(&context));
+            found.extend(pin_argument::candidates(&context));
             found.extend(desugar_async_fn::candidates(&context));
             found.extend(scope_block::candidates(&context));
             found.extend(box_local::candidates(&context));
@@ -277,7 +283,7 @@ fn contexts<'a>(
             let Some(language) = snapshot.language(&body.origin) else { continue };
             // The one whose size is shown at this place.
             let shown = largest.iter().find(|outer| is_inside(future, outer)).unwrap_or(&future);
-            contexts.push(Context { file, view, tree, site, future, shown, language });
+            contexts.push(Context { snapshot, file, view, tree, site, future, shown, language });
         }
     }
     contexts
@@ -285,6 +291,7 @@ fn contexts<'a>(
 
 /// One future whose body an action looks at.
 pub(super) struct Context<'a> {
+    snapshot: &'a Snapshot,
     file: &'a Path,
     view: &'a FileView,
     /// Of the measured text.
@@ -304,6 +311,12 @@ impl<'a> Context<'a> {
 
     pub fn site(&self) -> &'a Site {
         &self.view.outline.sites()[self.site]
+    }
+
+    /// A future that this one may have in it.
+    pub fn future_with_id(&self, id: &str) -> Option<&'a Future> {
+        let origin = self.future.body.as_ref().map_or("", |body| &body.origin);
+        Some(&self.snapshot.future_in(id, origin)?.future)
     }
 
     /// The range of a span the compiler gave, if it is within this site's text.
