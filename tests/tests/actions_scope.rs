@@ -252,6 +252,120 @@ pub async fn whole(n: u8) -> usize {
     take(large)
 }
 
+pub struct Big([u8; 700]);
+
+impl Big {
+    pub fn id(&self) -> u32 {
+        self.0[0].into()
+    }
+
+    pub fn name(&self) -> Option<String> {
+        None
+    }
+
+    pub fn part(&self) -> Option<&u8> {
+        self.0.first()
+    }
+
+    pub fn list(&self) -> Vec<u8> {
+        vec![self.0[3]]
+    }
+}
+
+pub fn big() -> Big {
+    black_box(Big([0; 700]))
+}
+
+pub async fn matched() -> u32 {
+    match big().id() {
+        0 => {
+            tick().await;
+            1
+        }
+        n => n,
+    }
+}
+
+pub async fn matched_for_a_let(n: u32) -> u32 {
+    let id = 3;
+    let n = match big().id() + n {
+        0..3 => {
+            tick().await;
+            1
+        }
+        n => n,
+    };
+    tick().await;
+    n + id
+}
+
+pub async fn matched_in_an_arm(n: u8) -> usize {
+    match n {
+        0 => match big().name() {
+            Some(ref mut name) => {
+                name.push('a');
+                tick().await;
+                name.len()
+            }
+            None => 1,
+        },
+        _ => 3,
+    }
+}
+
+pub async fn if_let_with_more_behind() {
+    if let Some(name) = big().name() {
+        tick().await;
+        black_box(name);
+    } else {
+        black_box(3);
+    }
+    tick().await;
+}
+
+pub async fn while_let(n: u8) {
+    while let Some(name) = big().name() {
+        tick().await;
+        black_box((name, n));
+    }
+}
+
+pub async fn for_each() {
+    for byte in big().list() {
+        tick().await;
+        black_box(byte);
+    }
+    tick().await;
+}
+
+pub async fn matched_twice() {
+    if let Some(name) = big().name() {
+        tick().await;
+        black_box(name);
+    }
+    while let Some(name) = big().name() {
+        tick().await;
+        black_box(name);
+    }
+}
+
+pub async fn matched_reference() {
+    match big().part() {
+        Some(part) => {
+            tick().await;
+            black_box(part);
+        }
+        None => {}
+    }
+}
+
+pub async fn matched_reference_not_used() {
+    match big().part() {
+        Some(_) => tick().await,
+        None => {}
+    }
+}
+
 pub fn take(large: Large) -> usize {
     black_box(&large.bytes);
     large.len
@@ -415,5 +529,21 @@ fn a_local_on_the_heap_is_a_pointer() {
         "in_a_block::{closure#0}",
     ];
     let faults = faults(&all, ActionKind::BoxLocal, &expected, &[]);
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn temporaries_of_a_matched_value_end_before_the_arms() {
+    let (_project, all) = measured();
+    let expected = [
+        "matched",
+        "matched_for_a_let",
+        "matched_in_an_arm",
+        "if_let_with_more_behind",
+        "while_let",
+        "for_each",
+        "matched_twice",
+    ];
+    let faults = faults(&all, ActionKind::HoistScrutinee, &expected, &["matched_reference_not_used"]);
     assert!(faults.is_empty(), "{faults:#?}");
 }

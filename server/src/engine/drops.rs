@@ -4,7 +4,7 @@ use super::Units;
 use crate::build::Unit;
 use crate::dump::drops::{Drops, Moved, Value};
 use crate::dump::names;
-use crate::features::actions::Candidate;
+use crate::features::actions::{ActionKind, Candidate};
 use crate::layout::{definition_path, item_path};
 use crate::source::SiteKind;
 use std::collections::BTreeMap;
@@ -70,7 +70,9 @@ fn words(candidate: &Candidate, value: &Value) -> String {
         let words = text[site].split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '#'));
         words.into_iter().any(|word| word == name)
     };
-    if let Some(name) = &value.name
+    // The edit gives a name to what had none.
+    let name = value.name.as_ref().filter(|name| !is_new(candidate, name));
+    if let Some(name) = name
         && is_there(name)
     {
         return format!("`{name}`");
@@ -83,12 +85,20 @@ fn words(candidate: &Candidate, value: &Value) -> String {
     let ty = names::readable(&value.ty, &|_| None);
     let ty = names::without_arguments(&ty);
     let ty = ty.rsplit("::").next().unwrap_or_default();
-    match (&value.name, &macros[..]) {
+    match (name, &macros[..]) {
         (Some(_), [only]) => format!("a value made by `{only}!`"),
         (Some(_), _) => "a value made by a macro".to_owned(),
         (None, _) if ty.is_empty() || ty.contains(['{', ' ']) => "a temporary".to_owned(),
         (None, _) => format!("a temporary `{ty}`"),
     }
+}
+
+/// Is it the variable that an edit makes of a temporary?
+fn is_new(candidate: &Candidate, name: &str) -> bool {
+    candidate.kind == ActionKind::HoistScrutinee
+        && candidate.ways.iter().flatten().any(|edit| {
+            ["let ", "let mut "].iter().any(|word| edit.text.contains(&format!("{word}{name} = ")))
+        })
 }
 
 /// Macros that declare nothing of their own.

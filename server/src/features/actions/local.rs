@@ -107,6 +107,17 @@ fn formats(text: &str, named: &str) -> bool {
     })
 }
 
+/// Where lines begin in a piece of the tree, but for those within strings and comments.
+pub(super) fn lines(node: &SyntaxNode) -> Vec<TextSize> {
+    let tokens = node.descendants_with_tokens().filter_map(NodeOrToken::into_token);
+    let spaces = tokens.filter(|token| token.kind() == SyntaxKind::WHITESPACE);
+    let line = |token: SyntaxToken| {
+        let newline = TextSize::try_from(token.text().rfind('\n')? + 1).ok()?;
+        Some(token.text_range().start() + newline)
+    };
+    spaces.filter_map(line).collect()
+}
+
 /// The white space that the line of an offset begins with.
 pub(super) fn indentation(text: &str, at: TextSize) -> &str {
     let before = text.get(..usize::from(at)).unwrap_or_default();

@@ -10,9 +10,11 @@ pub mod box_recursion;
 pub mod box_several;
 mod captured;
 pub mod desugar_async_fn;
+pub mod hoist_scrutinee;
 pub mod list;
 mod local;
 mod macro_arguments;
+mod naming;
 pub mod pin_argument;
 pub mod scope_block;
 
@@ -48,13 +50,15 @@ pub enum ActionKind {
     BoxSeveral,
     /// See [`pin_argument`].
     PinArgument,
+    /// See [`hoist_scrutinee`].
+    HoistScrutinee,
     /// See [`all_safe()`].
     AllSafe,
 }
 
 impl ActionKind {
     /// All of them but what is made of others.
-    pub const ALL: [ActionKind; 7] = [
+    pub const ALL: [ActionKind; 8] = [
         ActionKind::BoxAwaitee,
         ActionKind::ScopeBlock,
         ActionKind::BoxRecursion,
@@ -62,6 +66,7 @@ impl ActionKind {
         ActionKind::BoxLocal,
         ActionKind::BoxSeveral,
         ActionKind::PinArgument,
+        ActionKind::HoistScrutinee,
     ];
 
     /// As it is written in JSON and on the command line: `box-awaitee`.
@@ -74,12 +79,19 @@ impl ActionKind {
             ActionKind::BoxLocal => "box-local",
             ActionKind::BoxSeveral => "box-several",
             ActionKind::PinArgument => "pin-argument",
+            ActionKind::HoistScrutinee => "hoist-scrutinee",
             ActionKind::AllSafe => "all-safe",
         }
     }
 }
 
 impl ActionKind {
+    /// May such an edit drop values at another time?
+    fn may_move_drops(self) -> bool {
+        use ActionKind::{DesugarAsyncFn, HoistScrutinee, PinArgument, ScopeBlock};
+        matches!(self, DesugarAsyncFn | HoistScrutinee | PinArgument | ScopeBlock)
+    }
+
     /// May code elsewhere not compile after it, or mean another type by the fn's name?
     pub fn changes_type(self) -> bool {
         matches!(self, ActionKind::DesugarAsyncFn | ActionKind::AllSafe)
@@ -234,6 +246,7 @@ fn in_view(snapshot: &Snapshot, file: &Path, view: &FileView) -> Vec<Candidate> 
             found.extend(desugar_async_fn::candidates(&context));
             found.extend(scope_block::candidates(&context));
             found.extend(box_local::candidates(&context));
+            found.extend(hoist_scrutinee::candidates(&context));
         }
         found
     };

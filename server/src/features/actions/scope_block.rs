@@ -436,7 +436,7 @@ fn keeps_temporary(value: &SyntaxNode) -> bool {
 }
 
 /// Does an expression give a value that cannot borrow, whatever it is made of?
-fn is_number(value: &ast::Expr) -> bool {
+pub(super) fn is_number(value: &ast::Expr) -> bool {
     match value {
         ast::Expr::Literal(_) => true,
         ast::Expr::ParenExpr(it) => it.expr().is_some_and(|it| is_number(&it)),
@@ -779,7 +779,7 @@ fn makes_no_temporaries(value: &ast::Expr) -> bool {
 }
 
 /// `x.a[0]`
-fn is_place(value: &ast::Expr) -> bool {
+pub(super) fn is_place(value: &ast::Expr) -> bool {
     match value {
         ast::Expr::PathExpr(_) => true,
         ast::Expr::FieldExpr(it) => it.expr().is_some_and(|it| is_place(&it)),
