@@ -81,6 +81,8 @@ pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
             found.push(all);
         }
     }
+    // The variable itself can only add to that.
+    found.retain(|one| one.predicted.zip(one.before).is_none_or(|(new, before)| new.size < before));
     found
 }
 

@@ -10,6 +10,21 @@
 //!
 //! The compiler keeps a local until its scope ends if it has a destructor or was ever borrowed, although it is
 //! not used again. What else is declared in between and used later leaves the block as its value.
+//!
+//! A local that was borrowed is kept even where its value has moved into what is awaited. Then it leaves the block
+//! itself, and is one that nobody has borrowed:
+//!
+//! ```text
+//! let request = build();              let request = {
+//! log(&request);                          let request = build();
+//! request.await;                          log(&request);
+//!                                         request
+//!                                     };
+//!                                     request.await;
+//! ```
+//!
+//! And one that is kept nowhere behind its last use still has its bytes to itself: until its scope ends, nothing else
+//! is stored there. Whether that matters, the layout tells.
 
 use super::local::{self, Declared};
 use super::{ActionKind, Candidate, Context};
@@ -37,6 +52,8 @@ pub(super) enum Refusal {
     ByReference,
     /// A variable that is used later is not always there.
     Conditional,
+    /// It is used otherwise where it is moved, or behind that.
+    UsedWhereMoved,
 }
 
 /// A variable declared in the block.
@@ -67,19 +84,38 @@ pub(super) struct Scoped {
 
 pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
     let mut found: Vec<Candidate> = Vec::new();
+    let mut add = |candidate: Option<Candidate>| {
+        let new = candidate.filter(|new| found.iter().all(|known| known.ways != new.ways));
+        found.extend(new);
+    };
     let mut done: Vec<u32> = Vec::new();
-    for held in context.suspended().flat_map(|(_, state)| &state.held) {
-        let Some(saved) = held.saved.filter(|_| held.kind == HeldKind::Local && is_idle(held)) else {
-            continue;
-        };
-        if done.contains(&saved) {
-            continue;
+    let locals = || {
+        let held = context.suspended().flat_map(|(_, state)| &state.held);
+        held.filter(|held| held.kind == HeldKind::Local)
+    };
+    for held in locals().filter(|held| is_idle(held)) {
+        let Some(saved) = held.saved else { continue };
+        if !done.contains(&saved) {
+            done.push(saved);
+            add(ended(context, held, None));
         }
-        done.push(saved);
-        if let Some(candidate) = ended(context, held)
-            && found.iter().all(|known| known.ways != candidate.ways)
-        {
-            found.push(candidate);
+    }
+    let mut moved: Vec<TextRange> = Vec::new();
+    for (_, state) in context.suspended() {
+        let Some(at) = state.awaiting.as_ref().and_then(|at| context.range(at)) else { continue };
+        let is_borrowed = |held: &&Held| matches!(held.why, Some(Why::Borrowed { .. }));
+        for held in state.held.iter().filter(|held| held.kind == HeldKind::Local).filter(is_borrowed) {
+            let passed = range_of(context, held).and_then(|declared| passed(context.tree, declared, at));
+            let Some(passed) = passed.filter(|at| !moved.contains(at)) else { continue };
+            moved.push(passed);
+            add(ended(context, held, Some(passed)));
+        }
+    }
+    for held in locals() {
+        let Some(saved) = held.saved else { continue };
+        if !done.contains(&saved) {
+            done.push(saved);
+            add(ended(context, held, None));
         }
     }
     found
@@ -106,33 +142,66 @@ fn is_dropped(why: Option<&Why>) -> bool {
     }
 }
 
-fn ended(context: &Context<'_>, local: &Held) -> Option<Candidate> {
+/// Where a local is handed over in the statement that waits at a place, if it is used there only once.
+fn passed(tree: &SourceFile, declared: TextRange, waits: TextRange) -> Option<TextRange> {
+    let Declared { binding, list, .. } = local::declared(tree, declared)?;
+    let mut nodes =
+        list.statements().map(|it| it.syntax().clone()).chain(list.tail_expr().map(|it| it.syntax().clone()));
+    let statement = nodes.find(|node| node.text_range().contains_range(waits))?;
+    let named = local::name(&binding);
+    let mut uses = local::mentioning(&statement, &named);
+    let token = uses.next().filter(|token| uses.next().is_none() && !local::is_in_macro(token))?;
+    let value = token.parent_ancestors().find_map(ast::PathExpr::cast)?;
+    let around = value.syntax().parent()?;
+    let is_passed = matches!(
+        around.kind(),
+        SyntaxKind::AWAIT_EXPR
+            | SyntaxKind::ARG_LIST
+            | SyntaxKind::METHOD_CALL_EXPR
+            | SyntaxKind::TUPLE_EXPR
+            | SyntaxKind::RECORD_EXPR_FIELD
+    );
+    (is_passed && token.text_range().start() < waits.start()).then(|| token.text_range())
+}
+
+/// The local ends before an await behind its last use; or, where `moved` is where its value moves into what is awaited,
+/// before that.
+fn ended(context: &Context<'_>, local: &Held, moved: Option<TextRange>) -> Option<Candidate> {
     let declared = context.range(local.declared.as_ref()?)?;
     // Temporaries of a block's last expression are dropped after its variables, but not since 2024.
     let edition = context.language.edition.parse::<u32>().unwrap_or(2021);
-    let scoped = scoped(context.tree, context.text(), declared, edition >= 2024).ok()?;
+    let scoped = scoped(context.tree, context.text(), declared, edition >= 2024, moved).ok()?;
     let later = later(context, &scoped);
-    if !later.iter().any(|(_, state, _)| state.held.iter().any(|held| held.saved == local.saved)) {
+    let is_local = |held: &Held| held.saved == local.saved;
+    // Where it is kept although it is not used; not so where it is, after it has left.
+    let idle =
+        later.iter().filter(|(_, state, _)| state.held.iter().any(|held| is_local(held) && is_idle(held)));
+    let idle: Vec<(u32, TextRange)> = idle.map(|(index, _, at)| (*index, *at)).collect();
+    if moved.is_some() && idle.is_empty() {
         return None;
     }
 
     let mut exact = true;
-    let beside: Vec<u32> = match &leaving(&scoped)[..] {
-        // Several are taken out of a tuple behind the block.
-        [one] => saved_at(context, one.declared).into_iter().collect(),
-        _ => Vec::new(),
-    };
+    let beside = beside(context, &scoped);
     let mut removed: Vec<(&Held, Vec<u32>)> = Vec::new();
-    for &(index, state, _) in &later {
+    for (index, state) in context.suspended() {
+        let is_later = later.iter().any(|(later, ..)| *later == index);
         for held in &state.held {
-            let Some(saved) = held.saved.filter(|_| is_inside(context, &scoped, held)) else { continue };
-            if is_used(held.why.as_ref()) {
+            let is_moved = moved.is_some() && is_local(held);
+            if held.saved.is_none() || !(is_moved || is_inside(context, &scoped, held)) {
+                continue;
+            }
+            let ends = if is_moved { idle.iter().any(|(idle, _)| *idle == index) } else { is_later };
+            if ends && is_used(held.why.as_ref()) {
                 return None;
             }
-            exact &= held.kind != HeldKind::Flag;
-            match removed.iter_mut().find(|(known, _)| known.saved == Some(saved)) {
-                Some((_, states)) => states.push(index),
-                None => removed.push((held, vec![index])),
+            exact &= !ends || held.kind != HeldKind::Flag;
+            // What leaves is one variable in the block and another one behind it.
+            exact &= !is_moved || ends;
+            let states = ends.then_some(index);
+            match removed.iter_mut().find(|(known, _)| known.saved == held.saved) {
+                Some((_, known)) => known.extend(states),
+                None => removed.push((held, states.into_iter().collect())),
             }
         }
     }
@@ -151,6 +220,11 @@ fn ended(context: &Context<'_>, local: &Held) -> Option<Candidate> {
             Some(Change::Remove { saved: held.saved?, states: states.clone(), beside: beside.clone() })
         })
         .collect();
+    let predicted = context.predict(&changes);
+    // Held nowhere behind the block, it can only have been in the way.
+    if idle.is_empty() && predicted.is_none_or(|new| new.size >= context.shown.size) {
+        return None;
+    }
 
     let is_owned = leaving(&scoped).iter().all(|one| {
         one.is_alone
@@ -158,22 +232,40 @@ fn ended(context: &Context<'_>, local: &Held) -> Option<Candidate> {
                 .and_then(|saved| context.future.body.as_ref()?.saved.get(saved as usize)?.ty.as_deref())
                 .is_some_and(is_owned)
     });
-    let awaits = later.iter().filter(|(_, state, _)| state.held.iter().any(|held| held.saved == local.saved));
     let mut anchors = vec![declared];
-    for (_, _, at) in awaits {
+    for (_, at) in &idle {
         if !anchors.contains(at) {
             anchors.push(*at);
         }
     }
-    let label = format!("End `{}` before the await with a block", local.name);
+    let label = match moved {
+        Some(_) => format!("End the borrowed `{}` before the await with a block", local.name),
+        None => format!("End `{}` before the await with a block", local.name),
+    };
     let mut candidate = context.candidate(ActionKind::ScopeBlock, label, anchors);
     if is_owned && !scoped.is_opaque {
-        let predicted = context.predict(&changes);
         candidate.predicted = predicted.map(|new| Prediction { exact: new.exact && exact, ..new });
     }
+    removed.retain(|(_, states)| !states.is_empty());
     candidate.drops_earlier = drops_earlier(context, &scoped, &removed);
     candidate.ways = scoped.ways;
     Some(candidate)
+}
+
+/// What is stored while the locals of the block are: the variable that leaves it, if several are not taken out of a
+/// tuple behind it, and whatever is held across an await in it.
+fn beside(context: &Context<'_>, scoped: &Scoped) -> Vec<u32> {
+    let mut beside: Vec<u32> = match &leaving(scoped)[..] {
+        [one] => saved_at(context, one.declared).into_iter().collect(),
+        _ => Vec::new(),
+    };
+    for (_, state) in context.suspended() {
+        let at = state.awaiting.as_ref().and_then(|at| context.range(at));
+        if at.is_some_and(|at| scoped.range.contains_range(at)) {
+            beside.extend(state.held.iter().filter_map(|held| held.saved));
+        }
+    }
+    beside
 }
 
 /// The states that wait behind the block, but before the end of what is around it.
@@ -252,8 +344,14 @@ fn is_owned(ty: &str) -> bool {
 }
 
 /// The block that ends the local whose pattern is at a range. `early`: temporaries of a block's last expression
-/// are dropped before its variables.
-pub(super) fn scoped(tree: &SourceFile, text: &str, at: TextRange, early: bool) -> Result<Scoped, Refusal> {
+/// are dropped before its variables. `moved`: where its value moves to what is awaited; then it leaves the block.
+pub(super) fn scoped(
+    tree: &SourceFile,
+    text: &str,
+    at: TextRange,
+    early: bool,
+    moved: Option<TextRange>,
+) -> Result<Scoped, Refusal> {
     let Declared { binding, statement, list } = local::declared(tree, at).ok_or(Refusal::NotALet)?;
     let named = local::name(&binding);
     let all: Vec<ast::Stmt> = list.statements().collect();
@@ -261,7 +359,21 @@ pub(super) fn scoped(tree: &SourceFile, text: &str, at: TextRange, early: bool) 
 
     let mut last = own;
     let mut is_shadowed = false;
-    for (index, statement) in all.iter().enumerate().skip(own + 1) {
+    let tail = list.tail_expr();
+    // The statement in which it is moved, or the value of what is around the statements.
+    let until = match moved {
+        None => all.len(),
+        Some(moved) => {
+            let is_in = |node: &SyntaxNode| node.text_range().contains_range(moved);
+            let until = all.iter().position(|it| is_in(it.syntax()));
+            let until = until.or_else(|| tail.as_ref().filter(|it| is_in(it.syntax())).map(|_| all.len()));
+            until.filter(|until| *until > own).ok_or(Refusal::NotALet)?
+        }
+    };
+    if let Some(moved) = moved {
+        only_moved(&all[until..], tail.as_ref(), &named, moved)?;
+    }
+    for (index, statement) in all.iter().enumerate().take(until).skip(own + 1) {
         if local::mentions(statement.syntax(), &named) {
             last = index;
         }
@@ -270,12 +382,15 @@ pub(super) fn scoped(tree: &SourceFile, text: &str, at: TextRange, early: bool) 
             break;
         }
     }
-    let tail = list.tail_expr();
     let in_tail = |name: &str| tail.as_ref().is_some_and(|tail| local::mentions(tail.syntax(), name));
     if last > own {
         last = with_borrowers(&all, own, last, at, &in_tail);
     }
-    if (!is_shadowed && in_tail(&named)) || (last + 1 == all.len() && tail.is_none()) {
+    if moved.is_some() && (is_shadowed || last >= until) {
+        return Err(Refusal::UsedWhereMoved);
+    }
+    let is_in_tail = moved.is_none() && !is_shadowed && in_tail(&named);
+    if is_in_tail || (last + 1 == all.len() && tail.is_none()) {
         return Err(Refusal::UsedToTheEnd);
     }
     if last == own {
@@ -296,7 +411,7 @@ pub(super) fn scoped(tree: &SourceFile, text: &str, at: TextRange, early: bool) 
         let name = &names[index];
         let is_last = names[index + 1..].iter().all(|other| other != name);
         let is_own = binding.syntax().text_range() == at;
-        let leaves = is_last && !is_own && is_used_behind(name);
+        let leaves = is_last && (!is_own || moved.is_some()) && is_used_behind(name);
         if leaves {
             if statement.initializer().is_none() {
                 return Err(Refusal::Deferred);
@@ -328,6 +443,23 @@ pub(super) fn scoped(tree: &SourceFile, text: &str, at: TextRange, early: bool) 
         is_opaque,
         ways: block.ways(early),
     })
+}
+
+/// Is the local used nowhere from here on but where it is moved?
+fn only_moved(
+    behind: &[ast::Stmt],
+    tail: Option<&ast::Expr>,
+    named: &str,
+    moved: TextRange,
+) -> Result<(), Refusal> {
+    // A variable of that name hides it behind its own statement.
+    let hidden = behind.iter().position(|it| local::binds(it, named));
+    let nodes = behind[..hidden.map_or(behind.len(), |at| at + 1)].iter().map(AstNode::syntax);
+    let nodes = nodes.chain(tail.filter(|_| hidden.is_none()).map(AstNode::syntax));
+    let mut uses = nodes.flat_map(|node| local::mentioning(node, named));
+    let first = uses.next().ok_or(Refusal::UsedWhereMoved)?;
+    let is_it = moved.contains_range(first.text_range()) && !local::is_in_macro(&first);
+    if is_it && uses.next().is_none() { Ok(()) } else { Err(Refusal::UsedWhereMoved) }
 }
 
 fn is_item(statement: &ast::Stmt) -> bool {
@@ -803,7 +935,7 @@ mod tests {
         let look = |tree: &SourceFile| {
             let mut bindings = tree.syntax().descendants().filter_map(ast::IdentPat::cast);
             let found = bindings.find(|it| local::name(it) == name).ok_or(Refusal::NotALet)?;
-            let scoped = scoped(tree, text, found.syntax().text_range(), false)?;
+            let scoped = scoped(tree, text, found.syntax().text_range(), false, None)?;
             Ok(scoped.ways.iter().map(|edits| edited(text, edits).unwrap()).collect())
         };
         with_tree(text, look).unwrap()
@@ -847,6 +979,76 @@ mod tests {
                 }
             "#]],
         );
+    }
+
+    /// The first way if `buf` leaves where it is used before `waits`.
+    fn moved(body: &str, waits: &str) -> Result<String, Refusal> {
+        let text = format!("async fn f() {{{body}}}\n");
+        let waits = TextRange::at(TextSize::of(&text[..text.find(waits).unwrap()]), TextSize::of(waits));
+        let look = |tree: &SourceFile| {
+            let mut bindings = tree.syntax().descendants().filter_map(ast::IdentPat::cast);
+            let declared = bindings.find(|it| local::name(it) == "buf").unwrap().syntax().text_range();
+            let passed = passed(tree, declared, waits).ok_or(Refusal::UsedWhereMoved)?;
+            let scoped = scoped(tree, &text, declared, false, Some(passed))?;
+            Ok(edited(&text, &scoped.ways[0]).unwrap())
+        };
+        with_tree(&text, look).unwrap()
+    }
+
+    #[test]
+    fn what_is_moved_leaves_itself() {
+        let body = "
+    let buf = build();
+    log(&buf); // as it is
+    buf.await;
+";
+        let after = expect![[r#"
+            async fn f() {
+                let buf = {
+                    let buf = build();
+                    log(&buf); // as it is
+                    buf
+                };
+                buf.await;
+            }
+        "#]];
+        after.assert_eq(&moved(body, "await").unwrap());
+        let body = "
+    let mut buf = build();
+    let n = log(&mut buf);
+    more(n);
+    let buf = send(n, buf).await?;
+    buf.len()
+";
+        let after = expect![[r#"
+            async fn f() {
+                let (buf, n) = {
+                    let mut buf = build();
+                    let n = log(&mut buf);
+                    (buf, n)
+                };
+                more(n);
+                let buf = send(n, buf).await?;
+                buf.len()
+            }
+        "#]];
+        after.assert_eq(&moved(body, "await").unwrap());
+    }
+
+    #[test]
+    fn what_is_used_otherwise_where_it_is_moved_is_refused() {
+        for body in [
+            "let buf = a(); b(&buf); buf.await; c(&buf);",
+            "let buf = a(); b(&buf); c(&buf, buf).await;",
+            "let buf = a(); b(&buf); c(&buf).await;",
+            "let buf = a(); b(&buf); m!(buf.await);",
+            "let buf = a(); b(&buf); c().await; buf",
+            "let buf = a(); b(&buf); buf.await; buf",
+            "let buf = a(); let buf = b(&buf); buf.await;",
+        ] {
+            assert_eq!(moved(body, "await").unwrap_err(), Refusal::UsedWhereMoved, "{body}");
+        }
+        assert_eq!(moved("let buf = a(); buf.await;", "await").unwrap_err(), Refusal::NeverUsed);
     }
 
     #[test]
@@ -1243,7 +1445,7 @@ mod tests {
             let look = |tree: &SourceFile| {
                 let mut bindings = tree.syntax().descendants().filter_map(ast::IdentPat::cast);
                 let found = bindings.find(|it| local::name(it) == "x").unwrap();
-                let scoped = scoped(tree, &text, found.syntax().text_range(), false).unwrap();
+                let scoped = scoped(tree, &text, found.syntax().text_range(), false, None).unwrap();
                 leaving(&scoped).iter().all(|one| one.is_alone)
             };
             with_tree(&text, look).unwrap()
@@ -1279,7 +1481,7 @@ mod tests {
 
     /// Statements that make sense, or do not.
     fn statements() -> impl Strategy<Value = String> {
-        const PIECES: [&str; 24] = [
+        const PIECES: [&str; 25] = [
             "let x = a();",
             "let mut x: [u8; 3] = [0; 3];",
             "let (x, mut y) = b(&x);",
@@ -1290,6 +1492,7 @@ mod tests {
             "h(&mut y);",
             "y += 1;",
             "t().await;",
+            "x.await",
             "println!(\"{x} {y}\");",
             "if x { y } else { z }",
             "for x in y { z }",
@@ -1324,9 +1527,12 @@ mod tests {
             let had = errors(&text);
             let look = |tree: &SourceFile| {
                 for found in tree.syntax().descendants().filter_map(ast::IdentPat::cast) {
-                    let Ok(scoped) = scoped(tree, &text, found.syntax().text_range(), early) else { continue };
-                    assert!(!scoped.ways.is_empty());
-                    for way in scoped.ways {
+                    let declared = found.syntax().text_range();
+                    let awaits = tree.syntax().descendants().filter_map(ast::AwaitExpr::cast);
+                    let passed = awaits.filter_map(|it| passed(tree, declared, it.await_token()?.text_range()));
+                    let moved = passed.map(Some).chain([None]);
+                    let scoped = moved.filter_map(|moved| scoped(tree, &text, declared, early, moved).ok());
+                    for way in scoped.flat_map(|scoped| scoped.ways) {
                         let new = edited(&text, &way).expect("edits fit");
                         assert!(had > 0 || errors(&new) == 0, "{text}\nbecame\n{new}");
                     }
@@ -1338,9 +1544,9 @@ mod tests {
         #[test]
         fn never_panics(text in "(let|mut|x|=|;|\\{|\\}|\\(|\\)| |\n|&|\"|!|#|fn|async|await|é|//|\\[|\\]|,|:){0,40}", start in 0u32..40, len in 0u32..9) {
             let look = |tree: &SourceFile| {
-                let _ = scoped(tree, &text, TextRange::at(start.into(), len.into()), true);
+                let _ = scoped(tree, &text, TextRange::at(start.into(), len.into()), true, None);
                 for found in tree.syntax().descendants().filter_map(ast::IdentPat::cast) {
-                    if let Ok(scoped) = scoped(tree, &text, found.syntax().text_range(), false) {
+                    if let Ok(scoped) = scoped(tree, &text, found.syntax().text_range(), false, None) {
                         assert!(scoped.ways.iter().all(|way| edited(&text, way).is_some()));
                     }
                 }
