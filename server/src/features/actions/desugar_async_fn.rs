@@ -10,8 +10,6 @@
 //!                                        }
 //! ```
 //!
-//! Before edition 2024 the returned future is told which lifetimes it captures: `+ use<'_, T>`.
-//!
 //! Of several arguments with destructors some may then be dropped earlier: a block drops its captures in the
 //! order in which it mentions them, a fn its arguments from the last to the first.
 //!
@@ -19,16 +17,14 @@
 //! returned does not compile then, which nothing but the compiler can tell.
 
 use super::captured::{Captured, captured};
+use super::signature::{self, Refusal::NotAnAsyncFn};
 use super::{ActionKind, Candidate, Context};
-use crate::features::language::{Heap, Language};
+use crate::features::language::Language;
 use crate::layout::FutureKind;
 use crate::layout::whatif::{Change, Prediction};
 use crate::source::{Edit, SiteKind, TextRange, TextSize};
-use ra_ap_syntax::ast::{self, AstNode, HasGenericArgs, HasGenericParams, HasName};
-use ra_ap_syntax::{NodeOrToken, SourceFile, SyntaxKind, SyntaxNode, SyntaxToken, WalkEvent};
-
-/// The first minor version that knows `use<..>`.
-const PRECISE_CAPTURING: u32 = 82;
+use ra_ap_syntax::ast::{self, AstNode, HasGenericArgs, HasName};
+use ra_ap_syntax::{NodeOrToken, SyntaxKind, SyntaxNode, SyntaxToken};
 
 pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
     candidate(context).into_iter().collect()
@@ -41,7 +37,7 @@ fn candidate(context: &Context<'_>) -> Option<Candidate> {
     if site.kind != SiteKind::AsyncFn || FutureKind::from(body.compiled) != FutureKind::AsyncFn {
         return None;
     }
-    let function = function(context.tree, site.token).ok()?;
+    let function = signature::function(context.tree, site.token).ok()?;
     let parameters = parameters(&function).ok()?;
     // The variables of the body that are the arguments again.
     let mut again: Vec<(u32, TextRange)> = Vec::new();
@@ -83,26 +79,18 @@ fn candidate(context: &Context<'_>) -> Option<Candidate> {
 /// Why a fn is left as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
-    /// A block, a closure, or something that a macro makes.
-    NotAnAsyncFn,
-    /// Its implementations would have to change too, or it is one.
-    Trait,
-    /// It has an attribute that may want an `async fn`.
-    Attribute,
-    /// `const`, `extern`, `default` or `gen`.
-    Qualifier,
+    /// It cannot return a future.
+    Signature(signature::Refusal),
     /// A parameter that is more than a name.
     Parameter,
     /// An argument would be dropped at the call, or parts of it.
     DroppedAtCall,
-    /// `-> !`
-    Never,
-    /// `impl Trait`, which `use<..>` cannot name, or which does not capture lifetimes.
-    ImplTrait,
-    /// The `impl` block around it has a lifetime without a name.
-    UnnamedLifetime,
-    /// `use<..>` is needed and the crate is for compilers that do not know it.
-    OldCompiler,
+}
+
+impl From<signature::Refusal> for Refusal {
+    fn from(why: signature::Refusal) -> Self {
+        Refusal::Signature(why)
+    }
 }
 
 /// The rewritten fn.
@@ -128,23 +116,13 @@ struct Parameter {
     is_quiet: bool,
 }
 
-/// The fn whose keyword `async` this is.
-fn function(tree: &SourceFile, keyword: TextRange) -> Result<ast::Fn, Refusal> {
-    let token = tree.syntax().token_at_offset(keyword.start()).right_biased().ok_or(Refusal::NotAnAsyncFn)?;
-    let function = token.parent().and_then(ast::Fn::cast).ok_or(Refusal::NotAnAsyncFn)?;
-    let is_async = function.async_token().is_some_and(|it| it == token) && token.text_range() == keyword;
-    if is_async && function.name().is_some() { Ok(function) } else { Err(Refusal::NotAnAsyncFn) }
-}
-
 fn desugar(function: &ast::Fn, language: &Language) -> Result<Desugared, Refusal> {
-    let keyword = function.async_token().ok_or(Refusal::NotAnAsyncFn)?;
-    let list = function.param_list().ok_or(Refusal::NotAnAsyncFn)?;
-    let body = function.body().and_then(|body| body.stmt_list()).ok_or(Refusal::NotAnAsyncFn)?;
+    let body = function.body().and_then(|body| body.stmt_list()).ok_or(NotAnAsyncFn)?;
     let (Some(open), Some(close)) = (body.l_curly_token(), body.r_curly_token()) else {
-        return Err(Refusal::NotAnAsyncFn);
+        return Err(NotAnAsyncFn.into());
     };
-    look_around(function)?;
-    let edition = language.edition.parse::<u32>().unwrap_or(2021);
+    signature::look_around(function)?;
+    let edition = signature::edition(language);
     let mut desugared =
         Desugared { ways: Vec::new(), gone: Vec::new(), is_certain: true, drops_earlier: Vec::new() };
     let parameters = parameters(function)?;
@@ -161,131 +139,15 @@ fn desugar(function: &ast::Fn, language: &Language) -> Result<Desugared, Refusal
             Captured::Nothing => desugared.gone.push(parameter.name),
         }
     }
-
-    let mut edits = Vec::new();
-    let behind = keyword.next_token().filter(|it| it.kind() == SyntaxKind::WHITESPACE);
-    let end = behind.map_or(keyword.text_range().end(), |it| it.text_range().end());
-    edits.push(Edit::delete(TextRange::new(keyword.text_range().start(), end)));
-    let captures = match edition {
-        2024.. => String::new(),
-        _ => captures(function, &list, language, &mut edits)?,
-    };
-    let output = function.ret_type();
-    let output = match &output {
-        Some(it) => Some(it.ty().ok_or(Refusal::NotAnAsyncFn)?.syntax().text_range()),
-        None => None,
-    };
-    for path in future_paths(function, edition, language.heap) {
-        let mut edits = edits.clone();
-        match output {
-            Some(output) => {
-                edits.push(Edit::insert(output.start(), format!("impl {path}<Output = ")));
-                edits.push(Edit::insert(output.end(), format!(">{captures}")));
-            }
-            None => {
-                let future = format!(" -> impl {path}<Output = ()>{captures}");
-                edits.push(Edit::insert(list.syntax().text_range().end(), future));
-            }
-        }
-        wrap(body.syntax(), &open, &close, &mut edits);
-        desugared.ways.push(edits);
+    desugared.ways = signature::returning(function, language)?;
+    for way in &mut desugared.ways {
+        wrap(body.syntax(), &open, &close, way);
     }
     Ok(desugared)
 }
 
-/// What the fn is, where it stands and what stands on it.
-fn look_around(function: &ast::Fn) -> Result<(), Refusal> {
-    if let Some(it) = function.ret_type().and_then(|it| it.ty()) {
-        if matches!(it, ast::Type::NeverType(_)) {
-            return Err(Refusal::Never);
-        }
-        // It may hide anything.
-        if it.syntax().descendants().any(|node| ast::MacroType::can_cast(node.kind())) {
-            return Err(Refusal::NotAnAsyncFn);
-        }
-    }
-    let qualifiers =
-        [function.const_token(), function.default_token(), function.gen_token(), function.safe_token()];
-    if function.abi().is_some() || qualifiers.iter().any(Option::is_some) {
-        return Err(Refusal::Qualifier);
-    }
-    let mut items = vec![function.syntax().clone()];
-    match associated(function) {
-        Some(around) if ast::Impl::cast(around.clone()).is_some_and(|it| it.trait_().is_none()) => {
-            items.push(around);
-        }
-        Some(_) => return Err(Refusal::Trait),
-        None => (),
-    }
-    let mut attributes = items.iter().flat_map(|item| item.children().filter_map(ast::Attr::cast));
-    match attributes.all(|attribute| is_inert(&attribute.syntax().text().to_string())) {
-        true => Ok(()),
-        false => Err(Refusal::Attribute),
-    }
-}
-
-/// The `impl` or `trait` that the fn is an item of.
-fn associated(function: &ast::Fn) -> Option<SyntaxNode> {
-    let list = function.syntax().parent().filter(|it| it.kind() == SyntaxKind::ASSOC_ITEM_LIST)?;
-    list.parent()
-}
-
-/// Attributes that do nothing else to a fn because it is `async`.
-const INERT: &[&str] = &[
-    "allow",
-    "cfg",
-    "clippy",
-    "cold",
-    "deny",
-    "deprecated",
-    "diagnostic",
-    "doc",
-    "expect",
-    "forbid",
-    "inline",
-    "must_use",
-    "rustfmt",
-    "track_caller",
-    "warn",
-];
-
-/// `#[inline]`, `#[cfg_attr(a, inline)]`
-fn is_inert(attribute: &str) -> bool {
-    let text = attribute.trim_start_matches(['#', '!', '[']).trim_start();
-    is_inert_meta(text.strip_suffix(']').unwrap_or(text))
-}
-
-fn is_inert_meta(meta: &str) -> bool {
-    let meta = meta.trim();
-    let end = meta.find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(meta.len());
-    let (head, rest) = meta.split_at(end);
-    if head != "cfg_attr" {
-        return INERT.contains(&head);
-    }
-    let Some(list) = rest.trim().strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else {
-        return false;
-    };
-    // The condition may hold strings; what else does, is not looked into.
-    let (mut depth, mut is_string, mut start, mut parts) = (0usize, false, 0, Vec::new());
-    for (at, c) in list.char_indices() {
-        match c {
-            '\\' => return false,
-            '"' => is_string = !is_string,
-            '(' | '[' if !is_string => depth += 1,
-            ')' | ']' if !is_string => depth = depth.saturating_sub(1),
-            ',' if !is_string && depth == 0 => {
-                parts.push(&list[start..at]);
-                start = at + 1;
-            }
-            _ => (),
-        }
-    }
-    parts.push(&list[start..]);
-    parts.iter().skip(1).all(|part| part.trim().is_empty() || is_inert_meta(part))
-}
-
 fn parameters(function: &ast::Fn) -> Result<Vec<Parameter>, Refusal> {
-    let list = function.param_list().ok_or(Refusal::NotAnAsyncFn)?;
+    let list = function.param_list().ok_or(NotAnAsyncFn)?;
     if list
         .syntax()
         .descendants()
@@ -416,200 +278,6 @@ fn is_pointer(ty: &ast::Type) -> bool {
     }
 }
 
-/// The lifetimes written in a type, and the places where one is left out.
-#[derive(Default)]
-struct Lifetimes {
-    written: bool,
-    left_out: Vec<LeftOut>,
-}
-
-/// A lifetime that is left out.
-enum LeftOut {
-    /// Behind this `&`.
-    At(TextSize),
-    /// It is `'_`.
-    Underscore(TextRange),
-}
-
-impl LeftOut {
-    fn named(&self, name: &str) -> Edit {
-        match self {
-            LeftOut::At(at) => Edit::insert(*at, format!("{name} ")),
-            LeftOut::Underscore(range) => Edit::replace(*range, name),
-        }
-    }
-}
-
-impl Lifetimes {
-    fn of(root: &SyntaxNode) -> Lifetimes {
-        let mut found = Lifetimes::default();
-        let mut preorder = root.preorder();
-        while let Some(event) = preorder.next() {
-            let WalkEvent::Enter(node) = event else { continue };
-            match node.kind() {
-                // Those within are of these types' own.
-                SyntaxKind::FN_PTR_TYPE | SyntaxKind::PARENTHESIZED_ARG_LIST => preorder.skip_subtree(),
-                SyntaxKind::RET_TYPE if node != *root => preorder.skip_subtree(),
-                SyntaxKind::REF_TYPE | SyntaxKind::SELF_PARAM => {
-                    let token = |it: NodeOrToken<SyntaxNode, SyntaxToken>| it.into_token();
-                    let mut tokens = node.children_with_tokens().filter_map(token);
-                    let and = tokens.find(|it| it.kind() == SyntaxKind::AMP);
-                    let has_lifetime = node.children().any(|it| it.kind() == SyntaxKind::LIFETIME);
-                    if let Some(and) = and.filter(|_| !has_lifetime) {
-                        found.left_out.push(LeftOut::At(and.text_range().end()));
-                    }
-                }
-                SyntaxKind::LIFETIME if node.text() == "'_" => {
-                    found.left_out.push(LeftOut::Underscore(node.text_range()));
-                }
-                SyntaxKind::LIFETIME => found.written = true,
-                _ => (),
-            }
-        }
-        found
-    }
-}
-
-/// ` + use<'_, T>`, for editions in which a returned `impl Trait` captures types, and lifetimes only if told so.
-/// Names lifetimes if there is more than one that could be `'_`.
-fn captures(
-    function: &ast::Fn,
-    list: &ast::ParamList,
-    language: &Language,
-    edits: &mut Vec<Edit>,
-) -> Result<String, Refusal> {
-    let around = associated(function).and_then(ast::Impl::cast);
-    let mut lifetimes: Vec<String> = Vec::new();
-    let mut types: Vec<String> = Vec::new();
-    let outer = around.as_ref().and_then(|it| it.generic_param_list());
-    let inner = function.generic_param_list();
-    for parameter in outer.iter().chain(&inner).flat_map(|list| list.generic_params()) {
-        let name = match &parameter {
-            ast::GenericParam::LifetimeParam(it) => it.lifetime().map(|it| it.text().to_string()),
-            ast::GenericParam::TypeParam(it) => it.name().map(|it| it.text().to_string()),
-            ast::GenericParam::ConstParam(it) => it.name().map(|it| it.text().to_string()),
-        };
-        let is_lifetime = matches!(parameter, ast::GenericParam::LifetimeParam(_));
-        if is_lifetime { &mut lifetimes } else { &mut types }.extend(name);
-    }
-    if let Some(ty) = around.as_ref().and_then(|it| it.self_ty())
-        && !Lifetimes::of(ty.syntax()).left_out.is_empty()
-    {
-        return Err(Refusal::UnnamedLifetime);
-    }
-    let own = list.self_param().map(|it| Lifetimes::of(it.syntax())).unwrap_or_default();
-    let mut others = Lifetimes::default();
-    for parameter in list.params() {
-        let found = Lifetimes::of(parameter.syntax());
-        others.written |= found.written;
-        others.left_out.extend(found.left_out);
-    }
-    let left_out = own.left_out.len() + others.left_out.len();
-    if lifetimes.is_empty() && left_out == 0 {
-        return Ok(String::new());
-    }
-    if language.oldest_compiler.is_some_and(|minor| minor < PRECISE_CAPTURING) {
-        return Err(Refusal::OldCompiler);
-    }
-    let has_impl = |node: &SyntaxNode| node.descendants().any(|it| it.kind() == SyntaxKind::IMPL_TRAIT_TYPE);
-    let output = function.ret_type();
-    if has_impl(list.syntax()) || output.as_ref().is_some_and(|it| has_impl(it.syntax())) {
-        return Err(Refusal::ImplTrait);
-    }
-    let mut all: Vec<String> = Vec::new();
-    let is_clear = match own.left_out.len() {
-        1 => !own.written && others.left_out.is_empty(),
-        _ => !own.written && !others.written,
-    };
-    if left_out == 1 && is_clear {
-        all.push("'_".to_owned());
-    } else if left_out > 0 {
-        let fresh = fresh(function, around.as_ref(), left_out).ok_or(Refusal::UnnamedLifetime)?;
-        let places = own.left_out.iter().chain(&others.left_out);
-        edits.extend(places.zip(&fresh).map(|(place, name)| place.named(name)));
-        // What is left out in the return type is that of `self`.
-        if let ([_], Some(output)) = (&own.left_out[..], &output) {
-            edits.extend(Lifetimes::of(output.syntax()).left_out.iter().map(|place| place.named(&fresh[0])));
-        }
-        edits.extend(declared(function, inner.as_ref(), &fresh));
-        all.extend(fresh);
-    }
-    all.extend(lifetimes);
-    all.extend(types);
-    Ok(format!(" + use<{}>", all.join(", ")))
-}
-
-/// Names for lifetimes that nothing in or around the fn has.
-fn fresh(function: &ast::Fn, around: Option<&ast::Impl>, count: usize) -> Option<Vec<String>> {
-    let header = around.and_then(|it| it.generic_param_list()).map(|it| it.syntax().clone());
-    let nodes = header.iter().chain([function.syntax()]);
-    let tokens = nodes.flat_map(|node| node.descendants_with_tokens()).filter_map(NodeOrToken::into_token);
-    let known: Vec<String> = tokens
-        .filter(|token| token.kind() == SyntaxKind::LIFETIME_IDENT)
-        .map(|token| token.text().to_owned())
-        .collect();
-    let names: Vec<String> = ('a'..='z').map(|c| format!("'{c}")).filter(|it| !known.contains(it)).collect();
-    names.get(..count).map(<[String]>::to_vec)
-}
-
-/// Adds lifetimes to the fn's generic parameters.
-fn declared(function: &ast::Fn, list: Option<&ast::GenericParamList>, names: &[String]) -> Option<Edit> {
-    let names = names.join(", ");
-    let Some(list) = list else {
-        return Some(Edit::insert(function.name()?.syntax().text_range().end(), format!("<{names}>")));
-    };
-    let last = list.generic_params().filter(|it| matches!(it, ast::GenericParam::LifetimeParam(_))).last();
-    if let Some(last) = last {
-        return Some(Edit::insert(last.syntax().text_range().end(), format!(", {names}")));
-    }
-    let separator = if list.generic_params().next().is_some() { ", " } else { "" };
-    Some(Edit::insert(list.l_angle_token()?.text_range().end(), format!("{names}{separator}")))
-}
-
-/// What `Future` may be called there, likeliest first.
-fn future_paths(function: &ast::Fn, edition: u32, heap: Heap) -> Vec<&'static str> {
-    let path = if heap == Heap::Std { "std::future::Future" } else { "core::future::Future" };
-    let module = function
-        .syntax()
-        .ancestors()
-        .find(|it| matches!(it.kind(), SyntaxKind::ITEM_LIST | SyntaxKind::SOURCE_FILE));
-    let items = module.iter().flat_map(|module| module.children());
-    let mut meaning = None;
-    for item in items {
-        if let Some(tree) = ast::Use::cast(item.clone()).and_then(|it| it.use_tree()) {
-            let imported = imported(&tree, "", 0);
-            if let Some(of) = imported.iter().find_map(|(name, path)| (name == "Future").then_some(path)) {
-                meaning = Some(["std::future::Future", "core::future::Future"].contains(&of.as_str()));
-            }
-        } else if item.children().any(|it| ast::Name::can_cast(it.kind()) && it.text() == "Future") {
-            meaning = Some(false);
-        }
-    }
-    match meaning {
-        Some(true) => vec!["Future", path],
-        None if edition >= 2024 => vec!["Future", path],
-        _ => vec![path],
-    }
-}
-
-/// The names a `use` brings and the paths they are for.
-fn imported(tree: &ast::UseTree, before: &str, depth: usize) -> Vec<(String, String)> {
-    let path = tree.path().map(|it| it.syntax().text().to_string().split_whitespace().collect::<String>());
-    let path = path.unwrap_or_default();
-    let separator = if before.is_empty() || path.is_empty() { "" } else { "::" };
-    let full = format!("{before}{separator}{path}");
-    let full = full.strip_suffix("::self").unwrap_or(&full).trim_start_matches("::");
-    if let Some(list) = tree.use_tree_list() {
-        let trees = list.use_trees().filter(|_| depth < 32);
-        return trees.flat_map(|tree| imported(&tree, full, depth + 1)).collect();
-    }
-    let name = match tree.rename() {
-        Some(rename) => rename.name().map(|it| it.text().to_string()),
-        None => full.rsplit("::").next().filter(|_| tree.star_token().is_none()).map(str::to_owned),
-    };
-    name.map(|name| (name, full.to_owned())).into_iter().collect()
-}
-
 /// Puts everything in the braces into an `async move` block, one level deeper.
 fn wrap(body: &SyntaxNode, open: &SyntaxToken, close: &SyntaxToken, edits: &mut Vec<Edit>) {
     let (start, end) = (open.text_range().end(), close.text_range().start());
@@ -637,11 +305,13 @@ fn wrap(body: &SyntaxNode, open: &SyntaxToken, close: &SyntaxToken, edits: &mut 
 
 #[cfg(test)]
 mod tests {
+    use super::super::signature::Refusal as Why;
     use super::*;
+    use crate::features::language::Heap;
     use crate::source::{Outline, edited, with_tree};
     use expect_test::{Expect, expect};
     use proptest::prelude::*;
-    use ra_ap_syntax::Edition;
+    use ra_ap_syntax::{Edition, SourceFile};
 
     fn language(edition: &str) -> Language {
         Language { edition: edition.to_owned(), ..Language::default() }
@@ -651,7 +321,7 @@ mod tests {
     fn desugared(text: &str, language: &Language) -> Result<Desugared, Refusal> {
         let outline = Outline::new(text.into());
         let site = outline.sites().iter().find(|site| site.kind == SiteKind::AsyncFn);
-        let look = |tree: &SourceFile| desugar(&function(tree, site.unwrap().token)?, language);
+        let look = |tree: &SourceFile| desugar(&signature::function(tree, site.unwrap().token)?, language);
         with_tree(text, look).unwrap()
     }
 
@@ -813,18 +483,18 @@ impl<'a, T> Sender<'a, T> {
     #[test]
     fn refusals() {
         for (text, why) in [
-            ("m! { async fn f() {} }", Refusal::NotAnAsyncFn),
-            ("macro_rules! m { () => { async fn f() {} } }", Refusal::NotAnAsyncFn),
-            ("async fn f() -> m!() {}", Refusal::NotAnAsyncFn),
-            ("trait T { async fn f() {} }", Refusal::Trait),
-            ("impl T for S { async fn f() {} }", Refusal::Trait),
-            ("#[tokio::main] async fn f() {}", Refusal::Attribute),
-            ("#[cfg_attr(a, inline, b::c)] async fn f() {}", Refusal::Attribute),
-            ("#[cfg_attr(a = \"(\", b)] async fn f() {}", Refusal::Attribute),
-            ("#[target_feature(enable = \"avx\")] async fn f() {}", Refusal::Attribute),
-            ("#[service] impl S { async fn f() {} }", Refusal::Attribute),
-            ("const async fn f() {}", Refusal::Qualifier),
-            ("async extern \"C\" fn f() {}", Refusal::Qualifier),
+            ("m! { async fn f() {} }", Why::NotAnAsyncFn.into()),
+            ("macro_rules! m { () => { async fn f() {} } }", Why::NotAnAsyncFn.into()),
+            ("async fn f() -> m!() {}", Why::NotAnAsyncFn.into()),
+            ("trait T { async fn f() {} }", Why::Trait.into()),
+            ("impl T for S { async fn f() {} }", Why::Trait.into()),
+            ("#[tokio::main] async fn f() {}", Why::Attribute.into()),
+            ("#[cfg_attr(a, inline, b::c)] async fn f() {}", Why::Attribute.into()),
+            ("#[cfg_attr(a = \"(\", b)] async fn f() {}", Why::Attribute.into()),
+            ("#[target_feature(enable = \"avx\")] async fn f() {}", Why::Attribute.into()),
+            ("#[service] impl S { async fn f() {} }", Why::Attribute.into()),
+            ("const async fn f() {}", Why::Qualifier.into()),
+            ("async extern \"C\" fn f() {}", Why::Qualifier.into()),
             ("async fn f((a, b): (u8, u8)) {}", Refusal::Parameter),
             ("async fn f(_: u8) {}", Refusal::Parameter),
             ("async fn f(ref a: u8) {}", Refusal::Parameter),
@@ -835,22 +505,22 @@ impl<'a, T> Sender<'a, T> {
             ("async fn f(a: A) { g(a.b) }", Refusal::DroppedAtCall),
             ("impl S { async fn f(self) { g(self.b) } }", Refusal::DroppedAtCall),
             ("async fn f(a: A) { let a = b; g(a) }", Refusal::DroppedAtCall),
-            ("async fn f() -> ! {}", Refusal::Never),
-            ("async fn f(a: &u8, b: impl B) { g(b) }", Refusal::ImplTrait),
-            ("async fn f(a: &u8) -> impl B {}", Refusal::ImplTrait),
-            ("impl S<'_> { async fn f(&self) {} }", Refusal::UnnamedLifetime),
-            ("impl S<&u8> { async fn f(&self) {} }", Refusal::UnnamedLifetime),
+            ("async fn f() -> ! {}", Why::Never.into()),
+            ("async fn f(a: &u8, b: impl B) { g(b) }", Why::ImplTrait.into()),
+            ("async fn f(a: &u8) -> impl B {}", Why::ImplTrait.into()),
+            ("impl S<'_> { async fn f(&self) {} }", Why::UnnamedLifetime.into()),
+            ("impl S<&u8> { async fn f(&self) {} }", Why::UnnamedLifetime.into()),
         ] {
             assert_eq!(refused(text), why, "{text}");
         }
         let old = Language { oldest_compiler: Some(81), ..language("2021") };
-        assert_eq!(desugared("async fn f(a: &u8) {}", &old).unwrap_err(), Refusal::OldCompiler);
+        assert_eq!(desugared("async fn f(a: &u8) {}", &old).unwrap_err(), Why::OldCompiler.into());
         assert!(desugared("async fn f(a: u8) {}", &old).is_ok());
         assert!(desugared("async fn f(a: &u8) {}", &Language { oldest_compiler: Some(82), ..old }).is_ok());
         for block in ["fn f() { async {} }", "fn f() { async || {} }"] {
             let token = Outline::new(block.into()).sites()[0].token;
-            let found = with_tree(block, |tree| function(tree, token).err()).unwrap();
-            assert_eq!(found, Some(Refusal::NotAnAsyncFn));
+            let found = with_tree(block, |tree| signature::function(tree, token).err()).unwrap();
+            assert_eq!(found, Some(Why::NotAnAsyncFn));
         }
     }
 
@@ -964,7 +634,7 @@ impl<'a, T> Sender<'a, T> {
             let errors = |text: &str| SourceFile::parse(text, Edition::Edition2021).errors().len();
             let before = errors(&text);
             for site in outline.sites() {
-                let look = |tree: &SourceFile| desugar(&function(tree, site.token)?, &language(edition));
+                let look = |tree: &SourceFile| desugar(&signature::function(tree, site.token)?, &language(edition));
                 let looked = if text.starts_with('\u{feff}') { None } else { with_tree(&text, look) };
                 for way in looked.into_iter().flatten().flat_map(|new| new.ways) {
                     let new = edited(&text, &way);

@@ -17,6 +17,7 @@ mod macro_arguments;
 mod naming;
 pub mod pin_argument;
 pub mod scope_block;
+mod signature;
 
 pub use all_safe::all_safe;
 
