@@ -27,6 +27,8 @@ pub struct Action {
     pub after: Option<u64>,
     /// What it drops at another time than before.
     pub drops_earlier: Vec<String>,
+    /// What else it does otherwise than before.
+    pub does_otherwise: Option<String>,
     /// File, start, end, text; bytes of the file as it is.
     pub edits: Vec<(String, usize, usize, String)>,
 }
@@ -55,6 +57,7 @@ pub fn read(run: &Run) -> Vec<Action> {
         before: value["before"].as_u64(),
         after: value["after"].as_u64(),
         drops_earlier: value["drops_earlier"].as_array().into_iter().flatten().map(text).collect(),
+        does_otherwise: value["does_otherwise"].as_str().map(str::to_owned),
         edits: value["edits"]
             .as_array()
             .expect("edits are a list")
@@ -180,6 +183,11 @@ pub fn try_all(original: &Path) -> Outcome {
         // An `async fn` becomes a fn with a block in it, which is named by its place.
         let in_place = (action.kind == "desugar-async-fn").then(|| action.lines(original));
         let with_name = |sizes: &BTreeMap<String, Vec<u64>>| {
+            // What is returned instead may be any other.
+            if action.kind == "return-inner" {
+                let others = sizes.iter().filter(|(other, _)| **other != without_end(ty));
+                return others.flat_map(|(_, all)| all.clone()).collect();
+            }
             if let Some((file, lines)) = &in_place {
                 let is_there = |(ty, _): &(&String, &Vec<u64>)| {
                     let line = ty.strip_prefix("{async block@").and_then(|ty| ty.strip_prefix(file.as_str()));

@@ -25,9 +25,11 @@ fn changed<'t>(before: &'t Traces, after: &'t Traces) -> BTreeSet<&'t str> {
 }
 
 fn is_labelled(action: &Action) -> bool {
-    let is_said = action.title.contains(" earlier");
-    assert_eq!(is_said, !action.drops_earlier.is_empty(), "{}", action.title);
-    is_said
+    let drops_earlier = action.title.contains(" earlier");
+    assert_eq!(drops_earlier, !action.drops_earlier.is_empty(), "{}", action.title);
+    let runs_earlier = action.title.contains(" at the call");
+    assert_eq!(runs_earlier, action.does_otherwise.is_some(), "{}", action.title);
+    drops_earlier || runs_earlier
 }
 
 /// The fn that is edited: `pinned` of `shapes::pinned`, or of a block in it.

@@ -24,14 +24,14 @@ pub(super) struct FixArgs {
     /// stands for the whole workspace [default: all futures, `.`].
     #[arg(value_names = ["NAME", "PATH"], num_args = 0..=2)]
     what: Vec<PathBuf>,
-    /// Write the edits into the files. Those that would drop a value earlier are left out.
+    /// Write the edits into the files. Those that would drop a value, or do something else, earlier are left out.
     #[arg(long)]
     apply: bool,
     /// Write even if the files have changes that are not committed.
     #[arg(long, requires = "apply")]
     allow_dirty: bool,
-    /// Those, too, after which a value with a destructor is dropped at another time than before: the program may do
-    /// something else then. JSON has them always.
+    /// Those, too, after which a value with a destructor is dropped, or something is run, at another time than before:
+    /// the program may do something else then. JSON has them always.
     #[arg(long)]
     may_drop_earlier: bool,
     /// Only edits that save at least this of their own future; 0 for all. What is predicted to save less is not even

@@ -66,7 +66,7 @@ pub struct Wanted<'a> {
     pub is_wanted: &'a dyn Fn(&Candidate) -> bool,
     /// Bytes that one has to save of its own future.
     pub min_saving: u64,
-    /// Those, too, after which values are dropped at another time.
+    /// Those, too, after which values are dropped, or something is run, at another time.
     pub may_drop_earlier: bool,
 }
 
@@ -284,6 +284,8 @@ impl Rounds<'_> {
             .filter(|one| one.origin == self.origin && one.kind != ActionKind::BoxRecursion)
             .filter(|one| (self.wanted.is_wanted)(one) && !self.refused.contains(&key(one)))
             .filter(|one| snapshot.is_made_by(&one.future, &self.origin))
+            // What the compiler does not tell it cannot take back.
+            .filter(|one| self.wanted.may_drop_earlier || one.does_otherwise.is_none())
             .filter_map(|one| {
                 // What nobody can predict comes last, and is tried.
                 let Some(prediction) = one.predicted else { return Some((0, one)) };

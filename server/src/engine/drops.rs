@@ -24,6 +24,9 @@ pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, after: &Un
     let Some(old) = units.bodies(&candidate.origin, &is_of_item) else { return unknown(candidate) };
     let mut found: Vec<Arc<str>> = Vec::new();
     let mut is_unknown = false;
+    if candidate.becomes.is_some() {
+        return ended(candidate, body, &old);
+    }
     let gone = old.iter().filter(|(name, _)| !new.contains_key(&***name)).map(|(_, text)| text.as_str());
     let added = new.iter().filter(|(name, _)| !old.contains_key(**name)).map(|(_, text)| *text);
     for text in gone.chain(added) {
@@ -50,6 +53,27 @@ pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, after: &Un
     }
     if is_unknown && found.is_empty() {
         return unknown(candidate);
+    }
+    found
+}
+
+/// What is dropped at the call, where a fn returns the future that its own one only waited for: all that this one still
+/// had to drop besides; and what the source shows of the future that is never polled.
+fn ended(candidate: &Candidate, body: &str, old: &BTreeMap<String, String>) -> Vec<Arc<str>> {
+    let krate = body.split("::").next().unwrap_or_default();
+    let mut found = candidate.drops_earlier.clone();
+    for (name, text) in old {
+        let Some(drops) = Drops::parse(text) else { return unknown(candidate) };
+        if definition_path(krate, name).as_deref() == Some(body) {
+            for value in drops.besides_awaitee() {
+                let words: Arc<str> = words(candidate, value).into();
+                if !found.contains(&words) {
+                    found.push(words);
+                }
+            }
+        } else if !drops.is_empty() {
+            return unknown(candidate);
+        }
     }
     found
 }
@@ -88,7 +112,7 @@ fn words(candidate: &Candidate, value: &Value) -> String {
     match (name, &macros[..]) {
         (Some(_), [only]) => format!("a value made by `{only}!`"),
         (Some(_), _) => "a value made by a macro".to_owned(),
-        (None, _) if ty.is_empty() || ty.contains(['{', ' ']) => "a temporary".to_owned(),
+        (None, _) if ty.is_empty() || ty.contains(['{', ' ', ')', ']']) => "a temporary".to_owned(),
         (None, _) => format!("a temporary `{ty}`"),
     }
 }

@@ -202,7 +202,11 @@ impl Verifier {
                         }
                         _ => false,
                     };
-                    if is_others || around.is_made_of(&body(one), &edited) {
+                    // What is there in its place may have been edited itself.
+                    let becomes = candidate.becomes.as_ref().map(|id| around.body(id));
+                    let is_edited = batch.len() > 1 && becomes.iter().any(|body| edited.contains(body));
+                    let body = becomes.unwrap_or_else(|| body(one));
+                    if is_others || is_edited || around.is_made_of(&body, &edited) {
                         open.push(Try { with: one.with.fewer(), ..*one });
                     } else {
                         on_verdict(one.index, verdict);
@@ -446,7 +450,8 @@ fn now_at(candidate: &Candidate, edits: &[(&Candidate, &[Edit])]) -> TextRange {
 
 /// What became of a candidate's future. `None` if it is not there any more.
 pub(super) fn saving(candidate: &Candidate, after: &Snapshot) -> Option<Saving> {
-    let future = &after.future_in(&candidate.future, &candidate.origin)?.future;
+    let id = candidate.becomes.as_ref().unwrap_or(&candidate.future);
+    let future = &after.future_in(id, &candidate.origin)?.future;
     Some(Saving { before: candidate.before?, after: future.size, measured: true, outermost: None })
 }
 

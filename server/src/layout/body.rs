@@ -3,10 +3,12 @@
 use super::FutureKind;
 use super::whatif::Conflicts;
 use super::why::{self, BodyBranch, CopiedValue, Origin, Why};
+use crate::dump::assigned::Source;
 use crate::dump::coroutine::StatementPlace;
 use crate::dump::mir::{Event, How, Place};
 use crate::dump::names::{self, CoroutineKind, CoroutineName, CoroutineSource, Parameters};
 use crate::dump::span::{SpanRef, is_of_std};
+use crate::dump::type_sizes::AWAITEE;
 use crate::dump::{CoroutineBody, Span, Unread, coroutine};
 use std::collections::{HashMap, HashSet};
 use std::hash::Hasher as _;
@@ -42,6 +44,8 @@ pub struct Body {
     /// Whether each capture is moved to a variable of the same name, as the arguments of an `async fn` are. Not known
     /// if it captures nothing.
     pub takes_arguments: Option<bool>,
+    /// What it waits for is the body of the one fn that it calls, as far as paths tell, and it waits for nothing else.
+    pub awaits_what_it_calls: bool,
     /// Where the body stands as the compiler says; inside the macro's definition for macro-made ones.
     pub span: Option<Span>,
     /// The part plain type names mention: `async move`. Equals `span` if that is unknown.
@@ -178,6 +182,7 @@ impl Body {
             kind: compiled.into(),
             compiled,
             takes_arguments: takes_arguments(dump),
+            awaits_what_it_calls: awaits_what_it_calls(dump),
             span: dump.span.map(&mut span),
             header: dump.span.map(&mut span),
             impl_span: dump.impl_span().map(&mut span),
@@ -609,6 +614,41 @@ fn takes_arguments(dump: &CoroutineBody<'_>) -> Option<bool> {
         })
     };
     Some(dump.upvars.iter().all(is_argument))
+}
+
+/// See [`Body::awaits_what_it_calls`].
+fn awaits_what_it_calls(dump: &CoroutineBody<'_>) -> bool {
+    let [suspension] = &dump.flow.suspensions[..] else { return false };
+    let states = dump.variants.iter().filter(|variant| variant.index == suspension.variant);
+    let saved = states.flat_map(|state| &state.fields).filter_map(|&index| dump.saved.get(index as usize));
+    let awaited = saved.filter(|saved| saved.names.contains(&AWAITEE)).filter_map(|saved| saved.ty);
+    let bodies: Vec<&str> =
+        awaited.filter_map(|ty| names::function_of(CoroutineName::parse(ty)?.path)).collect();
+    // The await's own, and the way to what smart pointers point to.
+    let is_own = |path: &str| {
+        // Without the standard library it is all in `core`.
+        let is_pin = ["std::pin::Pin::<", "core::pin::Pin::<"].iter().any(|pin| path.starts_with(pin));
+        ["IntoFuture>::into_future", "Future>::poll"].iter().any(|end| path.ends_with(end))
+            || path.contains("future::get_context")
+            || is_pin && path.ends_with("::new_unchecked")
+            || ["<std::sync::Arc<", "<std::rc::Rc<", "<alloc::sync::Arc<", "<alloc::rc::Rc<"]
+                .iter()
+                .any(|pointer| path.starts_with(pointer))
+                && path.ends_with("Deref>::deref")
+    };
+    let steps = dump.flow.steps.iter().map(|step| dump.flow.source(step));
+    let calls: Vec<&str> = steps
+        .filter_map(|source| match source {
+            Source::Call(call) if !is_own(call.path) => Some(call.path),
+            _ => None,
+        })
+        .collect();
+    // A call names its arguments behind `::`.
+    let plain = |path: &str| path.replace("::<", "<");
+    match (&bodies[..], &calls[..]) {
+        ([body], [call]) => !dump.unread.code && plain(body) == plain(call),
+        _ => false,
+    }
 }
 
 /// What instances are compared with: path and captures.

@@ -42,7 +42,9 @@ impl Offer {
     fn safe(&self) -> Option<(&Candidate, &Saving, usize)> {
         match &self.verdict {
             Some(Verdict::Saves { saving, way, drops_earlier })
-                if drops_earlier.is_empty() && self.candidate.kind != ActionKind::AllSafe =>
+                if drops_earlier.is_empty()
+                    && self.candidate.does_otherwise.is_none()
+                    && self.candidate.kind != ActionKind::AllSafe =>
             {
                 Some((&self.candidate, saving, *way))
             }

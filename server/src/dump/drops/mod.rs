@@ -16,7 +16,9 @@ use super::assigned::Operand;
 use super::coroutine::CoroutineBody;
 use super::mir::{self, Place};
 use super::names;
-use observable::{is_observable, without_any_boxes, without_boxes};
+use super::type_sizes::AWAITEE;
+pub use observable::is_observable;
+use observable::{without_any_boxes, without_boxes};
 use rustc_hash::{FxHashMap, FxHashSet};
 use same::same;
 use std::collections::BTreeSet;
@@ -198,6 +200,29 @@ impl Drops {
     /// Does it drop nothing that can be observed?
     pub fn is_empty(&self) -> bool {
         self.values().is_empty()
+    }
+
+    /// What it drops once it has been polled, other than what it awaits.
+    pub fn besides_awaitee(&self) -> BTreeSet<&Value> {
+        // Of the future that was never polled there are blocks, too; no way leads there from the first one.
+        let mut reached = vec![false; self.nodes.len()];
+        let mut open = vec![0u32];
+        while let Some(block) = open.pop() {
+            let Some(node) = self.nodes.get(block as usize) else { continue };
+            if !std::mem::replace(&mut reached[block as usize], true) {
+                open.extend(node.next.iter().map(|next| next.to));
+            }
+        }
+        let polled = self.nodes.iter().zip(reached).filter(|(_, is_reached)| *is_reached);
+        let acts = polled.flat_map(|(node, _)| &node.acts);
+        let dropped = acts.filter_map(|act| if let Act::Drop(value) = act { Some(value) } else { None });
+        let dropped: BTreeSet<&Value> = dropped.collect();
+        let is_awaitee = |value: &Value| value.name.as_deref() == Some(AWAITEE);
+        let awaited: Vec<&str> =
+            dropped.iter().filter(|it| is_awaitee(it)).map(|awaitee| &*awaitee.ty).collect();
+        // On its way to where it is awaited it has no name.
+        let on_its_way = |value: &Value| value.name.is_none() && awaited.contains(&&*value.ty);
+        dropped.into_iter().filter(|value| !is_awaitee(value) && !on_its_way(value)).collect()
     }
 
     fn values(&self) -> BTreeSet<&Value> {
@@ -613,6 +638,18 @@ mod tests {
             |call| [("", make), ("", call), ("", "drop(_11) -> [return: bb3, unwind: bb4]"), END, PANICS];
         assert_eq!(moved(&before, &after(pin)), Vec::<String>::new());
         assert_ne!(moved(&before, &after(other)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_a_future_that_only_waits_has_to_drop_besides() {
+        let of = |blocks: &[(&str, &str)]| -> Vec<String> {
+            let drops = drops(blocks);
+            drops.besides_awaitee().into_iter().map(|value| value.name.clone().unwrap_or_default()).collect()
+        };
+        let never_polled = ("", "drop(_6) -> [return: bb2, unwind: bb1]");
+        let polled = |first| [("", first), PANICS, END, never_polled];
+        assert_eq!(of(&polled("drop(_5) -> [return: bb2, unwind: bb1]")), ["x"]);
+        assert_eq!(of(&polled("goto -> bb2")), [""; 0]);
     }
 
     /// What seven compilers print of one source is read whole, trimmed or not, and all of them drop the same.

@@ -71,7 +71,7 @@ const PLAIN: &[&str] = &[
 ];
 
 /// Could anybody notice when a value of this verbose type is dropped, other than by the memory it frees?
-pub(super) fn is_observable(ty: &str) -> bool {
+pub fn is_observable(ty: &str) -> bool {
     let ty = ty.trim();
     let (Some(first), last) = (ty.chars().next(), ty.chars().next_back()) else { return true };
     match first {

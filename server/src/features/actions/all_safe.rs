@@ -22,7 +22,8 @@ pub fn all_safe(edits: &[(&Candidate, usize, u64)]) -> Option<Candidate> {
     for (candidate, index, _) in sorted {
         let own = candidate.ways.get(*index)?;
         let touches = |edit: &Edit| way.iter().any(|known| known.range.intersect(edit.range).is_some());
-        if !own.iter().any(touches) {
+        // Of a future that is not there any more, no other edit could be measured.
+        if candidate.becomes.is_none() && !own.iter().any(touches) {
             way.extend(own.iter().cloned());
             chosen.push(candidate);
         }
@@ -77,6 +78,8 @@ mod tests {
             before: Some(100),
             predicted: None,
             drops_earlier: Vec::new(),
+            does_otherwise: None,
+            becomes: None,
         }
     }
 
@@ -93,5 +96,7 @@ mod tests {
         assert!(all_safe(&[(&b, 0, 40)]).is_none());
         assert!(all_safe(&[]).is_none());
         assert!(all_safe(&[(&a, 1, 60), (&b, 0, 40)]).is_none(), "there is no such way");
+        let gone = Candidate { becomes: Some("c".into()), ..a };
+        assert!(all_safe(&[(&gone, 0, 60), (&b, 0, 40)]).is_none());
     }
 }

@@ -141,6 +141,8 @@ fn boxed(recursion: &Recursion, call: TextRange) -> Option<Candidate> {
         before: None,
         predicted: None,
         drops_earlier: Vec::new(),
+        does_otherwise: None,
+        becomes: None,
     })
 }
 

@@ -18,7 +18,8 @@ pub struct List {
     schema: u32,
     /// Whether everything was tried; not so after an interruption.
     complete: bool,
-    /// Those that save most first, of the largest future around; behind all others those that drop something earlier.
+    /// Those that save most first, of the largest future around; behind all others those that drop something earlier or do
+    /// something otherwise.
     pub actions: Vec<Entry>,
 }
 
@@ -58,6 +59,9 @@ pub struct Entry {
     /// What is dropped at another time than before, as in the title; absent if there is nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     drops_earlier: Vec<String>,
+    /// What else may be done otherwise or at another time, as in the title; absent if there is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    does_otherwise: Option<String>,
     edits: Vec<EditEntry>,
     #[serde(skip)]
     place: String,
@@ -115,6 +119,7 @@ impl List {
                 .map(|(future, saves)| Outermost { future: future.to_string(), saves: *saves }),
             worth: saving.map_or(u64::MAX, Saving::worth),
             drops_earlier: candidate.drops_earlier.iter().map(|words| words.to_string()).collect(),
+            does_otherwise: candidate.does_otherwise.as_deref().map(str::to_owned),
             edits: edits.collect(),
             place: one_line(&format!("{file}:{}:{}", at.line, at.col)),
             file,
@@ -124,7 +129,7 @@ impl List {
     /// Leaves out those after which the program may do something else, and says how many.
     pub fn fold(&mut self) -> usize {
         let all = self.actions.len();
-        self.actions.retain(|one| one.drops_earlier.is_empty());
+        self.actions.retain(Entry::keeps_behaviour);
         all - self.actions.len()
     }
 
@@ -138,8 +143,7 @@ impl List {
         self.actions.sort_by(|a, b| {
             let own =
                 |one: &Entry| one.before.zip(one.after).map(|(before, after)| before.saturating_sub(after));
-            let is_other = |one: &Entry| !one.drops_earlier.is_empty();
-            let order = is_other(a).cmp(&is_other(b)).then_with(|| b.worth.cmp(&a.worth));
+            let order = b.keeps_behaviour().cmp(&a.keeps_behaviour()).then_with(|| b.worth.cmp(&a.worth));
             order.then_with(|| own(b).cmp(&own(a))).then_with(|| a.id.cmp(&b.id))
         });
     }
@@ -178,6 +182,13 @@ impl List {
             );
         }
         out
+    }
+}
+
+impl Entry {
+    /// See [`Candidate::keeps_behaviour`].
+    fn keeps_behaviour(&self) -> bool {
+        self.drops_earlier.is_empty() && self.does_otherwise.is_none()
     }
 }
 

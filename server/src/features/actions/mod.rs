@@ -16,6 +16,7 @@ mod local;
 mod macro_arguments;
 mod naming;
 pub mod pin_argument;
+pub mod return_inner;
 pub mod scope_block;
 mod signature;
 
@@ -53,13 +54,15 @@ pub enum ActionKind {
     PinArgument,
     /// See [`hoist_scrutinee`].
     HoistScrutinee,
+    /// See [`return_inner`].
+    ReturnInner,
     /// See [`all_safe()`].
     AllSafe,
 }
 
 impl ActionKind {
     /// All of them but what is made of others.
-    pub const ALL: [ActionKind; 8] = [
+    pub const ALL: [ActionKind; 9] = [
         ActionKind::BoxAwaitee,
         ActionKind::ScopeBlock,
         ActionKind::BoxRecursion,
@@ -68,6 +71,7 @@ impl ActionKind {
         ActionKind::BoxSeveral,
         ActionKind::PinArgument,
         ActionKind::HoistScrutinee,
+        ActionKind::ReturnInner,
     ];
 
     /// As it is written in JSON and on the command line: `box-awaitee`.
@@ -81,6 +85,7 @@ impl ActionKind {
             ActionKind::BoxSeveral => "box-several",
             ActionKind::PinArgument => "pin-argument",
             ActionKind::HoistScrutinee => "hoist-scrutinee",
+            ActionKind::ReturnInner => "return-inner",
             ActionKind::AllSafe => "all-safe",
         }
     }
@@ -89,13 +94,13 @@ impl ActionKind {
 impl ActionKind {
     /// May such an edit drop values at another time?
     fn may_move_drops(self) -> bool {
-        use ActionKind::{DesugarAsyncFn, HoistScrutinee, PinArgument, ScopeBlock};
-        matches!(self, DesugarAsyncFn | HoistScrutinee | PinArgument | ScopeBlock)
+        use ActionKind::{DesugarAsyncFn, HoistScrutinee, PinArgument, ReturnInner, ScopeBlock};
+        matches!(self, DesugarAsyncFn | HoistScrutinee | PinArgument | ReturnInner | ScopeBlock)
     }
 
     /// May code elsewhere not compile after it, or mean another type by the fn's name?
     pub fn changes_type(self) -> bool {
-        matches!(self, ActionKind::DesugarAsyncFn | ActionKind::AllSafe)
+        matches!(self, ActionKind::DesugarAsyncFn | ActionKind::ReturnInner | ActionKind::AllSafe)
     }
 }
 
@@ -131,6 +136,10 @@ pub struct Candidate {
     /// Values whose destructors would run earlier, in words for a title: `` `x` ``. As the source shows them, until the
     /// compiler has told.
     pub drops_earlier: Vec<Arc<str>>,
+    /// What else the program may do otherwise, or at another time, in words for a title: `runs at the call …`.
+    pub does_otherwise: Option<Arc<str>>,
+    /// The future that is there instead afterwards, see [`Future::id`]; none if it is still [`Candidate::future`].
+    pub becomes: Option<Arc<str>>,
 }
 
 /// What an action has been found to do, or is thought to.
@@ -177,6 +186,7 @@ impl Candidate {
         } else if !is_compiled && self.kind.may_move_drops() {
             notes.push("not compiled: may drop values earlier".to_owned());
         }
+        notes.extend(self.does_otherwise.iter().map(|words| words.to_string()));
         match notes.is_empty() {
             true => self.label.clone(),
             false => format!("{} ({})", self.label, notes.join(", ")),
@@ -185,7 +195,7 @@ impl Candidate {
 
     /// Does the program do the same as before, at the same time?
     pub fn keeps_behaviour(&self) -> bool {
-        self.drops_earlier.is_empty()
+        self.drops_earlier.is_empty() && self.does_otherwise.is_none()
     }
 
     /// The site in its text.
@@ -248,6 +258,7 @@ fn in_view(snapshot: &Snapshot, file: &Path, view: &FileView) -> Vec<Candidate> 
             found.extend(scope_block::candidates(&context));
             found.extend(box_local::candidates(&context));
             found.extend(hoist_scrutinee::candidates(&context));
+            found.extend(return_inner::candidates(&context));
         }
         found
     };
@@ -305,7 +316,7 @@ fn contexts<'a>(
 
 /// One future whose body an action looks at.
 pub(super) struct Context<'a> {
-    snapshot: &'a Snapshot,
+    pub snapshot: &'a Snapshot,
     file: &'a Path,
     view: &'a FileView,
     /// Of the measured text.
@@ -380,6 +391,8 @@ impl<'a> Context<'a> {
             before: Some(self.shown.size),
             predicted: None,
             drops_earlier: Vec::new(),
+            does_otherwise: None,
+            becomes: None,
         }
     }
 }
