@@ -253,8 +253,10 @@ impl Verifier {
         if saving.after >= saving.before {
             return Verdict::Refused(Refusal::DoesNotShrink);
         }
-        let align =
-            after.snapshot.future_in(&candidate.future, &candidate.origin).map_or(1, |it| it.future.align);
+        let align = after
+            .snapshot
+            .future_in(candidate.becomes.as_ref().unwrap_or(&candidate.future), &candidate.origin)
+            .map_or(1, |it| it.future.align);
         let new = Prediction { size: saving.after, align, exact: true };
         let gains = gains(&self.futures, &candidate.future, new);
         saving.outermost = gains.into_iter().next();
