@@ -307,8 +307,13 @@ fn contexts<'a>(
             let Some(body) = &future.body else { continue };
             let Some(language) = snapshot.language(&body.origin) else { continue };
             // The one whose size is shown at this place.
+            let around: Vec<Arc<Future>> = largest
+                .iter()
+                .filter(|outer| is_inside(future, outer))
+                .map(|outer| (*outer).clone())
+                .collect();
             let shown = largest.iter().find(|outer| is_inside(future, outer)).unwrap_or(&future);
-            contexts.push(Context { snapshot, file, view, tree, site, future, shown, language });
+            contexts.push(Context { snapshot, file, view, tree, site, future, shown, around, language });
         }
     }
     contexts
@@ -326,6 +331,8 @@ pub(super) struct Context<'a> {
     pub future: &'a Arc<Future>,
     /// The one at this site that holds it: `#[instrument]` puts a block into a fn's own future.
     pub shown: &'a Arc<Future>,
+    /// All at this site that it is inside of: `#[instrument(err)]` puts a block into a block.
+    around: Vec<Arc<Future>>,
     pub language: &'a Language,
 }
 
@@ -368,10 +375,10 @@ impl<'a> Context<'a> {
         if self.shown.id == self.future.id {
             return Some(new);
         }
-        let around = [self.shown.clone()];
-        let propagated = whatif::propagate(&around, &self.future.id, new);
+        let propagated = whatif::propagate(&self.around, &self.future.id, new);
+        let shown = propagated.iter().find(|propagated| *propagated.id == *self.shown.id);
         let unchanged = Prediction { size: self.shown.size, align: self.shown.align, exact: new.exact };
-        Some(propagated.first().map_or(unchanged, |propagated| propagated.new))
+        Some(shown.map_or(unchanged, |propagated| propagated.new))
     }
 
     /// A candidate for this future. `anchors` are where it is offered, besides at the future's name.
