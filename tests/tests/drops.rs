@@ -113,5 +113,5 @@ fn every_edit_keeps_every_path_or_says_what_it_drops_earlier() {
 /// Temporaries of a block's last expression live longer there.
 #[test]
 fn so_it_is_in_the_edition_before() {
-    check("2021", &["--kind", "scope-block"]);
+    check("2021", &["--kind", "scope-block", "--kind", "hoist-scrutinee"]);
 }
