@@ -2,7 +2,7 @@
 
 use super::Units;
 use crate::build::Unit;
-use crate::dump::drops::{Drops, Moved, Value};
+use crate::dump::drops::{Drops, Moved, Silent, Value};
 use crate::dump::names;
 use crate::features::actions::{ActionKind, Candidate};
 use crate::layout::{definition_path, item_path};
@@ -24,17 +24,20 @@ pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, after: &Un
     let Some(old) = units.bodies(&candidate.origin, &is_of_item) else { return unknown(candidate) };
     let mut found: Vec<Arc<str>> = Vec::new();
     let mut is_unknown = false;
+    // Other bodies are as they were.
+    let silent = Silent::new(after.bodies().map(|(_, text)| text));
+    let parse = |text: &str| Some(Drops::parse(text)?.without(&silent));
     if candidate.becomes.is_some() {
         return ended(candidate, body, &old);
     }
     let gone = old.iter().filter(|(name, _)| !new.contains_key(&***name)).map(|(_, text)| text.as_str());
     let added = new.iter().filter(|(name, _)| !old.contains_key(**name)).map(|(_, text)| *text);
     for text in gone.chain(added) {
-        is_unknown |= Drops::parse(text).is_none_or(|drops| !drops.is_empty());
+        is_unknown |= parse(text).is_none_or(|drops| !drops.is_empty());
     }
     for (name, text) in &old {
         let Some(new) = new.get(&**name).filter(|new| **new != text.as_str()) else { continue };
-        let (Some(before), Some(after)) = (Drops::parse(text), Drops::parse(new)) else {
+        let (Some(before), Some(after)) = (parse(text), parse(new)) else {
             is_unknown = true;
             continue;
         };

@@ -11,6 +11,7 @@
 
 mod observable;
 mod same;
+mod silent;
 
 use super::assigned::Operand;
 use super::coroutine::CoroutineBody;
@@ -21,6 +22,7 @@ pub use observable::is_observable;
 use observable::{without_any_boxes, without_boxes};
 use rustc_hash::{FxHashMap, FxHashSet};
 use same::same;
+pub use silent::Silent;
 use std::collections::BTreeSet;
 
 /// A value that a body drops: what tells it apart in two texts of one body.
@@ -223,6 +225,22 @@ impl Drops {
         // On its way to where it is awaited it has no name.
         let on_its_way = |value: &Value| value.name.is_none() && awaited.contains(&&*value.ty);
         dropped.into_iter().filter(|value| !is_awaitee(value) && !on_its_way(value)).collect()
+    }
+
+    /// Without the values of futures that hold nothing that could be noticed.
+    pub fn without(mut self, silent: &Silent<'_>) -> Drops {
+        let is_kept = |act: &Act| !matches!(act, Act::Drop(value) if silent.is_silent(&value.ty));
+        for node in &mut self.nodes {
+            node.acts.retain(is_kept);
+            for act in &mut node.acts {
+                if let Act::Drop(value) = act
+                    && let Some(ty) = silent.without_silent(&value.ty)
+                {
+                    value.ty = ty;
+                }
+            }
+        }
+        self
     }
 
     fn values(&self) -> BTreeSet<&Value> {

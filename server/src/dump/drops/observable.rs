@@ -72,7 +72,16 @@ const PLAIN: &[&str] = &[
 
 /// Could anybody notice when a value of this verbose type is dropped, other than by the memory it frees?
 pub fn is_observable(ty: &str) -> bool {
+    is_observable_but(ty, &|_| false)
+}
+
+/// As [`is_observable`], but for types that are known to be silent.
+pub(super) fn is_observable_but(ty: &str, is_silent: &dyn Fn(&str) -> bool) -> bool {
     let ty = ty.trim();
+    let is_observable = |ty: &str| is_observable_but(ty, is_silent);
+    if is_silent(ty) {
+        return false;
+    }
     let (Some(first), last) = (ty.chars().next(), ty.chars().next_back()) else { return true };
     match first {
         '&' | '*' | '!' => return false,
