@@ -85,7 +85,15 @@ pub(super) struct Scoped {
 pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
     let mut found: Vec<Candidate> = Vec::new();
     let mut add = |candidate: Option<Candidate>| {
-        let new = candidate.filter(|new| found.iter().all(|known| known.ways != new.ways));
+        // Of two blocks that end one local, the other has to do more.
+        let size = |candidate: &Candidate| candidate.predicted.map_or(0, |new| new.size);
+        let is_new = |new: &Candidate| {
+            found.iter().all(|known| {
+                let is_same = known.anchors.first() == new.anchors.first();
+                known.ways != new.ways && !(is_same && known.predicted.is_some() && size(known) <= size(new))
+            })
+        };
+        let new = candidate.filter(is_new);
         found.extend(new);
     };
     let mut done: Vec<u32> = Vec::new();
