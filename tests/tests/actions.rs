@@ -251,3 +251,57 @@ fn all_safe_edits_of_a_future_are_one_action() {
     let title = action["title"].as_str().expect("a title");
     assert!(title.ends_with(&saves), "{title}, {saves}");
 }
+
+#[test]
+fn an_edit_of_several_files_is_one_edit_of_all() {
+    let lib = format!(
+        "mod page;\npub async fn send() -> usize {{\n    // Ünïcode stays.\n    page::checksum([1; 500]).await\n}}\n{PENDING_ONCE}"
+    );
+    let page = "pub(crate) async fn checksum(page: [u8; 500]) -> usize {\n    page.len()\n}\n";
+    let (project, file) = project(&lib);
+    project.write("src/page.rs", page);
+    let other = project.root().join("src/page.rs");
+    let mut editor = Editor::open(project.root(), Setup { lazy_edits: true, ..Setup::default() });
+    editor.did_open(&other);
+    let at = place_of(page, "checksum");
+    let sure = "Make `checksum` a plain fn: it awaits nothing (saves 501 B)";
+    let is_there = |found: &[Value]| titles(found).contains(&sure);
+    let take = |found: Vec<Value>| found.into_iter().find(|it| it["title"] == sure).expect("it is there");
+    let action = take(editor.code_actions_when(&other, at, "a measured saving", is_there));
+    let changes = |resolved: &Value| {
+        let changes = resolved["edit"]["documentChanges"].as_array().expect("a list").clone();
+        let of = |file: &Path| {
+            let of_file = changes.iter().find(|it| it["textDocument"]["uri"] == uri(file));
+            of_file.expect("it is changed").clone()
+        };
+        assert_eq!(changes.len(), 2);
+        (of(&other), of(&file))
+    };
+    let (new_page, new_lib) = (page.replace("async fn", "fn"), lib.replace("]).await", "])"));
+    // The other file is on disk only.
+    let (own, others) = changes(&editor.request("codeAction/resolve", action.clone()));
+    assert_eq!(own["textDocument"]["version"], 1);
+    assert_eq!(others["textDocument"]["version"], Value::Null);
+    assert_eq!(edited(page, &own["edits"], "utf-16"), new_page);
+    assert_eq!(edited(&lib, &others["edits"], "utf-16"), new_lib);
+    // As it is open.
+    editor.did_open(&file);
+    let (_, others) = changes(&editor.request("codeAction/resolve", action.clone()));
+    assert_eq!(others["textDocument"]["version"], 1);
+    assert_eq!(edited(&lib, &others["edits"], "utf-16"), new_lib);
+    // Its text is not what was measured: nothing is offered any more, though nothing has changed here.
+    editor.did_change(&file, (0, 0), (0, 0), "// A comment.\n");
+    assert_eq!(titles(&editor.code_actions(&other, at, json!({ "diagnostics": [] }))), Vec::<&str>::new());
+    editor.try_request("codeAction/resolve", action).expect_err("the other text moved on");
+    // Undone, and here it has changed.
+    editor.did_change_all(&file, &lib);
+    assert!(is_there(&editor.code_actions(&other, at, json!({ "diagnostics": [] }))));
+    editor.did_change_all(&file, &new_lib);
+    editor.did_change_all(&other, &new_page);
+    editor.save_as(&file, &new_lib);
+    editor.save_as(&other, &new_page);
+    let line = place_of(&new_lib, "send").0;
+    editor.hints_when(&file, "the new size", |hints| {
+        hints.iter().any(|hint| hint.line == line && hint.label.starts_with("1 B") && !hint.is_stale())
+    });
+}

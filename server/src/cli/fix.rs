@@ -152,8 +152,10 @@ pub(super) fn run(args: &FixArgs) -> Result<(), CliError> {
             }
             let folded = if args.may_drop_earlier { 0 } else { list.fold() };
             if folded > 0 {
-                let (edits, change) = (count(folded, "edit"), if folded == 1 { "changes" } else { "change" });
-                eprintln!("{edits} more {change} when a value is dropped: `--may-drop-earlier` lists them");
+                let edits = count(folded, "edit");
+                eprintln!(
+                    "{edits} more may change what the program does, or its interface: `--may-drop-earlier` lists them"
+                );
             }
             list.table(usize::MAX)
         }

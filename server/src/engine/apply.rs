@@ -86,7 +86,9 @@ pub fn apply(
     // What is asked for is edits of this workspace, wherever its links may lead.
     let files = changes.measurement.snapshot.paths().into_iter().filter(|file| project.owns(file));
     let outside: Vec<PathBuf> = files.filter(|file| !project.holds(file)).map(Path::to_owned).collect();
-    let is_wanted = |one: &Candidate| (wanted.is_wanted)(one) && !outside.contains(&one.file);
+    let is_wanted = |one: &Candidate| {
+        (wanted.is_wanted)(one) && !one.files().any(|file| outside.iter().any(|other| other == file))
+    };
     let wanted = &Wanted { is_wanted: &is_wanted, ..*wanted };
     let leads_out = |file: &PathBuf| {
         format!("`{}` is a link to a file outside of the workspace: nothing is written to it", file.display())
@@ -173,8 +175,8 @@ fn first_of_each(candidates: Vec<Candidate>, wanted: &dyn Fn(&Candidate) -> bool
 
 fn originals(candidates: &[Candidate]) -> Texts {
     let mut texts = Texts::new();
-    for candidate in candidates {
-        texts.entry(candidate.file.clone()).or_insert_with(|| candidate.text.text().to_string());
+    for (file, text, _) in candidates.iter().flat_map(|candidate| candidate.edits(&[])) {
+        texts.entry(file.to_owned()).or_insert_with(|| text.text().to_string());
     }
     texts
 }
@@ -319,7 +321,11 @@ fn key(candidate: &Candidate) -> String {
         .iter()
         .map(|edit| (u32::from(edit.range.start()).wrapping_sub(site.start().into()), edit.text.as_str()))
         .collect();
-    format!("{} {} {way:?} {}", candidate.kind.name(), candidate.future, candidate.site().hash)
+    // Where they are may have moved.
+    let elsewhere = candidate.elsewhere.iter().map(|other| (&other.file, &other.bodies, other.edits.len()));
+    let elsewhere: Vec<_> = elsewhere.collect();
+    let (kind, hash) = (candidate.kind.name(), candidate.site().hash);
+    format!("{kind} {} {way:?} {hash} {elsewhere:?}", candidate.future)
 }
 
 /// Files that were replaced, and what they were.

@@ -7,17 +7,26 @@ use crate::dump::names;
 use crate::features::actions::{ActionKind, Candidate};
 use crate::layout::{definition_path, item_path};
 use crate::source::SiteKind;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a candidate drops at another time, in words for a title. `body` is the definition path of a body of the edited
 /// fn, `after` the unit as it was compiled with the edit.
+///
+/// Of a fn that becomes a plain one nothing is compared: the compiler dumps no body that is no coroutine's. It makes that of
+/// an `async fn` such that it drops everything in a plain fn's order. What calls it is compared.
 pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, after: &Unit) -> Vec<Arc<str>> {
-    let item = item_path(body);
-    let krate = item.split("::").next().unwrap_or_default();
+    let krate = body.split("::").next().unwrap_or_default();
+    let bodies = candidate.elsewhere.iter().flat_map(|other| &other.bodies);
+    let items: BTreeSet<&str> =
+        std::iter::once(body).chain(bodies.map(|body| &**body)).map(item_path).collect();
     let is_of_item = |name: &str| {
-        definition_path(krate, name).is_some_and(|path| {
+        let is_of = |path: &str, item: &str| {
             path.strip_prefix(item).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        };
+        definition_path(krate, name).is_some_and(|path| {
+            let is_plain_now = candidate.plain.as_ref().is_some_and(|plain| is_of(&path, item_path(plain)));
+            !is_plain_now && items.iter().any(|item| is_of(&path, item))
         })
     };
     let new: BTreeMap<&str, &str> = after.bodies().filter(|(name, _)| is_of_item(name)).collect();
@@ -35,9 +44,11 @@ pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, after: &Un
     for text in gone.chain(added) {
         is_unknown |= parse(text).is_none_or(|drops| !drops.is_empty());
     }
+    let Some(at_once) = at_once(units, candidate, krate, after) else { return unknown(candidate) };
     for (name, text) in &old {
         let Some(new) = new.get(&**name).filter(|new| **new != text.as_str()) else { continue };
-        let (Some(before), Some(after)) = (parse(text), parse(new)) else {
+        let before = Drops::parse_without(text, &at_once).map(|drops| drops.without(&silent));
+        let (Some(before), Some(after)) = (before, parse(new)) else {
             is_unknown = true;
             continue;
         };
@@ -58,6 +69,30 @@ pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, after: &Un
         return unknown(candidate);
     }
     found
+}
+
+/// The paths of futures that are not there any more, and kept nobody waiting while they were: of each `async fn` that has
+/// become a plain one. `None` if that cannot be read.
+fn at_once(units: &Units, candidate: &Candidate, krate: &str, after: &Unit) -> Option<Vec<String>> {
+    if candidate.plain.is_none() {
+        return Some(Vec::new());
+    }
+    let new: BTreeSet<&str> = after.bodies().map(|(name, _)| name).collect();
+    let is_gone = |name: &str| {
+        // A block in it may be called now what it was called.
+        let is_plain_now = || definition_path(krate, name).as_deref() == candidate.plain.as_deref();
+        !new.contains(name) || is_plain_now()
+    };
+    let gone = units.bodies(&candidate.origin, &is_gone)?;
+    let mut found: Vec<String> = Vec::new();
+    loop {
+        // What only waited for these did not wait either.
+        let all: Vec<String> = gone.values().filter_map(|text| Drops::never_waits(text, &found)).collect();
+        if all.len() == found.len() {
+            return Some(found);
+        }
+        found = all;
+    }
 }
 
 /// What is dropped at the call, where a fn returns the future that its own one only waited for: all that this one still
@@ -93,9 +128,14 @@ fn unknown(candidate: &Candidate) -> Vec<Arc<str>> {
 fn words(candidate: &Candidate, value: &Value) -> String {
     let text = candidate.text.text();
     let site = candidate.site().range;
+    let others = candidate.elsewhere.iter().map(|other| &**other.text.text());
+    let texts: Vec<&str> = std::iter::once(&text[site]).chain(others).collect();
     let is_there = |name: &str| {
-        let words = text[site].split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '#'));
-        words.into_iter().any(|word| word == name)
+        let words = |text: &&str| {
+            let mut words = text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '#'));
+            words.any(|word| word == name)
+        };
+        texts.iter().any(words)
     };
     // The edit gives a name to what had none.
     let name = value.name.as_ref().filter(|name| !is_new(candidate, name));

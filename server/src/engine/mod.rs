@@ -66,7 +66,8 @@ pub enum News {
 /// The actions for all files of a project; of its own files, that is, not of what was generated.
 pub fn candidates(project: &Project, snapshot: &Snapshot) -> Vec<Candidate> {
     let own = snapshot.paths().into_iter().filter(|file| project.owns(file));
-    own.flat_map(|file| actions::candidates(snapshot, file)).collect()
+    let all = own.flat_map(|file| actions::candidates(snapshot, file));
+    all.filter(|candidate| candidate.files().all(|file| project.owns(file))).collect()
 }
 
 /// Measures a project, without early numbers; see [`measure_project`].

@@ -11,7 +11,7 @@ use crate::features::Snapshot;
 use crate::features::actions::{ActionKind, Candidate, Saving, gains};
 use crate::layout::Future;
 use crate::layout::whatif::Prediction;
-use crate::source::{Edit, PositionMap, TextRange, TextSize, edited};
+use crate::source::{Edit, Outline, PositionMap, TextRange, TextSize, edited};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -127,6 +127,8 @@ impl Verifier {
                 _ if self.is_made_elsewhere(candidate) => {
                     on_verdict(index, Verdict::Refused(Refusal::MadeElsewhere));
                 }
+                // Its edits are in other futures' fns.
+                _ if !candidate.elsewhere.is_empty() => open.push(Try { index, way: 0, with: With::None }),
                 _ => open.push(Try { index, way: 0, with: With::Any }),
             }
         }
@@ -382,7 +384,11 @@ impl With {
     }
 }
 
+/// Can they not be made together? What edits several fns is made alone.
 pub(super) fn overlap(a: &Candidate, a_edits: &[Edit], b: &Candidate, b_edits: &[Edit]) -> bool {
+    if !a.elsewhere.is_empty() || !b.elsewhere.is_empty() {
+        return true;
+    }
     // An edit within another fn that is edited too would be taken for that one's.
     a.file == b.file
         && (a.site().range.intersect(b.site().range).is_some_and(|both| !both.is_empty())
@@ -391,14 +397,13 @@ pub(super) fn overlap(a: &Candidate, a_edits: &[Edit], b: &Candidate, b_edits: &
 
 /// The files with edits made, on top of texts that stay as they are.
 pub(super) fn texts_with(base: &Texts, edits: &[(&Candidate, &[Edit])]) -> Texts {
-    let mut by_file: BTreeMap<&Path, (&Candidate, Vec<Edit>)> = BTreeMap::new();
-    for (candidate, edits) in edits {
-        let entry = by_file.entry(&candidate.file).or_insert_with(|| (candidate, Vec::new()));
-        entry.1.extend(edits.iter().cloned());
+    let mut by_file: BTreeMap<&Path, (&Outline, Vec<Edit>)> = BTreeMap::new();
+    for (file, text, edits) in edits.iter().flat_map(|(candidate, edits)| candidate.edits(edits)) {
+        by_file.entry(file).or_insert((text, Vec::new())).1.extend(edits);
     }
     let mut texts = base.clone();
-    for (file, (candidate, edits)) in by_file {
-        if let Some(text) = edited(candidate.text.text(), &edits) {
+    for (file, (text, edits)) in by_file {
+        if let Some(text) = edited(text.text(), &edits) {
             texts.insert(file.to_owned(), text);
         }
     }

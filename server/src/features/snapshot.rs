@@ -2,6 +2,7 @@
 //! that shares what did not change.
 
 mod ahead;
+mod words;
 mod written;
 
 use super::actions::box_recursion::Recursion;
@@ -66,6 +67,8 @@ struct Unit {
     boxed_when_large: HashSet<Arc<str>>,
     /// Texts as they were measured, by path as the compiler prints it.
     files: BTreeMap<Arc<str>, Outline>,
+    /// The words of all other texts, as hashes in order.
+    other_words: Box<[u64]>,
     /// Of the bodies, by definition path.
     places: HashMap<Arc<str>, source::Place>,
     /// By name of the dump's file.
@@ -369,6 +372,35 @@ impl Snapshot {
         self.units.get(&future.body.as_ref()?.origin)?.files.get(path)
     }
 
+    /// Can other crates make use of what a compiler run's crate has?
+    pub fn is_library(&self, origin: &str) -> bool {
+        self.units.get(origin).is_some_and(|unit| unit.is_library)
+    }
+
+    /// The texts of all compiler runs that a file is part of, as they were measured, by absolute path: those in which there
+    /// are futures. `None` if one file was measured as two texts, if a run would fail now, or if any of the other texts
+    /// has a word in it.
+    pub fn texts_around(&self, file: &Path, word: &str) -> Option<BTreeMap<PathBuf, &Outline>> {
+        let mut texts: BTreeMap<PathBuf, &Outline> = BTreeMap::new();
+        for (origin, unit) in &self.units {
+            let all = unit.files.iter().map(|(path, text)| (absolute(&unit.dir, path), text));
+            let all: Vec<(PathBuf, &Outline)> = all.collect();
+            if !all.iter().any(|(path, _)| path == file) {
+                continue;
+            }
+            if self.stale.contains(origin) || unit.other_words.binary_search(&words::hash(word)).is_ok() {
+                return None;
+            }
+            for (path, text) in all {
+                let known = texts.entry(path).or_insert(text);
+                if known.text() != text.text() {
+                    return None;
+                }
+            }
+        }
+        Some(texts)
+    }
+
     /// Does the future's crate not compile as it is now?
     pub fn is_stale(&self, future: &Future) -> bool {
         future.body.as_ref().is_some_and(|body| self.stale.contains(&body.origin))
@@ -626,6 +658,8 @@ impl Unit {
         // One copy of each text in all that was read now.
         let mut texts: HashSet<Arc<str>> = files.keys().cloned().collect();
         let declared = declared_in(text.sources.iter().map(|(_, text)| *text));
+        let others = text.sources.iter().filter(|(file, _)| !files.contains_key(*file));
+        let other_words = words::all(others.map(|(_, text)| *text));
         for (index, mut body) in fresh {
             let place = place(&files, &mut body);
             set_parameters(&files, &mut body, place.as_ref(), |name| declared.contains(name));
@@ -678,6 +712,7 @@ impl Unit {
             places,
             dumps: read.into_iter().collect(),
             unread: HashSet::new(),
+            other_words,
             declared,
             own: HashSet::new(),
             drift: Vec::new(),

@@ -7,6 +7,7 @@ use crate::features::Snapshot;
 use crate::features::actions::{self, ActionKind, Candidate, Saving};
 use crate::source::{self, Edit, Outline, TextRange};
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::BuildHasher as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,6 +62,8 @@ pub struct Found {
     pub saving: Option<Saving>,
     /// The edits of today's text.
     pub edits: Vec<Edit>,
+    /// Those of other files, whose texts are today what they were when they were measured.
+    pub elsewhere: Vec<(PathBuf, Outline, Vec<Edit>)>,
     /// The compiler has had its say.
     pub is_sure: bool,
 }
@@ -273,10 +276,17 @@ impl Actions {
         is_new
     }
 
-    /// What can be offered for a range of today's text, best first. None whose fn has changed.
-    pub fn at(&self, file: &Path, today: &Outline, range: TextRange) -> Vec<Found> {
+    /// What can be offered for a range of today's text, best first. None whose fn has changed. `is_as` tells whether another
+    /// file's text is that.
+    pub fn at(
+        &self,
+        file: &Path,
+        today: &Outline,
+        range: TextRange,
+        is_as: &dyn Fn(&Path, &str) -> bool,
+    ) -> Vec<Found> {
         let Some(offers) = self.offers.get(file) else { return Vec::new() };
-        let mut places = Places { today, known: Vec::new() };
+        let mut places = Places { today, is_as, known: Vec::new() };
         let mut found: Vec<Found> = offers.iter().filter_map(|offer| places.found(offer, range)).collect();
         found.sort_by_key(|one| {
             let saving = one.saving.as_ref().map_or(u64::MAX, Saving::bytes);
@@ -286,9 +296,15 @@ impl Actions {
         found
     }
 
-    /// The action with this identity in today's text.
-    pub fn with_id(&self, file: &Path, today: &Outline, id: &str) -> Option<Found> {
-        let mut places = Places { today, known: Vec::new() };
+    /// The action with this identity in today's text; otherwise as [`Actions::at`].
+    pub fn with_id(
+        &self,
+        file: &Path,
+        today: &Outline,
+        id: &str,
+        is_as: &dyn Fn(&Path, &str) -> bool,
+    ) -> Option<Found> {
+        let mut places = Places { today, is_as, known: Vec::new() };
         let offer = self.offers.get(file)?.iter().find(|offer| *offer.candidate.id == *id)?;
         places.placed(offer)
     }
@@ -297,6 +313,8 @@ impl Actions {
 /// Where the measured texts' sites are today.
 struct Places<'a> {
     today: &'a Outline,
+    /// Is this a file's text today?
+    is_as: &'a dyn Fn(&Path, &str) -> bool,
     known: Vec<(Outline, Vec<Option<source::Match>>)>,
 }
 
@@ -334,7 +352,22 @@ impl Places<'_> {
             .iter()
             .map(|edit| Some(Edit::replace(self.now(&candidate, edit.range)?, edit.text.clone())))
             .collect();
-        Some(Found { candidate, saving, edits: edits?, is_sure: offer.verdict.is_some() })
+        let mut edits = edits?;
+        let mut elsewhere = Vec::new();
+        for other in &offer.candidate.elsewhere {
+            let text = other.text.text();
+            if other.file == candidate.file {
+                if text != self.today.text() {
+                    return None;
+                }
+                edits.extend(other.edits.iter().cloned());
+            } else if (self.is_as)(&other.file, text) {
+                elsewhere.push((other.file.clone(), other.text.clone(), other.edits.clone()));
+            } else {
+                return None;
+            }
+        }
+        Some(Found { candidate, saving, edits, elsewhere, is_sure: offer.verdict.is_some() })
     }
 
     /// Where a range of the candidate's text is today, if its site has not changed.
@@ -373,12 +406,21 @@ fn key(candidate: &Candidate) -> String {
         })
         .collect();
     let sizes = (candidate.before, candidate.predicted.map(|p| p.size));
-    format!("{} {} {} {sizes:?} {edits:?}", candidate.id, candidate.file.display(), site.hash)
+    let elsewhere: Vec<_> =
+        candidate.elsewhere.iter().map(|other| (&other.file, other.text.text(), &other.edits)).collect();
+    let elsewhere = match elsewhere.is_empty() {
+        true => String::new(),
+        false => format!(" {:x}", rustc_hash::FxBuildHasher.hash_one(&elsewhere)),
+    };
+    format!("{} {} {} {sizes:?} {edits:?}{elsewhere}", candidate.id, candidate.file.display(), site.hash)
 }
 
 fn found(ground: &Ground, files: Vec<PathBuf>) -> Vec<(PathBuf, Vec<Arc<Candidate>>)> {
     let candidates = |file: &PathBuf| match ground.project.owns(file) {
-        true => actions::candidates(&ground.snapshot, file).into_iter().map(Arc::new).collect(),
+        true => {
+            let all = actions::candidates(&ground.snapshot, file).into_iter();
+            all.filter(|one| one.files().all(|file| ground.project.owns(file))).map(Arc::new).collect()
+        }
         false => Vec::new(),
     };
     files.into_iter().map(|file| (file.clone(), candidates(&file))).collect()

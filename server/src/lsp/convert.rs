@@ -167,29 +167,45 @@ pub fn code_action(found: &Found, params: &lsp::CodeActionParams) -> Option<lsp:
     })
 }
 
-/// Edits of one document, for this version of it if the editor can take that.
+/// A document, and edits of its text.
+pub struct Edited<'a> {
+    /// The document.
+    pub uri: lsp::Url,
+    /// Its version, if it is open.
+    pub version: Option<i32>,
+    /// Its text.
+    pub outline: &'a Outline,
+    /// What is done to it.
+    pub edits: &'a [Edit],
+}
+
+/// Edits of documents, for these versions of them; those of one without are for what is on disk. `is_versioned`: the editor
+/// can take versions.
 pub fn workspace_edit(
-    uri: &lsp::Url,
-    version: Option<i32>,
-    edits: &[Edit],
-    outline: &Outline,
+    documents: &[Edited<'_>],
+    is_versioned: bool,
     encoding: Encoding,
 ) -> lsp::WorkspaceEdit {
-    let edits = edits.iter().map(|edit| lsp::TextEdit {
-        range: range(outline, edit.range, encoding),
-        new_text: edit.text.clone(),
-    });
-    match version {
-        None => lsp::WorkspaceEdit::new([(uri.clone(), edits.collect())].into()),
-        Some(version) => lsp::WorkspaceEdit {
-            document_changes: Some(lsp::DocumentChanges::Edits(vec![lsp::TextDocumentEdit {
-                text_document: lsp::OptionalVersionedTextDocumentIdentifier {
-                    uri: uri.clone(),
-                    version: Some(version),
-                },
-                edits: edits.map(lsp::OneOf::Left).collect(),
-            }])),
-            ..lsp::WorkspaceEdit::default()
+    let edits = |document: &Edited<'_>| -> Vec<lsp::TextEdit> {
+        let edit = |edit: &Edit| lsp::TextEdit {
+            range: range(document.outline, edit.range, encoding),
+            new_text: edit.text.clone(),
+        };
+        document.edits.iter().map(edit).collect()
+    };
+    if !is_versioned {
+        let changes = documents.iter().map(|document| (document.uri.clone(), edits(document)));
+        return lsp::WorkspaceEdit::new(changes.collect());
+    }
+    let change = |document: &Edited<'_>| lsp::TextDocumentEdit {
+        text_document: lsp::OptionalVersionedTextDocumentIdentifier {
+            uri: document.uri.clone(),
+            version: document.version,
         },
+        edits: edits(document).into_iter().map(lsp::OneOf::Left).collect(),
+    };
+    lsp::WorkspaceEdit {
+        document_changes: Some(lsp::DocumentChanges::Edits(documents.iter().map(change).collect())),
+        ..lsp::WorkspaceEdit::default()
     }
 }

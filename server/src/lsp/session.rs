@@ -1535,8 +1535,18 @@ impl Session {
         let start = convert::offset(outline, params.range.start, encoding);
         let end = convert::offset(outline, params.range.end, encoding).max(start);
         let range = source::TextRange::new(start, end);
+        let is_as = |file: &Path, text: &str| self.is_as(file, text);
         let workspaces = self.workspaces.values();
-        workspaces.flat_map(|workspace| workspace.actions.at(file, outline, range)).collect()
+        workspaces.flat_map(|workspace| workspace.actions.at(file, outline, range, &is_as)).collect()
+    }
+
+    /// Is this the text of a file: of all documents with it, or, if none is open, on disk?
+    fn is_as(&self, file: &Path, text: &str) -> bool {
+        let mut open = self.documents.values().filter(|it| it.file.as_deref() == Some(file)).peekable();
+        match open.peek() {
+            Some(_) => open.all(|document| **document.outline.text() == *text),
+            None => std::fs::read_to_string(file).is_ok_and(|saved| saved == text),
+        }
     }
 
     fn code_actions(
@@ -1558,16 +1568,37 @@ impl Session {
                 };
                 action.data = serde_json::to_value(data).ok();
             } else {
-                action.edit = Some(self.workspace_edit(uri, document, one));
+                action.edit = Some(self.workspace_edit(uri, document, one)?);
             }
             Some(action.into())
         });
         Some(actions.collect())
     }
 
-    fn workspace_edit(&self, uri: &lsp::Url, document: &Document, found: &Found) -> lsp::WorkspaceEdit {
-        let version = self.abilities.versioned_edits.then_some(document.version);
-        convert::workspace_edit(uri, version, &found.edits, &document.outline, self.abilities.encoding)
+    /// All edits of an action; none at all if one of the files has no address.
+    fn workspace_edit(
+        &self,
+        uri: &lsp::Url,
+        document: &Document,
+        found: &Found,
+    ) -> Option<lsp::WorkspaceEdit> {
+        let own = convert::Edited {
+            uri: uri.clone(),
+            version: Some(document.version),
+            outline: &document.outline,
+            edits: &found.edits,
+        };
+        let others = found.elsewhere.iter().map(|(file, outline, edits)| {
+            let mut open = self.documents.iter().filter(|(_, it)| it.file.as_ref() == Some(file));
+            let (uri, version) = match open.next() {
+                Some((uri, document)) => (uri.clone(), Some(document.version)),
+                None => (lsp::Url::from_file_path(file).ok()?, None),
+            };
+            Some(convert::Edited { uri, version, outline, edits })
+        });
+        let documents = std::iter::once(Some(own)).chain(others).collect::<Option<Vec<_>>>()?;
+        let is_versioned = self.abilities.versioned_edits;
+        Some(convert::workspace_edit(&documents, is_versioned, self.abilities.encoding))
     }
 
     /// The edit of an action; none if the document is not what it was when the action was offered.
@@ -1575,9 +1606,10 @@ impl Session {
         let ActionData { uri, version, id } = ActionData::deserialize(action.data.clone()?).ok()?;
         let document = self.documents.get(&uri).filter(|document| document.version == version)?;
         let file = document.file.as_deref()?;
-        let mut found =
-            self.workspaces.values().filter_map(|w| w.actions.with_id(file, &document.outline, &id));
-        action.edit = Some(self.workspace_edit(&uri, document, &found.next()?));
+        let is_as = |file: &Path, text: &str| self.is_as(file, text);
+        let workspaces = self.workspaces.values();
+        let mut found = workspaces.filter_map(|w| w.actions.with_id(file, &document.outline, &id, &is_as));
+        action.edit = Some(self.workspace_edit(&uri, document, &found.next()?)?);
         Some(action)
     }
 

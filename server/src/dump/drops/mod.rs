@@ -14,9 +14,9 @@ mod same;
 mod silent;
 
 use super::assigned::Operand;
-use super::coroutine::CoroutineBody;
+use super::coroutine::{BodyVariant, CoroutineBody};
 use super::mir::{self, Place};
-use super::names;
+use super::names::{self, CoroutineName};
 use super::type_sizes::AWAITEE;
 pub use observable::is_observable;
 use observable::{without_any_boxes, without_boxes};
@@ -121,6 +121,12 @@ const UNNOTICED: &[&str] = &[
 impl Drops {
     /// Reads a dumped body. `None` if it is not understood.
     pub fn parse(text: &str) -> Option<Drops> {
+        Self::parse_without(text, &[])
+    }
+
+    /// The same as if some futures were not awaited, but there at once: those of these paths, without generic arguments (see
+    /// [`Drops::never_waits`]). To drop one that is done does nothing.
+    pub fn parse_without(text: &str, at_once: &[String]) -> Option<Drops> {
         let body = CoroutineBody::parse(text)?;
         if body.unread.code || body.unread.layout {
             return None;
@@ -171,15 +177,25 @@ impl Drops {
                 targets(code, node, false);
             }
         }
+        let mut done: Vec<String> = Vec::new();
         for suspension in &body.flow.suspensions {
             let node = nodes.get_mut(suspension.block as usize)?;
             node.acts.retain(|act| *act != Act::Return);
+            let state = body.variants.iter().find(|state| state.index == suspension.variant);
+            if let Some(done_at_once) = state.and_then(|state| awaited(&body, state, at_once)) {
+                // It never gets there.
+                done.push(without_any_boxes(done_at_once));
+                continue;
+            }
             node.acts.push(Act::Suspend);
             node.goes(Way::Goes, suspension.resume?);
             // Nothing that it holds may have to be dropped.
             if let Some(dropped) = suspension.dropped {
                 node.goes(Way::Cancelled, dropped);
             }
+        }
+        for node in &mut nodes {
+            node.acts.retain(|act| !matches!(act, Act::Drop(value) if done.contains(&value.ty)));
         }
         let mut never_polled = Node::default();
         let mut upvars: Vec<_> = body.upvars.iter().collect();
@@ -197,6 +213,20 @@ impl Drops {
         nodes.push(first);
         let count = nodes.len() as u32;
         nodes.iter().all(|node| node.next.iter().all(|next| next.to < count)).then_some(Drops { nodes })
+    }
+
+    /// The path of a body, without generic arguments, if its future is done as soon as it is polled: it waits for nothing, or
+    /// only for what is `at_once` itself. `None` if it is not, or not understood.
+    pub fn never_waits(text: &str, at_once: &[String]) -> Option<String> {
+        let body = CoroutineBody::parse(text)?;
+        let waits = |state: &BodyVariant<'_>| {
+            state.name.starts_with("Suspend") && awaited(&body, state, at_once).is_none()
+        };
+        if body.unread.code || body.unread.layout || body.variants.iter().any(waits) {
+            return None;
+        }
+        let name = CoroutineName::parse(body.self_ty)?;
+        Some(names::skeleton(name.path))
     }
 
     /// Does it drop nothing that can be observed?
@@ -294,6 +324,13 @@ impl Drops {
         let is_one = |value: &&Value| moved.is_empty() || moved.contains(value);
         Moved::Values(values.into_iter().filter(is_one).cloned().collect())
     }
+}
+
+/// The type of what a state waits for, if that is a future of one of these paths.
+fn awaited<'a>(body: &CoroutineBody<'a>, state: &BodyVariant<'a>, paths: &[String]) -> Option<&'a str> {
+    let mut held = state.fields.iter().filter_map(|at| body.saved.get(*at as usize));
+    let ty = held.find(|saved| saved.names.contains(&AWAITEE))?.ty?;
+    paths.contains(&names::skeleton(CoroutineName::parse(ty)?.path)).then_some(ty)
 }
 
 /// A statement's code, without `;` and comment.

@@ -22,8 +22,9 @@ pub fn all_safe(edits: &[(&Candidate, usize, u64)]) -> Option<Candidate> {
     for (candidate, index, _) in sorted {
         let own = candidate.ways.get(*index)?;
         let touches = |edit: &Edit| way.iter().any(|known| known.range.intersect(edit.range).is_some());
-        // Of a future that is not there any more, no other edit could be measured.
-        if candidate.becomes.is_none() && !own.iter().any(touches) {
+        // Of a future that is not there any more, no other edit could be measured. What edits other fns, too, is more than
+        // one future's.
+        if candidate.becomes.is_none() && candidate.elsewhere.is_empty() && !own.iter().any(touches) {
             way.extend(own.iter().cloned());
             chosen.push(candidate);
         }
@@ -53,6 +54,7 @@ pub fn all_safe(edits: &[(&Candidate, usize, u64)]) -> Option<Candidate> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Elsewhere;
     use super::*;
     use crate::source::{Outline, TextRange, edited};
 
@@ -75,11 +77,13 @@ mod tests {
             site: 0,
             anchors: Vec::new(),
             ways: vec![edits.iter().map(edit).collect()],
+            elsewhere: Vec::new(),
             before: Some(100),
             predicted: None,
             drops_earlier: Vec::new(),
             does_otherwise: None,
             becomes: None,
+            plain: None,
         }
     }
 
@@ -96,7 +100,11 @@ mod tests {
         assert!(all_safe(&[(&b, 0, 40)]).is_none());
         assert!(all_safe(&[]).is_none());
         assert!(all_safe(&[(&a, 1, 60), (&b, 0, 40)]).is_none(), "there is no such way");
-        let gone = Candidate { becomes: Some("c".into()), ..a };
+        let gone = Candidate { becomes: Some("c".into()), ..a.clone() };
         assert!(all_safe(&[(&gone, 0, 60), (&b, 0, 40)]).is_none());
+        let (file, text) = (a.file.clone(), a.text.clone());
+        let other = Elsewhere { file, text, edits: a.ways[0].clone(), bodies: Vec::new() };
+        let several = Candidate { elsewhere: vec![other], ..a };
+        assert!(all_safe(&[(&several, 0, 60), (&b, 0, 40)]).is_none());
     }
 }

@@ -142,7 +142,9 @@ fn boxed(recursion: &Recursion, call: TextRange) -> Option<Candidate> {
         predicted: None,
         drops_earlier: Vec::new(),
         does_otherwise: None,
+        elsewhere: Vec::new(),
         becomes: None,
+        plain: None,
     })
 }
 

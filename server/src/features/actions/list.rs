@@ -97,15 +97,17 @@ impl List {
     /// Adds an action the way it compiles.
     pub fn push(&mut self, root: &Path, candidate: &Candidate, way: usize, saving: Option<&Saving>) {
         let file = relative(root, &candidate.file);
-        let text = candidate.text.text();
-        let edits = joined(text, candidate.ways.get(way).map_or(&[][..], Vec::as_slice));
-        let at = edits.first().map_or(candidate.site().token.start(), |edit| edit.range.start());
-        let at = candidate.text.line_col(at);
-        let edits = edits.into_iter().map(|edit| EditEntry {
-            file: file.clone(),
-            start: edit.range.start().into(),
-            end: edit.range.end().into(),
-            text: edit.text,
+        let way = candidate.ways.get(way).map_or(&[][..], Vec::as_slice);
+        let first = way.iter().map(|edit| edit.range.start()).min();
+        let at = candidate.text.line_col(first.unwrap_or(candidate.site().token.start()));
+        let edits = candidate.edits(way).into_iter().flat_map(|(file, text, edits)| {
+            let file = relative(root, file);
+            joined(text.text(), &edits).into_iter().map(move |edit| EditEntry {
+                file: file.clone(),
+                start: edit.range.start().into(),
+                end: edit.range.end().into(),
+                text: edit.text,
+            })
         });
         self.actions.push(Entry {
             id: candidate.id.to_string(),

@@ -19,6 +19,7 @@ pub mod pin_argument;
 pub mod return_inner;
 pub mod scope_block;
 mod signature;
+pub mod unasync;
 
 pub use all_safe::all_safe;
 
@@ -56,13 +57,15 @@ pub enum ActionKind {
     HoistScrutinee,
     /// See [`return_inner`].
     ReturnInner,
+    /// See [`unasync`].
+    Unasync,
     /// See [`all_safe()`].
     AllSafe,
 }
 
 impl ActionKind {
     /// All of them but what is made of others.
-    pub const ALL: [ActionKind; 9] = [
+    pub const ALL: [ActionKind; 10] = [
         ActionKind::BoxAwaitee,
         ActionKind::ScopeBlock,
         ActionKind::BoxRecursion,
@@ -72,6 +75,7 @@ impl ActionKind {
         ActionKind::PinArgument,
         ActionKind::HoistScrutinee,
         ActionKind::ReturnInner,
+        ActionKind::Unasync,
     ];
 
     /// As it is written in JSON and on the command line: `box-awaitee`.
@@ -86,6 +90,7 @@ impl ActionKind {
             ActionKind::PinArgument => "pin-argument",
             ActionKind::HoistScrutinee => "hoist-scrutinee",
             ActionKind::ReturnInner => "return-inner",
+            ActionKind::Unasync => "unasync",
             ActionKind::AllSafe => "all-safe",
         }
     }
@@ -100,7 +105,8 @@ impl ActionKind {
 
     /// May code elsewhere not compile after it, or mean another type by the fn's name?
     pub fn changes_type(self) -> bool {
-        matches!(self, ActionKind::DesugarAsyncFn | ActionKind::ReturnInner | ActionKind::AllSafe)
+        use ActionKind::{AllSafe, DesugarAsyncFn, ReturnInner, Unasync};
+        matches!(self, DesugarAsyncFn | ReturnInner | Unasync | AllSafe)
     }
 }
 
@@ -123,12 +129,14 @@ pub struct Candidate {
     pub file: PathBuf,
     /// The text all ranges are of.
     pub text: Outline,
-    /// Index among the text's sites: everything edited is in it, attributes and docs excepted.
+    /// Index among the text's sites: all of [`Candidate::ways`] is in it, attributes and docs excepted.
     pub site: usize,
     /// Where it is offered, besides at the site's name.
     pub anchors: Vec<TextRange>,
     /// The ways to write it, likeliest first: each is tried until one compiles. Never empty.
     pub ways: Vec<Vec<Edit>>,
+    /// What has to change outside of the site, whichever way it is. One entry per file; that may be the site's.
+    pub elsewhere: Vec<Elsewhere>,
     /// Bytes of the future as it is; none if it does not compile.
     pub before: Option<u64>,
     /// What it would be; none if nobody can tell without compiling.
@@ -140,6 +148,21 @@ pub struct Candidate {
     pub does_otherwise: Option<Arc<str>>,
     /// The future that is there instead afterwards, see [`Future::id`]; none if it is still [`Candidate::future`].
     pub becomes: Option<Arc<str>>,
+    /// The definition path of the body that is no coroutine's any more, where an `async fn` becomes a plain one.
+    pub plain: Option<Arc<str>>,
+}
+
+/// Edits outside of a candidate's site, of one file.
+#[derive(Debug, Clone)]
+pub struct Elsewhere {
+    /// Absolute path.
+    pub file: PathBuf,
+    /// The text all ranges are of, as it was measured.
+    pub text: Outline,
+    /// Never empty.
+    pub edits: Vec<Edit>,
+    /// Definition paths of the bodies that they are in.
+    pub bodies: Vec<Arc<str>>,
 }
 
 /// What an action has been found to do, or is thought to.
@@ -196,6 +219,23 @@ impl Candidate {
     /// Does the program do the same as before, at the same time?
     pub fn keeps_behaviour(&self) -> bool {
         self.drops_earlier.is_empty() && self.does_otherwise.is_none()
+    }
+
+    /// The files that are edited one way: path, text as it was measured, and all edits. Its own file comes first.
+    pub fn edits<'a>(&'a self, way: &'a [Edit]) -> Vec<(&'a Path, &'a Outline, Vec<Edit>)> {
+        let mut files = vec![(self.file.as_path(), &self.text, way.to_vec())];
+        for other in &self.elsewhere {
+            match files.iter_mut().find(|(file, ..)| *file == other.file) {
+                Some((_, _, edits)) => edits.extend(other.edits.iter().cloned()),
+                None => files.push((&other.file, &other.text, other.edits.clone())),
+            }
+        }
+        files
+    }
+
+    /// The files that are edited.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.file.as_path()).chain(self.elsewhere.iter().map(|other| other.file.as_path()))
     }
 
     /// The site in its text.
@@ -259,6 +299,7 @@ fn in_view(snapshot: &Snapshot, file: &Path, view: &FileView) -> Vec<Candidate> 
             found.extend(box_local::candidates(&context));
             found.extend(hoist_scrutinee::candidates(&context));
             found.extend(return_inner::candidates(&context));
+            found.extend(unasync::candidates(&context));
         }
         found
     };
@@ -273,10 +314,10 @@ fn in_view(snapshot: &Snapshot, file: &Path, view: &FileView) -> Vec<Candidate> 
     found
 }
 
-/// Tells candidates of one kind in one future apart.
+/// Tells candidates of one kind in one future apart, where they do not say themselves what they are about.
 fn number(found: &mut [Candidate]) {
     let mut counts = std::collections::HashMap::<String, usize>::new();
-    for candidate in found {
+    for candidate in found.iter_mut().filter(|candidate| candidate.id.is_empty()) {
         let id = format!("{}/{}", candidate.kind.name(), candidate.future);
         let count = counts.entry(id.clone()).or_default();
         *count += 1;
@@ -395,11 +436,13 @@ impl<'a> Context<'a> {
             site: self.site,
             anchors,
             ways: Vec::new(),
+            elsewhere: Vec::new(),
             before: Some(self.shown.size),
             predicted: None,
             drops_earlier: Vec::new(),
             does_otherwise: None,
             becomes: None,
+            plain: None,
         }
     }
 }

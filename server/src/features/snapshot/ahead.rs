@@ -65,6 +65,7 @@ pub(super) fn split(unit: &mut Unit, origin: &Arc<str>, known: Option<&Unit>) ->
         futures,
         boxed_when_large: HashSet::new(),
         files: known.files.clone(),
+        other_words: known.other_words.clone(),
         places: known.places.clone(),
         dumps: HashMap::new(),
         unread: HashSet::new(),
