@@ -73,6 +73,10 @@ pub(crate) async fn kept_in_sync(page: [u8; 500]) {
     black_box(page);
 }
 
+pub async fn kept_for_another_crate(page: [u8; 500]) -> usize {
+    page.len()
+}
+
 async fn kept_waits(page: [u8; 500]) {
     PendingOnce(false).await;
     black_box(page);
@@ -105,6 +109,7 @@ pub async fn kept(store: Store) {
     kept_in_a_test([1; 500]).await;
     kept_conditional([1; 500]).await;
     kept_in_sync([1; 500]).await;
+    kept_for_another_crate([1; 500]).await;
     kept_waits([1; 500]).await;
     store.kept_of_a_trait([1; 500]).await;
 }
@@ -155,6 +160,16 @@ const SYNC: &str = "pub fn later() {
 }
 ";
 
+/// The compiler that makes `kept_for_another_crate` plain does not see that.
+const MAIN: &str = "fn main() {
+    drop(run());
+}
+
+async fn run() -> usize {
+    plain::kept_for_another_crate([0; 500]).await
+}
+";
+
 /// The fns that become plain, and the fn in which most is saved by it.
 const PLAIN: &[(&str, &str)] = &[
     ("checksum", "both"),
@@ -168,6 +183,7 @@ fn project(edition: &str) -> Project {
     let project = Project::lib("plain", &format!("{LIB}{PENDING_ONCE}"));
     project.write("src/page.rs", PAGE);
     project.write("src/sync.rs", SYNC);
+    project.write("src/main.rs", MAIN);
     let manifest = project.read("Cargo.toml").replace("2021", edition);
     project.write("Cargo.toml", &manifest);
     project

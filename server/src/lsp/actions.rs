@@ -7,7 +7,6 @@ use crate::features::Snapshot;
 use crate::features::actions::{self, ActionKind, Candidate, Saving};
 use crate::source::{self, Edit, Outline, TextRange};
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::hash::BuildHasher as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -406,13 +405,14 @@ fn key(candidate: &Candidate) -> String {
         })
         .collect();
     let sizes = (candidate.before, candidate.predicted.map(|p| p.size));
-    let elsewhere: Vec<_> =
-        candidate.elsewhere.iter().map(|other| (&other.file, other.text.text(), &other.edits)).collect();
-    let elsewhere = match elsewhere.is_empty() {
-        true => String::new(),
-        false => format!(" {:x}", rustc_hash::FxBuildHasher.hash_one(&elsewhere)),
-    };
-    format!("{} {} {} {sizes:?} {edits:?}{elsewhere}", candidate.id, candidate.file.display(), site.hash)
+    // Of other fns their code, wherever it is.
+    let elsewhere = candidate.elsewhere.iter().flat_map(|other| {
+        let around = |edit: &Edit| other.text.innermost(edit.range.start(), |_| true);
+        let hash = move |edit: &Edit| Some(other.text.sites().get(around(edit)?)?.hash);
+        other.edits.iter().map(move |edit| (&other.file, hash(edit)))
+    });
+    let elsewhere: Vec<_> = elsewhere.collect();
+    format!("{} {} {} {sizes:?} {edits:?} {elsewhere:?}", candidate.id, candidate.file.display(), site.hash)
 }
 
 fn found(ground: &Ground, files: Vec<PathBuf>) -> Vec<(PathBuf, Vec<Arc<Candidate>>)> {

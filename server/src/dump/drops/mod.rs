@@ -725,6 +725,21 @@ mod tests {
             assert_eq!(Drops::moved(&whole, &short), Moved::Nothing, "{name}");
             assert_eq!(whole.values(), short.values(), "{name}");
             count += 1;
+            // `leaf` awaits nothing; `held` only that, with a guard.
+            let leaf = vec!["leaf::{closure#0}".to_owned()];
+            let never = Drops::never_waits(&text, &[]);
+            assert_eq!(never.is_some(), name.starts_with("golden.leaf-"), "{}", file.path().display());
+            assert!(never.is_none_or(|path| path == leaf[0]));
+            if name.starts_with("golden.held-") {
+                let path = Drops::never_waits(&text, &leaf);
+                assert_eq!(path.as_deref(), Some("held::{closure#0}"), "{}", file.path().display());
+                let never = Drops::parse_without(&text, &leaf).expect("it is read");
+                let waits = |drops: &Drops| drops.nodes.iter().any(|node| node.acts.contains(&Act::Suspend));
+                assert!(waits(&whole) && !waits(&never));
+                let is_awaitee = |value: &&Value| value.name.as_deref() == Some(AWAITEE);
+                assert!(whole.values().iter().any(is_awaitee) && !never.values().iter().any(is_awaitee));
+                assert!(!never.is_empty(), "the guard is dropped still");
+            }
             // Types are not printed the same.
             let named: BTreeSet<String> =
                 whole.values().iter().filter_map(|value| value.name.clone()).collect();

@@ -153,6 +153,10 @@ fn awaits<'a>(context: &Context<'a>) -> Option<Awaits<'a>> {
     let mut found = Awaits { callers: Vec::new(), places: BTreeMap::new() };
     for placed in context.snapshot.futures(false) {
         let Some(body) = &placed.future.body else { continue };
+        let mut stored = placed.future.parts.all().flat_map(|part| &part.embedded);
+        if !stored.any(|one| ids.contains(&one.id)) {
+            continue;
+        }
         let mut callers: Vec<Caller<'a>> = Vec::new();
         for (state, index) in placed.future.states.iter().zip(0u32..) {
             for held in &state.held {
