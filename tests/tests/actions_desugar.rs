@@ -144,25 +144,68 @@ pub mod nested {
     }
 }
 
-pub async fn kept_guard(guard: String, n: u64) -> u64 {
+pub async fn guard(guard: String, n: u64) -> u64 {
     PendingOnce(false).await;
     n
 }
 
-pub trait Kept {
-    fn kept(&self, data: [u8; 50]) -> impl std::future::Future<Output = u8>;
+pub trait Holds {
+    fn holds(&self, data: [u8; 50]) -> impl std::future::Future<Output = u8>;
+
+    fn lends<'a>(&self, first: &'a str, second: &str, n: [u8; 9]) -> impl std::future::Future<Output = &'a str> + Send;
 }
 
-impl Kept for u8 {
-    async fn kept(&self, data: [u8; 50]) -> u8 {
+impl Holds for u8 {
+    async fn holds(&self, data: [u8; 50]) -> u8 {
         PendingOnce(false).await;
         data[0] + *self
     }
+
+    async fn lends<'a>(&self, first: &'a str, second: &str, n: [u8; 9]) -> &'a str {
+        PendingOnce(false).await;
+        black_box((second, n));
+        first
+    }
 }
 
-pub async fn kept_pattern((a, b): ([u8; 3], u8)) {
+pub struct Request {
+    pub body: [u8; 40],
+    pub id: u32,
+    pub name: String,
+}
+
+pub async fn by_field(request: Request) -> u32 {
+    PendingOnce(false).await;
+    request.id
+}
+
+pub async fn pattern((a, b): ([u8; 3], u8)) {
     PendingOnce(false).await;
     black_box((a, b));
+}
+
+pub async fn destructured(Request { body, mut id, name }: Request) -> u32 {
+    PendingOnce(false).await;
+    id += body[0] as u32;
+    id
+}
+
+pub async fn without_name(_: String, (text, _): (String, String)) -> usize {
+    PendingOnce(false).await;
+    text.len()
+}
+
+#[allow(clippy::toplevel_ref_arg)]
+pub async fn kept_reference(ref a: [u8; 30]) {
+    PendingOnce(false).await;
+    black_box(a);
+}
+
+pub async fn kept_forever(a: [u8; 30]) -> ! {
+    loop {
+        PendingOnce(false).await;
+        black_box(&a);
+    }
 }
 
 pub async fn uses() {
@@ -176,9 +219,15 @@ pub async fn uses() {
     left_out_beside_named(&[], &[], &3).await;
     left_out_once(&[0; 60], [0; 5]).await;
     conditionally_moved(String::new(), 3, true).await;
-    kept_guard(String::new(), 4).await;
-    kept_pattern(([0; 3], 4)).await;
-    3u8.kept([0; 50]).await;
+    guard(String::new(), 4).await;
+    pattern(([0; 3], 4)).await;
+    3u8.holds([0; 50]).await;
+    3u8.lends("", "", [0; 9]).await;
+    by_field(Request { body: [0; 40], id: 1, name: String::new() }).await;
+    destructured(Request { body: [0; 40], id: 1, name: String::new() }).await;
+    without_name(String::new(), (String::new(), String::new())).await;
+    kept_reference([0; 30]).await;
+    kept_forever([0; 30]).await;
 }
 "#;
 
@@ -186,19 +235,29 @@ pub async fn uses() {
 const REWRITTEN: &[&str] = &[
     "awaits",
     "boxed",
+    "by_field",
     "by_mutable_reference",
     "by_reference",
     "by_value",
     "conditionally_moved",
+    "destructured",
     "fails",
     "generic",
+    "guard",
+    "holds",
     "left_out_beside_named",
     "left_out_once",
+    "lends",
     "partly",
+    "pattern",
     "reads",
     "several_left_out",
     "unused_and_used",
+    "without_name",
 ];
+
+/// Of these not all that is stored is captured as it was.
+const ESTIMATED: &[&str] = &["destructured", "partly", "pattern", "without_name"];
 
 /// Measures with the real binary, and reads what that kept as being of an edition.
 fn measure(project: &Project, edition: &str) -> Snapshot {
@@ -258,7 +317,8 @@ fn check(edition: &str) {
     let all: Vec<Edit> = found.iter().flat_map(|candidate| candidate.ways[0].clone()).collect();
     let new = edited(found[0].text.text(), &all).expect("they do not overlap");
     project.write("src/lib.rs", &new);
-    let output = rustc(&file, edition, &["-Dmismatched_lifetime_syntaxes", "-Dunused_mut"]);
+    let output =
+        rustc(&file, edition, &["-Dmismatched_lifetime_syntaxes", "-Dunused_mut", "-Drefining_impl_trait"]);
     assert!(output.status.success(), "{}\n{new}", String::from_utf8_lossy(&output.stderr));
 
     let after = measure(&project, edition);
@@ -272,7 +332,7 @@ fn check(edition: &str) {
         let is_smaller =
             candidate.before.is_some_and(|before| measured.first().is_some_and(|it| *it < before));
         let is_exact = measured.first() == Some(&prediction.size) && prediction.exact;
-        if !is_smaller || !(is_exact || name == "partly") {
+        if !is_smaller || !(is_exact || ESTIMATED.contains(&name)) {
             faults.push(line);
         }
     }

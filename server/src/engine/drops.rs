@@ -152,6 +152,9 @@ fn words(candidate: &Candidate, value: &Value) -> String {
     let ty = names::readable(&value.ty, &|_| None);
     let ty = names::without_arguments(&ty);
     let ty = ty.rsplit("::").next().unwrap_or_default();
+    if value.name.as_ref().is_some_and(|name| name.starts_with("_arg")) {
+        return "an argument without a name".to_owned();
+    }
     match (name, &macros[..]) {
         (Some(_), [only]) => format!("a value made by `{only}!`"),
         (Some(_), _) => "a value made by a macro".to_owned(),

@@ -13,17 +13,17 @@ mod observable;
 mod same;
 mod silent;
 
-use super::assigned::Operand;
-use super::coroutine::{BodyVariant, CoroutineBody};
+use super::assigned::{Operand, Source};
+use super::coroutine::{BodyVariant, CoroutineBody, UpvarDebug};
 use super::mir::{self, Place};
 use super::names::{self, CoroutineName};
 use super::type_sizes::AWAITEE;
 pub use observable::is_observable;
-use observable::{without_any_boxes, without_boxes};
+use observable::{told_by, without_boxes};
 use rustc_hash::{FxHashMap, FxHashSet};
 use same::same;
 pub use silent::Silent;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A value that a body drops: what tells it apart in two texts of one body.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -184,7 +184,7 @@ impl Drops {
             let state = body.variants.iter().find(|state| state.index == suspension.variant);
             if let Some(done_at_once) = state.and_then(|state| awaited(&body, state, at_once)) {
                 // It never gets there.
-                done.push(without_any_boxes(done_at_once));
+                done.push(told_by(done_at_once));
                 continue;
             }
             node.acts.push(Act::Suspend);
@@ -201,8 +201,11 @@ impl Drops {
         let mut upvars: Vec<_> = body.upvars.iter().collect();
         upvars.sort_by_key(|upvar| upvar.index);
         for upvar in upvars.into_iter().filter(|upvar| is_observable(upvar.ty)) {
-            let (name, ty) = (Some(upvar.name.to_owned()), without_any_boxes(upvar.ty));
-            never_polled.acts.push(Act::Drop(Value { name, ty, made_by: None }));
+            let parts = parts(&body, text, upvar, &known).unwrap_or_else(|| {
+                let name = name_at(&body, Place::Upvar(upvar.index), &known);
+                vec![Value { name, ty: told_by(upvar.ty), made_by: None }]
+            });
+            never_polled.acts.extend(parts.into_iter().map(Act::Drop));
         }
         let last = nodes.len() as u32;
         nodes.push(never_polled);
@@ -333,6 +336,74 @@ fn awaited<'a>(body: &CoroutineBody<'a>, state: &BodyVariant<'a>, paths: &[Strin
     paths.contains(&names::skeleton(CoroutineName::parse(ty)?.path)).then_some(ty)
 }
 
+/// The name of the variable at a place. What the compiler makes up for an argument that is taken apart, or that has no
+/// name, becomes what an edit calls it that gives it one: `_arg0`.
+fn name_at(body: &CoroutineBody<'_>, place: Place, known: &Known<'_>) -> Option<String> {
+    let name = match place {
+        Place::Saved(saved) => body.saved.get(saved as usize).and_then(|saved| saved.names.first().copied()),
+        Place::Upvar(upvar) => body.upvars.iter().find(|it| it.index == upvar).map(|it| it.name),
+        Place::Local(local) => {
+            body.flow.local_names.iter().find(|(of, _)| *of == local).map(|(_, name)| *name)
+        }
+    }?;
+    let argument = match place {
+        Place::Upvar(upvar) => Some(upvar),
+        _ => known.arguments.get(&place).copied(),
+    };
+    match (name, argument) {
+        ("_", Some(argument)) => Some(format!("_arg{argument}")),
+        _ if name.starts_with("__arg") => Some(name[1..].to_owned()),
+        _ => Some(name.to_owned()),
+    }
+}
+
+/// The parts that an argument has, in order, where the body takes it apart by a pattern: dropped as a whole, it drops
+/// those, since it has no destructor of its own then. Only what can be observed; none if it is not taken apart.
+fn parts(
+    body: &CoroutineBody<'_>,
+    text: &str,
+    upvar: &UpvarDebug<'_>,
+    known: &Known<'_>,
+) -> Option<Vec<Value>> {
+    if !upvar.name.starts_with("__arg") {
+        return None;
+    }
+    let mut is_taken_apart = false;
+    let flow = &body.flow;
+    let mut places = vec![Place::Upvar(upvar.index)];
+    let mut parts: BTreeMap<Vec<u32>, Value> = BTreeMap::new();
+    for step in &flow.steps {
+        let (Some(written), Source::Value(read)) = (flow.written(step), flow.source(step)) else { continue };
+        if !places.contains(&read.place) || read.is_behind || read.is_element {
+            continue;
+        }
+        if read.path.is_empty() && written.is_whole() && read.is_moved {
+            places.push(written.place);
+            continue;
+        }
+        is_taken_apart |= !read.path.is_empty();
+        if let Some(ty) = read.ty.filter(|ty| is_observable(ty))
+            && let Some(name) = name_at(body, written.place, known)
+        {
+            parts.insert(read.path, Value { name: Some(name), ty: told_by(ty), made_by: None });
+        }
+    }
+    for place in text.lines().filter_map(statement).filter_map(|code| code.strip_prefix("drop")) {
+        let Some(place) = names::closing(place).and_then(|end| place.get(1..end)) else { continue };
+        let operand = body.flow.operand_at(place);
+        let Some(operand) = operand.filter(|it| places.contains(&it.place) && !it.is_behind) else {
+            continue;
+        };
+        match value(body, place, known) {
+            // Whole, where it is not that of a future that was never polled: it may have a destructor of its own.
+            Some(_) if operand.is_whole() && !matches!(operand.place, Place::Upvar(_)) => return None,
+            Some(value) if !operand.path.is_empty() => _ = parts.entry(operand.path).or_insert(value),
+            _ => {}
+        }
+    }
+    is_taken_apart.then(|| parts.into_values().collect())
+}
+
 /// A statement's code, without `;` and comment.
 fn statement(line: &str) -> Option<&str> {
     let code = line.strip_prefix("        ").filter(|code| !code.starts_with(' '))?;
@@ -406,12 +477,23 @@ struct Known<'a> {
     makers: FxHashMap<Place, String>,
     /// Locals that are the pointers of boxes.
     pointers: FxHashMap<u32, Place>,
+    /// Where captures are moved to as a whole, as those of an `async fn` are.
+    arguments: FxHashMap<Place, u32>,
 }
 
 impl<'a> Known<'a> {
     fn new(body: &CoroutineBody<'a>, text: &'a str) -> Self {
         let mut known = Known { types: local_types(text), ..Known::default() };
         let mut boxed: Vec<(Place, Place)> = Vec::new();
+        for step in &body.flow.steps {
+            if let (Some(written), Source::Value(read)) = (body.flow.written(step), body.flow.source(step))
+                && let Place::Upvar(upvar) = read.place
+                && read.is_whole()
+                && written.is_whole()
+            {
+                known.arguments.insert(written.place, upvar);
+            }
+        }
         // Blocks are in no certain order.
         for code in text.lines().filter_map(statement) {
             if let Some((left, callee)) = call(code) {
@@ -470,19 +552,10 @@ fn value(body: &CoroutineBody<'_>, place: &str, known: &Known<'_>) -> Option<Val
     if ty.is_some_and(|ty| !is_observable(ty)) {
         return None;
     }
-    let name = match base {
-        Some(Place::Saved(saved)) => {
-            body.saved.get(saved as usize).and_then(|saved| saved.names.first().copied())
-        }
-        Some(Place::Upvar(upvar)) => body.upvars.iter().find(|it| it.index == upvar).map(|it| it.name),
-        Some(Place::Local(local)) => {
-            body.flow.local_names.iter().find(|(of, _)| *of == local).map(|(_, name)| *name)
-        }
-        None => None,
-    };
+    let name = base.and_then(|base| name_at(body, base, known));
     let made_by = base.filter(|_| name.is_none()).and_then(|base| known.makers.get(&base).cloned());
-    let ty = ty.map_or_else(String::new, without_any_boxes);
-    Some(Value { name: name.map(str::to_owned), ty, made_by })
+    let ty = ty.map_or_else(String::new, told_by);
+    Some(Value { name, ty, made_by })
 }
 
 /// `LEFT = CALLEE(…) -> …`: what is written, and the function's path.
@@ -540,10 +613,16 @@ fn targets(code: &str, node: &mut Node, is_unnoticed: bool) {
 
 #[cfg(test)]
 mod tests {
+    use super::observable::{loud_part, without_any_boxes};
     use super::*;
 
     /// A body of these blocks; `bb1: drop(_5) -> [return: bb2, unwind: bb9]`.
     fn drops(blocks: &[(&str, &str)]) -> Drops {
+        let text = text(blocks);
+        Drops::parse(&text).unwrap_or_else(|| panic!("it is read:\n{text}"))
+    }
+
+    fn text(blocks: &[(&str, &str)]) -> String {
         let mut text = String::from(
             "// MIR for `f::{closure#0}` 0 coroutine_post-transform\n/* coroutine_layout = CoroutineLayout {\n    \
              field_tys: {\n    },\n    variant_fields: {\n        Unresumed(0): [],\n        Returned (1): [],\n        \
@@ -567,7 +646,7 @@ mod tests {
             text.push_str("    }\n");
         }
         text.push_str("}\n");
-        Drops::parse(&text).unwrap_or_else(|| panic!("it is read:\n{text}"))
+        text
     }
 
     fn moved(before: &[(&str, &str)], after: &[(&str, &str)]) -> Vec<String> {
@@ -670,6 +749,33 @@ mod tests {
             assert!(is_observable(ty), "{ty}");
         }
         assert_eq!(without_boxes("std::pin::Pin<std::boxed::Box<a::A, std::alloc::Global>>"), "a::A");
+        assert_eq!(loud_part("(u8, std::boxed::Box<(a::A, &'{erased} a::A)>)"), "a::A");
+        assert_eq!(loud_part("(a::A, a::A)"), "(a::A, a::A)");
+        assert_eq!(loud_part("(u8, u8)"), "(u8, u8)");
+    }
+
+    #[test]
+    fn an_argument_that_is_taken_apart_is_dropped_as_its_parts() {
+        let of = |name: &str, blocks: &[(&str, &str)]| -> Vec<String> {
+            let context = "    debug _task_context => _2;";
+            let upvar = format!("    debug {name} => (_1.0: (a::A, a::B)); // in scope 0 at no-location\n");
+            let text = text(blocks).replacen(context, &format!("{upvar}{context}"), 1);
+            let text = text.replace("upvar_tys=()", "upvar_tys=((a::A, a::B),)");
+            let drops = Drops::parse(&text).unwrap_or_else(|| panic!("it is read:\n{text}"));
+            let never_polled = &drops.nodes[drops.nodes.len() - 2].acts;
+            let name = |act: &Act| match act {
+                Act::Drop(value) => format!("{} {}", value.name.as_deref().unwrap_or_default(), value.ty),
+                act => format!("{act:?}"),
+            };
+            never_polled.iter().map(name).collect()
+        };
+        let taken = "_9 = move (_1.0: (a::A, a::B)); _6 = move (_9.1: a::B); goto -> bb1";
+        let apart = [("", taken), ("", "drop((_9.0: a::A)) -> [return: bb2, unwind: bb3]"), END, PANICS];
+        assert_eq!(of("__arg0", &apart), [" a::A", "y a::B"], "in its own order");
+        assert_eq!(of("pair", &apart), ["pair (a::A, a::B)"], "nobody took the pattern of a variable");
+        let whole = [("", taken), ("", "drop(_9) -> [return: bb2, unwind: bb3]"), END, PANICS];
+        assert_eq!(of("__arg0", &whole), ["_arg0 (a::A, a::B)"]);
+        assert_eq!(of("_", &[END]), ["_arg0 (a::A, a::B)"], "as an edit calls it");
     }
 
     #[test]

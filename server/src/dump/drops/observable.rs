@@ -40,6 +40,25 @@ pub(super) fn without_any_boxes(ty: &str) -> String {
     out + rest
 }
 
+/// The part of a type that can be observed, where that is one alone: a box or a tuple has no destructor of its own.
+pub(super) fn loud_part(ty: &str) -> &str {
+    let mut ty = without_boxes(ty);
+    while let Some(list) = ty.strip_prefix('(').and_then(|list| list.strip_suffix(')')) {
+        let mut loud = names::arguments(list).filter(|part| is_observable(part));
+        match (loud.next(), loud.next()) {
+            (Some(only), None) => ty = without_boxes(only),
+            _ => break,
+        }
+    }
+    ty
+}
+
+/// What of a type tells a value from others: whether it is in a box, or beside something that is dropped without a sign,
+/// changes nothing.
+pub(super) fn told_by(ty: &str) -> String {
+    loud_part(&without_any_boxes(ty)).to_owned()
+}
+
 /// Types of the standard library whose destructor frees memory and does what those of its arguments do, and no more.
 const PLAIN: &[&str] = &[
     "std::boxed::Box",

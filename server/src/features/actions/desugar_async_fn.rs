@@ -10,8 +10,25 @@
 //!                                        }
 //! ```
 //!
+//! An argument of which the block would capture only a part, or nothing, is captured whole by a first statement: what is
+//! left of it would be dropped at the call.
+//!
+//! ```text
+//! async fn pay(order: Order, _: Permit) {      fn pay(order: Order, _arg1: Permit) -> impl Future<Output = ()> {
+//!     connect().await;                             async move {
+//!     send(&order.id);                                 let _ = (&_arg1, &order);
+//! }                                                    connect().await;
+//!                                                      send(&order.id);
+//!                                                  }
+//!                                              }
+//! ```
+//!
 //! Of several arguments with destructors some may then be dropped earlier: a block drops its captures in the
-//! order in which it mentions them, a fn its arguments from the last to the first.
+//! order in which it mentions them, whether it was polled or not; a fn its arguments from the last to the first, and, if
+//! it was never polled, from the first to the last.
+//!
+//! Patterns take their arguments apart at the call. Attributes that may be macros get another fn than before: what they
+//! make of it the compiler tells, and the edit says so, unless it is known that it is the same.
 //!
 //! A block's value is not converted to what the fn returns: one that becomes a `Box<dyn T>` only by being
 //! returned does not compile then, which nothing but the compiler can tell.
@@ -39,12 +56,13 @@ fn candidate(context: &Context<'_>) -> Option<Candidate> {
     }
     let function = signature::function(context.tree, site.token).ok()?;
     let parameters = parameters(&function).ok()?;
-    // The variables of the body that are the arguments again.
+    // The variables of the body that are the arguments again, or parts of them.
     let mut again: Vec<(u32, TextRange)> = Vec::new();
     for (index, saved) in body.saved.iter().enumerate() {
         let declared = saved.span.as_ref().and_then(|span| context.range(span));
         let found = parameters.iter().find(|parameter| {
-            saved.names.iter().any(|name| **name == *parameter.name)
+            let mut names = saved.names.iter();
+            names.any(|name| parameter.is_called(name))
                 && declared.is_some_and(|declared| parameter.range.contains_range(declared))
         });
         again.extend(found.map(|parameter| (index as u32, parameter.range)));
@@ -66,14 +84,25 @@ fn candidate(context: &Context<'_>) -> Option<Candidate> {
     }
     let name = function.name()?;
     let label = format!("Store the arguments of `{}` once: return `impl Future`", name.text());
-    let anchors = again.iter().map(|(_, range)| *range).collect();
+    let mut anchors: Vec<TextRange> = again.iter().map(|(_, range)| *range).collect();
+    anchors.dedup();
     let mut candidate = context.candidate(ActionKind::DesugarAsyncFn, label, anchors);
     candidate.predicted = context
         .predict(&changes)
         .map(|predicted| Prediction { exact: predicted.exact && desugared.is_certain, ..predicted });
     candidate.ways = desugared.ways;
     candidate.drops_earlier = desugared.drops_earlier.iter().map(|name| format!("`{name}`").into()).collect();
+    let text = context.text();
+    let unknown = desugared.macros.iter().find(|path| !makes_the_same(path, text));
+    candidate.does_otherwise =
+        unknown.map(|path| format!("`#[{path}]` gets a fn that is not `async`").into());
     Some(candidate)
+}
+
+/// Is it known of a macro that it makes the same of an `async fn` and of one that returns a future?
+fn makes_the_same(path: &str, text: &str) -> bool {
+    const TASK: &str = "embassy_executor::task";
+    path.trim_start_matches("::") == TASK || path == "task" && text.contains(&format!("use {TASK};"))
 }
 
 /// Why a fn is left as it is.
@@ -81,10 +110,10 @@ fn candidate(context: &Context<'_>) -> Option<Candidate> {
 enum Refusal {
     /// It cannot return a future.
     Signature(signature::Refusal),
-    /// A parameter that is more than a name.
+    /// A parameter of which nobody can tell what variables it makes: with an attribute, a macro, `ref` or `@`.
     Parameter,
-    /// An argument would be dropped at the call, or parts of it.
-    DroppedAtCall,
+    /// The name for one that has none is taken.
+    Name,
 }
 
 impl From<signature::Refusal> for Refusal {
@@ -99,15 +128,25 @@ struct Desugared {
     ways: Vec<Vec<Edit>>,
     /// Arguments that are no longer stored at all.
     gone: Vec<String>,
-    /// All others are captured as a whole.
+    /// All others are captured as they were.
     is_certain: bool,
     /// Arguments that are dropped before others that were dropped before them, where that may matter.
     drops_earlier: Vec<String>,
+    /// Attributes that may be macros.
+    macros: Vec<String>,
 }
 
 struct Parameter {
+    /// What the compiler calls the argument: `__arg0` if that is taken apart or has no name.
     name: String,
+    /// Of its pattern.
     range: TextRange,
+    /// The variables that it makes, in order.
+    variables: Vec<String>,
+    /// The first `_` in it.
+    wild: Option<TextRange>,
+    /// It is more than a name.
+    is_pattern: bool,
     /// Dropping it does nothing.
     is_inert: bool,
     /// Its fields are behind a pointer.
@@ -116,34 +155,84 @@ struct Parameter {
     is_quiet: bool,
 }
 
+impl Parameter {
+    fn is_called(&self, name: &str) -> bool {
+        // One that is only a `_` is called so by the compiler, too.
+        let is_wild = self.variables.is_empty() && name == "_";
+        is_wild || self.name == name || self.variables.iter().any(|variable| variable == name)
+    }
+
+    /// What its `_` is called afterwards: nearly what the compiler calls it.
+    fn name_of_wild(&self) -> Option<&str> {
+        self.wild.and(self.name.strip_prefix('_')).filter(|_| !self.is_inert)
+    }
+}
+
 fn desugar(function: &ast::Fn, language: &Language) -> Result<Desugared, Refusal> {
     let body = function.body().and_then(|body| body.stmt_list()).ok_or(NotAnAsyncFn)?;
     let (Some(open), Some(close)) = (body.l_curly_token(), body.r_curly_token()) else {
         return Err(NotAnAsyncFn.into());
     };
-    signature::look_around(function)?;
-    let edition = signature::edition(language);
+    let macros = signature::look_around(function)?;
+    let is_certain = macros.is_empty();
     let mut desugared =
-        Desugared { ways: Vec::new(), gone: Vec::new(), is_certain: true, drops_earlier: Vec::new() };
+        Desugared { ways: Vec::new(), gone: Vec::new(), is_certain, drops_earlier: Vec::new(), macros };
     let parameters = parameters(function)?;
-    desugared.drops_earlier = drops_earlier(body.syntax(), &parameters);
-    for parameter in parameters {
-        let captured = match captured(body.syntax(), &parameter.name, edition >= 2021) {
-            Captured::Part if parameter.is_pointer => Captured::Whole,
-            captured => captured,
-        };
-        match captured {
-            Captured::Whole => (),
-            _ if !parameter.is_inert => return Err(Refusal::DroppedAtCall),
-            Captured::Part => desugared.is_certain = false,
-            Captured::Nothing => desugared.gone.push(parameter.name),
+    let is_disjoint = signature::edition(language) >= 2021;
+    let mut is_captured = true;
+    for parameter in &parameters {
+        desugared.is_certain &= !parameter.is_pattern;
+        is_captured &= parameter.name_of_wild().is_none();
+        for variable in &parameter.variables {
+            let captured = match captured(body.syntax(), variable, is_disjoint) {
+                Captured::Part if parameter.is_pointer => Captured::Whole,
+                captured => captured,
+            };
+            match captured {
+                Captured::Whole => (),
+                _ if !parameter.is_inert => is_captured = false,
+                Captured::Part => desugared.is_certain = false,
+                Captured::Nothing if parameter.is_pattern => (),
+                Captured::Nothing => desugared.gone.push(variable.clone()),
+            }
+        }
+    }
+    let first = match is_captured {
+        true => {
+            desugared.drops_earlier = drops_earlier(body.syntax(), &parameters);
+            None
+        }
+        false => Some(captures_all(&parameters)),
+    };
+    let mut named = Vec::new();
+    for parameter in &parameters {
+        if let (Some(name), Some(at)) = (parameter.name_of_wild(), parameter.wild) {
+            if first_mention(function.syntax(), name).is_some() {
+                return Err(Refusal::Name);
+            }
+            named.push(Edit::replace(at, name));
         }
     }
     desugared.ways = signature::returning(function, language)?;
     for way in &mut desugared.ways {
-        wrap(body.syntax(), &open, &close, way);
+        way.extend(named.iter().cloned());
+        wrap(body.syntax(), &open, &close, first.as_deref(), way);
     }
     Ok(desugared)
+}
+
+/// The statement for which a block captures all that is not inert, in the order in which the fn drops it:
+/// `let _ = (&b, &a);`
+fn captures_all(parameters: &[Parameter]) -> String {
+    let loud = parameters.iter().rev().filter(|parameter| !parameter.is_inert);
+    let names = loud.flat_map(|parameter| {
+        parameter.variables.iter().rev().map(String::as_str).chain(parameter.name_of_wild())
+    });
+    let references: Vec<String> = names.map(|name| format!("&{name}")).collect();
+    match &references[..] {
+        [one] => format!("let _ = {one};"),
+        _ => format!("let _ = ({});", references.join(", ")),
+    }
 }
 
 fn parameters(function: &ast::Fn) -> Result<Vec<Parameter>, Refusal> {
@@ -162,26 +251,72 @@ fn parameters(function: &ast::Fn) -> Result<Vec<Parameter>, Refusal> {
         found.push(Parameter {
             name: "self".to_owned(),
             range: it.syntax().text_range(),
+            variables: vec!["self".to_owned()],
+            wild: None,
+            is_pattern: false,
             is_inert: is_reference,
             is_quiet: is_reference || ty.as_ref().is_some_and(is_quiet_type),
             is_pointer: is_reference || ty.as_ref().is_some_and(is_pointer),
         });
     }
-    for parameter in list.params() {
-        let (Some(ast::Pat::IdentPat(pattern)), Some(ty)) = (parameter.pat(), parameter.ty()) else {
+    let first = found.len();
+    for (parameter, index) in list.params().zip(first..) {
+        let (Some(pattern), Some(ty)) = (parameter.pat(), parameter.ty()) else {
             return Err(Refusal::Parameter);
         };
-        let is_plain = pattern.ref_token().is_none() && pattern.pat().is_none();
-        let name = pattern.name().filter(|_| is_plain && parameter.dotdotdot_token().is_none());
+        if parameter.dotdotdot_token().is_some() {
+            return Err(Refusal::Parameter);
+        }
+        let (variables, wild) = variables(&pattern)?;
+        let is_pattern = !matches!(pattern, ast::Pat::IdentPat(_)) || variables.is_empty();
         found.push(Parameter {
-            name: name.ok_or(Refusal::Parameter)?.text().to_string(),
+            name: match &variables[..] {
+                [name] if !is_pattern => name.clone(),
+                _ => format!("__arg{index}"),
+            },
             range: pattern.syntax().text_range(),
+            variables,
+            wild,
+            is_pattern,
             is_inert: is_inert_type(&ty),
             is_quiet: is_quiet_type(&ty),
             is_pointer: is_pointer(&ty),
         });
     }
     Ok(found)
+}
+
+/// The variables that a pattern makes, in order, and its first `_`.
+fn variables(pattern: &ast::Pat) -> Result<(Vec<String>, Option<TextRange>), Refusal> {
+    let (mut variables, mut wild) = (Vec::new(), None);
+    for node in pattern.syntax().descendants() {
+        match ast::Pat::cast(node) {
+            Some(ast::Pat::IdentPat(it)) => {
+                if it.ref_token().is_some() || it.pat().is_some() {
+                    return Err(Refusal::Parameter);
+                }
+                let name = it.name().ok_or(Refusal::Parameter)?.text().to_string();
+                // Else it is a constant or a struct without fields.
+                if !name.starts_with(|c: char| c.is_uppercase()) {
+                    variables.push(name);
+                }
+            }
+            Some(ast::Pat::WildcardPat(it)) => wild = wild.or(Some(it.syntax().text_range())),
+            Some(
+                ast::Pat::TuplePat(_)
+                | ast::Pat::TupleStructPat(_)
+                | ast::Pat::RecordPat(_)
+                | ast::Pat::ParenPat(_)
+                | ast::Pat::SlicePat(_)
+                | ast::Pat::RefPat(_)
+                | ast::Pat::RestPat(_)
+                | ast::Pat::PathPat(_),
+            )
+            | None => {}
+            Some(_) => return Err(Refusal::Parameter),
+        }
+    }
+    Ok((variables, wild))
 }
 
 const PRIMITIVES: &[&str] = &[
@@ -247,8 +382,9 @@ fn is_quiet_type(ty: &ast::Type) -> bool {
 /// A fn drops its arguments from the last to the first, a block its captures from the first it mentions on.
 fn drops_earlier(body: &SyntaxNode, parameters: &[Parameter]) -> Vec<String> {
     let loud = parameters.iter().filter(|parameter| !parameter.is_quiet);
+    let loud = loud.flat_map(|parameter| &parameter.variables);
     let loud: Vec<(&str, Option<TextSize>)> =
-        loud.map(|parameter| (&*parameter.name, first_mention(body, &parameter.name))).collect();
+        loud.map(|name| (name.as_str(), first_mention(body, name))).collect();
     let earlier = loud.iter().enumerate().filter(|(index, (_, at))| {
         let mut later = loud[index + 1..].iter();
         later.any(|(_, other)| at < other)
@@ -278,12 +414,19 @@ fn is_pointer(ty: &ast::Type) -> bool {
     }
 }
 
-/// Puts everything in the braces into an `async move` block, one level deeper.
-fn wrap(body: &SyntaxNode, open: &SyntaxToken, close: &SyntaxToken, edits: &mut Vec<Edit>) {
+/// Puts everything in the braces into an `async move` block, one level deeper, behind a first statement.
+fn wrap(
+    body: &SyntaxNode,
+    open: &SyntaxToken,
+    close: &SyntaxToken,
+    first: Option<&str>,
+    edits: &mut Vec<Edit>,
+) {
     let (start, end) = (open.text_range().end(), close.text_range().start());
     let last = close.prev_token().filter(|it| it.kind() == SyntaxKind::WHITESPACE);
     let Some((before, base)) = last.as_ref().and_then(|it| it.text().rsplit_once('\n')) else {
-        edits.push(Edit::insert(start, " async move {"));
+        let first = first.map_or_else(String::new, |first| format!(" {first}"));
+        edits.push(Edit::insert(start, format!(" async move {{{first}")));
         edits.push(Edit::insert(end, "} "));
         return;
     };
@@ -292,7 +435,8 @@ fn wrap(body: &SyntaxNode, open: &SyntaxToken, close: &SyntaxToken, edits: &mut 
     let spaces: Vec<SyntaxToken> = spaces.filter(|it| it.kind() == SyntaxKind::WHITESPACE).collect();
     let has_tabs = spaces.iter().any(|it| it.text().contains("\n\t"));
     let unit = if has_tabs { "\t" } else { "    " };
-    edits.push(Edit::insert(start, format!("{newline}{base}{unit}async move {{")));
+    let first = first.map_or_else(String::new, |first| format!("{newline}{base}{unit}{unit}{first}"));
+    edits.push(Edit::insert(start, format!("{newline}{base}{unit}async move {{{first}")));
     for space in spaces {
         if let Some(line) = space.text().rfind('\n')
             && let Ok(line) = TextSize::try_from(line + 1)
@@ -487,7 +631,6 @@ impl<'a, T> Sender<'a, T> {
             ("macro_rules! m { () => { async fn f() {} } }", Why::NotAnAsyncFn.into()),
             ("async fn f() -> m!() {}", Why::NotAnAsyncFn.into()),
             ("trait T { async fn f() {} }", Why::Trait.into()),
-            ("impl T for S { async fn f() {} }", Why::Trait.into()),
             ("#[tokio::main] async fn f() {}", Why::Attribute.into()),
             ("#[cfg_attr(a, inline, b::c)] async fn f() {}", Why::Attribute.into()),
             ("#[cfg_attr(a = \"(\", b)] async fn f() {}", Why::Attribute.into()),
@@ -495,16 +638,17 @@ impl<'a, T> Sender<'a, T> {
             ("#[service] impl S { async fn f() {} }", Why::Attribute.into()),
             ("const async fn f() {}", Why::Qualifier.into()),
             ("async extern \"C\" fn f() {}", Why::Qualifier.into()),
-            ("async fn f((a, b): (u8, u8)) {}", Refusal::Parameter),
-            ("async fn f(_: u8) {}", Refusal::Parameter),
+            ("#[tracing::instrument] async fn f() {}", Why::Attribute.into()),
+            ("#[unsafe(no_mangle)] async fn f() {}", Why::Attribute.into()),
             ("async fn f(ref a: u8) {}", Refusal::Parameter),
+            ("async fn f((ref a, b): (u8, u8)) {}", Refusal::Parameter),
+            ("async fn f(a @ (b, c): (u8, u8)) {}", Refusal::Parameter),
+            ("async fn f((A(a) | B(a)): C) {}", Refusal::Parameter),
+            ("async fn f(_: A) { g(_arg0) }", Refusal::Name),
+            ("impl S { async fn f(&self, _: A) { g(\"{_arg1}\") } }", Refusal::Name),
             ("async fn f(#[cfg(x)] a: u8) {}", Refusal::Parameter),
             ("async fn f(a: u8, ...) {}", Refusal::Parameter),
             ("async fn f(a: m!()) {}", Refusal::Parameter),
-            ("async fn f(a: A) {}", Refusal::DroppedAtCall),
-            ("async fn f(a: A) { g(a.b) }", Refusal::DroppedAtCall),
-            ("impl S { async fn f(self) { g(self.b) } }", Refusal::DroppedAtCall),
-            ("async fn f(a: A) { let a = b; g(a) }", Refusal::DroppedAtCall),
             ("async fn f() -> ! {}", Why::Never.into()),
             ("async fn f(a: &u8, b: impl B) { g(b) }", Why::ImplTrait.into()),
             ("async fn f(a: &u8) -> impl B {}", Why::ImplTrait.into()),
@@ -536,9 +680,85 @@ impl<'a, T> Sender<'a, T> {
             let new = desugared(text, &language("2021"));
             assert!(new.is_ok(), "{text}: {new:?}");
         }
+        let text = "#[task(pool_size = 2)] #[inline] #[a::task] async fn f(a: u8) { g(a) }";
+        let new = desugared(text, &language("2021")).unwrap();
+        assert_eq!(
+            (&new.macros[..], new.is_certain),
+            (&["task".to_owned(), "a::task".to_owned()][..], false)
+        );
+    }
+
+    #[test]
+    fn macros_that_are_known_to_make_the_same() {
+        assert!(makes_the_same("embassy_executor::task", ""));
+        assert!(makes_the_same("::embassy_executor::task", ""));
+        assert!(makes_the_same("task", "use embassy_executor::task;"));
+        assert!(!makes_the_same("task", "use rtic::task;"));
+        assert!(!makes_the_same("handler", ""));
+    }
+
+    #[test]
+    fn what_would_be_dropped_at_the_call_is_captured_whole() {
+        check(
+            "2024",
+            "
+async fn pay(order: Order, _: Permit) {
+    connect().await;
+    send(&order.id);
+}
+",
+            expect![[r#"
+
+                fn pay(order: Order, _arg1: Permit) -> impl Future<Output = ()> {
+                    async move {
+                        let _ = (&_arg1, &order);
+                        connect().await;
+                        send(&order.id);
+                    }
+                }
+            "#]],
+        );
+        let first = |text: &str| {
+            let new = ways(text, &language("2021")).remove(0);
+            new.split_once("async move {")
+                .and_then(|(_, body)| Some(body.split_once(';')?.0.trim().to_owned()))
+        };
+        for (text, expected) in [
+            ("async fn f(a: A) { g(a.b); }", "let _ = &a"),
+            ("async fn f(unused: A) { h(); }", "let _ = &unused"),
+            ("async fn f(a: A) { let a = b; g(a); }", "let _ = &a"),
+            ("impl S { async fn f(self, n: u8, b: B) { g(self.b, n); } }", "let _ = (&b, &self)"),
+            ("impl T for S { async fn f(&self, b: B) { g(b.c); } }", "let _ = &b"),
+            ("async fn f(S { a, b }: S, [c, mut d]: [C; 2]) { g(a.b); }", "let _ = (&d, &c, &b, &a)"),
+            ("async fn f(_: A, b: B) { g(b); }", "let _ = (&b, &_arg0)"),
+            ("impl S { async fn f(&self, (a, _): (A, B)) { g(a); } }", "let _ = (&a, &_arg1)"),
+            ("async fn f(Json(body): Json<B>) { g(body.a); }", "let _ = &body"),
+        ] {
+            assert_eq!(first(text).as_deref(), Some(expected), "{text}");
+        }
+        for text in [
+            "async fn f(a: A, b: B) { g(a, b); }",
+            "async fn f((a, b): (A, B)) { g(a, &b); }",
+            "async fn f(a: (u8, u8), _: u8, (b, _): (u8, u8)) { g(a.0); }",
+            "async fn f(&(a, _): &(A, B)) { g(a.c); }",
+        ] {
+            assert_eq!(first(text).filter(|first| first.starts_with("let _")), None, "{text}");
+        }
+        // Whatever is mentioned is captured whole.
         let text = "async fn f(a: A) { g(a.b) }";
-        assert!(desugared(text, &language("2018")).is_ok());
-        assert_eq!(desugared(text, &language("")).unwrap_err(), Refusal::DroppedAtCall);
+        assert!(!ways(text, &language("2018"))[0].contains("let _"));
+        assert!(ways(text, &language(""))[0].contains("let _ = &a; g"));
+    }
+
+    #[test]
+    fn in_an_implementation_of_a_trait_nothing_is_said_of_lifetimes() {
+        check(
+            "2021",
+            "impl<'a> T for S<'a> { async fn f<'b>(&self, a: &'b u8, b: &u8) -> &'b u8 { g(b).await; a } }",
+            expect![
+                "impl<'a> T for S<'a> { fn f<'b>(&self, a: &'b u8, b: &u8) -> impl std::future::Future<Output = &'b u8> { async move { g(b).await; a } } }"
+            ],
+        );
     }
 
     #[test]
@@ -571,6 +791,11 @@ impl<'a, T> Sender<'a, T> {
             "async fn f(",
             "pub async unsafe fn g<'a, T>(",
             "&self, ",
+            "_: B, ",
+            "(d, mut e): (B, C), ",
+            "S { x, .. }: S",
+            "impl T for S {",
+            "#[task] ",
             "a: &u8, ",
             "mut b: A<'_>, ",
             "c: &'a mut [T; 3]",

@@ -77,7 +77,12 @@ fn candidate(context: &Context<'_>) -> Option<Candidate> {
         candidate.does_otherwise = Some(AT_CALL.into());
     }
     if !keeps_order(&returned.made, &loud, inner) {
-        candidate.drops_earlier = loud.iter().map(|name| format!("`{name}`").into()).collect();
+        let words = loud.iter().map(|name| match *name == "_" || name.starts_with("__arg") {
+            true => "an argument without a name".into(),
+            false => format!("`{name}`").into(),
+        });
+        candidate.drops_earlier = words.collect();
+        candidate.drops_earlier.dedup();
     }
     candidate.ways = returned.ways;
     Some(candidate)
@@ -131,7 +136,8 @@ fn is_whole_fn(tree: &SourceFile, block: TextRange) -> bool {
     let function = list.syntax().parent().and_then(|body| ast::Fn::cast(body.parent()?));
     is_tail
         && function.is_some_and(|function| {
-            function.async_token().is_none() && signature::look_around(&function).is_ok()
+            function.async_token().is_none()
+                && signature::look_around(&function).is_ok_and(|macros| macros.is_empty())
         })
 }
 
@@ -218,7 +224,9 @@ enum Passed {
 
 /// The fn with what it awaits last returned instead.
 fn returned(function: &ast::Fn, language: &Language) -> Result<Returned, Refusal> {
-    signature::look_around(function)?;
+    if !signature::look_around(function)?.is_empty() {
+        return Err(signature::Refusal::Attribute.into());
+    }
     let list = function.body().and_then(|body| body.stmt_list()).ok_or(NotAnAsyncFn)?;
     let mut has_more = list.statements().next().is_some();
     let (last, semicolon) = match list.tail_expr() {

@@ -20,7 +20,7 @@ const PRECISE_CAPTURING: u32 = 82;
 pub(super) enum Refusal {
     /// A block, a closure, or something that a macro makes.
     NotAnAsyncFn,
-    /// Its implementations would have to change too, or it is one.
+    /// It is a trait's own.
     Trait,
     /// It has an attribute that may want an `async fn`.
     Attribute,
@@ -58,8 +58,11 @@ pub(super) fn returning(function: &ast::Fn, language: &Language) -> Result<Vec<V
     let behind = keyword.next_token().filter(|it| it.kind() == SyntaxKind::WHITESPACE);
     let end = behind.map_or(keyword.text_range().end(), |it| it.text_range().end());
     let mut edits = vec![Edit::delete(TextRange::new(keyword.text_range().start(), end))];
+    let is_in_trait_impl =
+        associated(function).and_then(ast::Impl::cast).is_some_and(|around| around.trait_().is_some());
     let captures = match edition {
         2024.. => String::new(),
+        _ if is_in_trait_impl => String::new(),
         _ => captures(function, &list, language, &mut edits)?,
     };
     let output = match function.ret_type() {
@@ -83,8 +86,9 @@ pub(super) fn returning(function: &ast::Fn, language: &Language) -> Result<Vec<V
     Ok(future_paths(function, edition, language.heap).into_iter().map(with).collect())
 }
 
-/// What the fn is, where it stands and what stands on it.
-pub(super) fn look_around(function: &ast::Fn) -> Result<(), Refusal> {
+/// What the fn is, where it stands and what stands on it: the paths of the attributes that may be macros. Those get
+/// another fn then, of which nobody knows what they make.
+pub(super) fn look_around(function: &ast::Fn) -> Result<Vec<String>, Refusal> {
     if let Some(it) = function.ret_type().and_then(|it| it.ty()) {
         if matches!(it, ast::Type::NeverType(_)) {
             return Err(Refusal::Never);
@@ -99,20 +103,55 @@ pub(super) fn look_around(function: &ast::Fn) -> Result<(), Refusal> {
     if function.abi().is_some() || qualifiers.iter().any(Option::is_some) {
         return Err(Refusal::Qualifier);
     }
-    let mut items = vec![function.syntax().clone()];
-    match associated(function) {
-        Some(around) if ast::Impl::cast(around.clone()).is_some_and(|it| it.trait_().is_none()) => {
-            items.push(around);
+    let around = associated(function);
+    if around.as_ref().is_some_and(|around| !ast::Impl::can_cast(around.kind())) {
+        return Err(Refusal::Trait);
+    }
+    let attributes_of = |item: &SyntaxNode| item.children().filter_map(ast::Attr::cast).collect::<Vec<_>>();
+    let is_left_alone = |attribute: &ast::Attr| is_inert(&attribute.syntax().text().to_string());
+    if !around.iter().flat_map(attributes_of).all(|attribute| is_left_alone(&attribute)) {
+        return Err(Refusal::Attribute);
+    }
+    let mut macros = Vec::new();
+    for attribute in attributes_of(function.syntax()).into_iter().filter(|it| !is_left_alone(it)) {
+        let path = attribute.path().map(|path| path.syntax().text().to_string()).unwrap_or_default();
+        let path: String = path.split_whitespace().collect();
+        let name = path.rsplit("::").next().unwrap_or_default();
+        if name.is_empty() || NO_MACROS.contains(&path.as_str()) || WANT_ASYNC.contains(&name) {
+            return Err(Refusal::Attribute);
         }
-        Some(_) => return Err(Refusal::Trait),
-        None => (),
+        macros.push(path);
     }
-    let mut attributes = items.iter().flat_map(|item| item.children().filter_map(ast::Attr::cast));
-    match attributes.all(|attribute| is_inert(&attribute.syntax().text().to_string())) {
-        true => Ok(()),
-        false => Err(Refusal::Attribute),
-    }
+    Ok(macros)
 }
+
+/// Attributes that are no macros, but may do something else to a fn that is not `async`; and `cfg_attr` with others than
+/// those in [`INERT`].
+const NO_MACROS: &[&str] = &[
+    "cfg_attr",
+    "coverage",
+    "export_name",
+    "link_section",
+    "naked",
+    "no_mangle",
+    "optimize",
+    "target_feature",
+    "test",
+    "unsafe",
+];
+
+/// Macros, by their last name, that take nothing but an `async fn`, or make something else of what is none.
+const WANT_ASYNC: &[&str] = &[
+    "async_recursion",
+    "async_trait",
+    "bench",
+    "instrument",
+    "main",
+    "rstest",
+    "test",
+    "test_case",
+    "trait_variant",
+];
 
 /// The `impl` or `trait` that the fn is an item of.
 pub(super) fn associated(function: &ast::Fn) -> Option<SyntaxNode> {
