@@ -221,7 +221,13 @@ struct Plain {
 }
 
 fn plain(function: &ast::Fn) -> Result<Plain, Refusal> {
-    signature::look_around(function)?;
+    if !signature::look_around(function)?.is_empty() {
+        return Err(signature::Refusal::Attribute.into());
+    }
+    let around = signature::associated(function);
+    if around.and_then(ast::Impl::cast).is_some_and(|it| it.trait_().is_some()) {
+        return Err(signature::Refusal::Trait.into());
+    }
     let attributes = |node: SyntaxNode| node.children().filter_map(ast::Attr::cast).collect::<Vec<_>>();
     let has_word = |attribute: &ast::Attr, words: &[&str]| {
         let mut tokens = attribute.syntax().descendants_with_tokens().filter_map(NodeOrToken::into_token);
