@@ -48,7 +48,8 @@ pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, after: &Un
     for (name, text) in &old {
         let Some(new) = new.get(&**name).filter(|new| **new != text.as_str()) else { continue };
         let before = Drops::parse_without(text, &at_once).map(|drops| drops.without(&silent));
-        let (Some(before), Some(after)) = (before, parse(new)) else {
+        let after = parse(new).map(|drops| drops.without_makers(&at_once));
+        let (Some(before), Some(after)) = (before, after) else {
             is_unknown = true;
             continue;
         };

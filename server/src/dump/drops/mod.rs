@@ -101,6 +101,9 @@ pub enum Moved {
 /// Of more values than this nobody finds out which ones have moved.
 const MANY: usize = 64;
 
+/// What the path of an `async fn`'s body ends with, behind the fn's.
+const BODY: &str = "::{closure#0}";
+
 /// Functions that an edit may call more or less often, and that nobody notices.
 const UNNOTICED: &[&str] = &[
     "Box::new",
@@ -196,6 +199,15 @@ impl Drops {
         }
         for node in &mut nodes {
             node.acts.retain(|act| !matches!(act, Act::Drop(value) if done.contains(&value.ty)));
+            for act in &mut node.acts {
+                // A block in what is a plain fn then is called so.
+                if let Act::Drop(value) = act {
+                    let within = at_once.iter().filter_map(|path| path.strip_suffix(BODY).zip(Some(path)));
+                    for (function, path) in within {
+                        value.ty = value.ty.replace(&format!("{path}::{{"), &format!("{function}::{{"));
+                    }
+                }
+            }
         }
         let mut never_polled = Node::default();
         let mut upvars: Vec<_> = body.upvars.iter().collect();
@@ -216,6 +228,17 @@ impl Drops {
         nodes.push(first);
         let count = nodes.len() as u32;
         nodes.iter().all(|node| node.next.iter().all(|next| next.to < count)).then_some(Drops { nodes })
+    }
+
+    /// Forgets which values were made by the fns whose futures were these: what a future gave was made by nobody.
+    pub fn without_makers(mut self, at_once: &[String]) -> Drops {
+        for act in self.nodes.iter_mut().flat_map(|node| &mut node.acts) {
+            if let Act::Drop(value) = act {
+                let is_made = |maker: &mut String| at_once.contains(&format!("{maker}{BODY}"));
+                value.made_by.take_if(is_made);
+            }
+        }
+        self
     }
 
     /// The path of a body, without generic arguments, if its future is done as soon as it is polled: it waits for nothing, or
