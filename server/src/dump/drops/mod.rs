@@ -68,7 +68,7 @@ struct Next {
     only_if: Option<(u32, bool)>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Node {
     acts: Vec<Act>,
     next: Vec<Next>,
@@ -299,6 +299,27 @@ impl Drops {
         self
     }
 
+    /// With the names of another body for values that have others there: where each has one value of a type that the
+    /// other one does not know, it is the same value. A macro's variable may have become the user's.
+    fn named_as_in(&self, other: &Drops) -> Drops {
+        let (own, others) = (self.values(), other.values());
+        let alone = |values: &BTreeSet<&Value>, known: &BTreeSet<&Value>, ty: &str| {
+            let mut new = values.difference(known).filter(|value| value.ty == ty && !ty.is_empty());
+            let first = new.next().map(|value| (*value).clone());
+            first.filter(|_| new.next().is_none())
+        };
+        let mut nodes = self.nodes.clone();
+        for act in nodes.iter_mut().flat_map(|node| &mut node.acts) {
+            if let Act::Drop(value) = act
+                && alone(&own, &others, &value.ty).as_ref() == Some(value)
+                && let Some(known) = alone(&others, &own, &value.ty)
+            {
+                *value = known;
+            }
+        }
+        Drops { nodes }
+    }
+
     fn values(&self) -> BTreeSet<&Value> {
         let acts = self.nodes.iter().flat_map(|node| &node.acts);
         acts.filter_map(|act| if let Act::Drop(value) = act { Some(value) } else { None }).collect()
@@ -307,6 +328,7 @@ impl Drops {
     /// The values that `after` drops at another time than `before` does: relative to calls, panics, suspensions and the
     /// end, or to each other.
     pub fn moved(before: &Drops, after: &Drops) -> Moved {
+        let after = &after.named_as_in(before);
         let values: Vec<&Value> = before.values().union(&after.values()).copied().collect();
         if values.is_empty() {
             return Moved::Nothing;
@@ -799,6 +821,21 @@ mod tests {
         let whole = [("", taken), ("", "drop(_9) -> [return: bb2, unwind: bb3]"), END, PANICS];
         assert_eq!(of("__arg0", &whole), ["_arg0 (a::A, a::B)"]);
         assert_eq!(of("_", &[END]), ["_arg0 (a::A, a::B)"], "as an edit calls it");
+    }
+
+    #[test]
+    fn a_value_may_have_another_name() {
+        let before = [("", "drop(_5) -> [return: bb1, unwind: bb2]"), END, PANICS];
+        let other = |ty: &str| {
+            let drop = format!("drop((_10: {ty})) -> [return: bb1, unwind: bb2]").leak() as &str;
+            moved(&before, &[("", drop), END, PANICS])
+        };
+        assert_eq!(other("a::A"), Vec::<String>::new());
+        assert_eq!(other("a::B"), ["a::B", "x"]);
+        // Nor is it dropped elsewhere.
+        let early = [("", "drop((_10: a::A)) -> [return: bb1, unwind: bb3]"), ("", LOOK), END, PANICS];
+        let late = [("", LOOK.replace("bb2", "bb1").leak() as &str), before[0], PANICS, END];
+        assert_ne!(moved(&early, &late), Vec::<String>::new());
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //! of them fit is for the compiler to say.
 
 use super::box_awaitee::pin_path;
-use super::{ActionKind, Candidate, Context, local};
+use super::{ActionKind, Candidate, Context, local, macro_arguments};
 use crate::features::language::Heap;
 use crate::layout::whatif::{Change, Prediction};
 use crate::layout::{Held, HeldKind};
@@ -255,7 +255,7 @@ fn uses(list: &ast::StmtList, own: &ast::LetStmt, name: &str) -> Result<Vec<(Syn
         if token.parent().is_some_and(|parent| parent.kind() == SyntaxKind::TOKEN_TREE) {
             match is_looked_at(&token) {
                 true => uses.push((token, Use::Through)),
-                false => return Err(Refusal::Macro),
+                false => uses.extend(used_in_arms(&token)?.map(|how| (token, how))),
             }
         } else if let Some(how) = used(&token)? {
             uses.push((token, how));
@@ -292,6 +292,52 @@ fn is_looked_at(token: &SyntaxToken) -> bool {
     let call = token.parent_ancestors().find_map(ast::MacroCall::cast);
     let name = call.and_then(|call| call.path()?.segment()?.name_ref());
     name.is_some_and(|name| LOOKING.contains(&name.text()))
+}
+
+/// How the variable that a token names is used among the arguments of a macro that waits for several futures: these
+/// are expressions and patterns, evaluated in place. Only what the tokens around it show for sure: `&mut x`, `x.y`, `x[0]`.
+fn used_in_arms(token: &SyntaxToken) -> Result<Option<Use>, Refusal> {
+    let call = token.parent_ancestors().find_map(ast::MacroCall::cast).ok_or(Refusal::Macro)?;
+    let beside = |first: Option<SyntaxToken>, next: fn(&SyntaxToken) -> Option<SyntaxToken>| {
+        std::iter::successors(first, next).filter(|it| !it.kind().is_trivia())
+    };
+    let before = |token: &SyntaxToken| beside(token.prev_token(), SyntaxToken::prev_token);
+    let is_in_another =
+        token.parent_ancestors().filter(|it| it.kind() == SyntaxKind::TOKEN_TREE).any(|tree| {
+            let mut before =
+                tree.first_token().into_iter().flat_map(|first| before(&first).collect::<Vec<_>>());
+            let is_macro = before.next().is_some_and(|it| it.text() == "!");
+            let name = before.next();
+            is_macro && name.is_some_and(|name| !macro_arguments::waits_for_several(name.text()))
+        });
+    let name = call.path().and_then(|path| path.segment()?.name_ref());
+    if is_in_another || !name.is_some_and(|name| macro_arguments::waits_for_several(name.text())) {
+        return Err(Refusal::Macro);
+    }
+    let mut ahead = before(token).map(|it| it.text().to_owned());
+    let [mut first, mut second] = [(); 2].map(|()| ahead.next().unwrap_or_default());
+    if first == "." && second != "." {
+        // A field or method of this name.
+        return Ok(None);
+    }
+    let is_mutable = first == "mut";
+    if is_mutable {
+        (first, second) = (second, ahead.next().unwrap_or_default());
+    }
+    // Not so `a & x` and `a && x`.
+    let ends_value = |text: &str| {
+        text.ends_with(|last: char| last == '_' || last.is_alphanumeric() || ")]}\"'?&".contains(last))
+            && !["return", "break", "in", "match", "if", "while", "else"].contains(&text)
+    };
+    let is_lent = first == "&" && !ends_value(&second);
+    let mut behind = beside(token.next_token(), SyntaxToken::next_token).map(|it| it.text().to_owned());
+    let [next, after] = [(); 2].map(|()| behind.next().unwrap_or_default());
+    let is_through = next == "[" || next == "." && after != "." && after != "await";
+    match (is_through, is_lent) {
+        (true, _) if !is_mutable || is_lent => Ok(Some(Use::Through)),
+        (false, true) if [",", ")", ";", "]", "}"].contains(&&*next) => Ok(Some(Use::Reference)),
+        _ => Err(Refusal::Macro),
+    }
 }
 
 /// Does another variable of this name come between a token and the local's `let`?
@@ -457,6 +503,16 @@ mod tests {
     }
 
     #[test]
+    fn what_the_arms_of_a_select_lend_is_rewritten() {
+        check(
+            "let mut x = [0; 9]; select! { n = read(&mut x) => { send(&x[..n], c(&x)).await; } _ = s.x(x.len()) => x[0] }",
+            expect![[r#"
+                let mut x = vec![0; 9]; select! { n = read(&mut x[..]) => { send(&x[..n], c(&x[..])).await; } _ = s.x(x.len()) => x[0] }
+                let mut x = Box::new([0; 9]); select! { n = read(&mut *x) => { send(&x[..n], c(&*x)).await; } _ = s.x(x.len()) => x[0] }"#]],
+        );
+    }
+
+    #[test]
     fn other_variables_of_that_name_are_left_alone() {
         check(
             "let x = y; { let x = x; x } if let Some(x) = x { x } else { x }",
@@ -512,7 +568,22 @@ mod tests {
         assert_eq!(refused("let x = y; &raw const x;"), Refusal::RawPointer);
         assert_eq!(refused("let x = y; addr_of!(x);"), Refusal::Macro);
         assert_eq!(refused("let x = y; matches!(x, S { .. });"), Refusal::Macro);
-        assert_eq!(refused("let x = y; select! { a = b(&x) => {} }"), Refusal::Macro);
+        assert_eq!(refused("let x = y; other! { a = b(&x) => {} }"), Refusal::Macro);
+        for arms in [
+            "x = b() => {}",
+            "a = b(x) => {}",
+            "a = x => {}",
+            "a = b() => c & x,",
+            "a = b() => c(a && x),",
+            "a = b() => &&x,",
+            "a = b() => other!(&x),",
+            "a = b() => S { x },",
+            "a = b() => { let mut x = 1; x.c() },",
+            "a = b() => |x| x.c(),",
+            "a = x.await => {}",
+        ] {
+            assert_eq!(refused(&format!("let x = y; select! {{ {arms} }}")), Refusal::Macro, "{arms}");
+        }
     }
 
     fn statements() -> impl Strategy<Value = String> {

@@ -19,7 +19,11 @@ pub(super) fn calls(within: &SyntaxNode) -> Vec<Vec<TextRange>> {
 /// Is a text a call of such a macro?
 pub(super) fn is_call(text: &str) -> bool {
     let Some((path, _)) = text.split_once('!') else { return false };
-    let name = path.rsplit("::").next().unwrap_or(path).trim();
+    waits_for_several(path.rsplit("::").next().unwrap_or(path).trim())
+}
+
+/// Is it the name of such a macro?
+pub(super) fn waits_for_several(name: &str) -> bool {
     matches!(name, "join" | "try_join" | "select" | "select_biased")
 }
 

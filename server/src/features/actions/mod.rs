@@ -6,6 +6,7 @@
 mod all_safe;
 pub mod box_awaitee;
 pub mod box_local;
+mod box_pinned;
 pub mod box_recursion;
 pub mod box_several;
 mod captured;
@@ -292,6 +293,7 @@ fn in_view(snapshot: &Snapshot, file: &Path, view: &FileView) -> Vec<Candidate> 
         let mut found: Vec<Candidate> = Vec::new();
         for context in contexts(snapshot, file, view, tree) {
             found.extend(box_awaitee::candidates(&context));
+            found.extend(box_pinned::candidates(&context));
             found.extend(box_several::candidates(&context));
             found.extend(pin_argument::candidates(&context));
             found.extend(desugar_async_fn::candidates(&context));

@@ -676,12 +676,12 @@ mod tests {
             let parses = |text: &str| {
                 ra_ap_syntax::SourceFile::parse(text, ra_ap_parser::Edition::CURRENT).errors().is_empty()
             };
-            if let Ok(new) = pinned(&marked, &["large"]) {
-                if parses(&marked.replace(['«', '»'], "")) {
-                    prop_assert!(parses(&new), "{}", new);
-                    let named = new.matches("let large").count() + new.matches("let future").count();
-                    prop_assert_eq!(new.matches("pin!(").count(), named);
-                }
+            if let Ok(new) = pinned(&marked, &["large"])
+                && parses(&marked.replace(['«', '»'], ""))
+            {
+                prop_assert!(parses(&new), "{}", new);
+                let named = new.matches("let large").count() + new.matches("let future").count();
+                prop_assert_eq!(new.matches("pin!(").count(), named);
             }
         }
     }
