@@ -177,7 +177,7 @@ fn what_is_not_committed_is_not_mixed_with_edits() {
     project.write("src/lib.rs", &format!("// Mine.\n{}", large_and_outer()));
     let fix = || {
         let mut fix = futurelens();
-        fix.arg("fix").arg(project.root()).arg("--apply");
+        fix.arg("fix").arg(project.root()).args(["--apply", "--kind", "box-awaitee"]);
         fix
     };
     let refused = run(&mut fix());
