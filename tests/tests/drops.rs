@@ -65,6 +65,10 @@ fn with(edition: &str, actions: &[&Action]) -> Project {
     project
 }
 
+/// Labelled although every path is the same, by the fn that is edited and the kind of edit. What a fn does with a future
+/// that it is handed, nobody looks at: this one polls it to its end, so that where it is dropped then is never seen.
+const CAUTIOUS: &[(&str, &str)] = &[("with_forwards_argument", "pin-argument")];
+
 fn check(edition: &str, arguments: &[&str]) {
     let project = with(edition, &[]);
     let target = tempfile::tempdir().expect("the temporary directory is writable");
@@ -91,7 +95,9 @@ fn check(edition: &str, arguments: &[&str]) {
         for action in round {
             if !changed.iter().any(|shape| is_shape(edited(action), shape)) {
                 needless += 1;
-                faults.push(format!("{} does the same after {}", action.future, action.title));
+                if !CAUTIOUS.contains(&(edited(action), &action.kind)) {
+                    faults.push(format!("{} does the same after {}", action.future, action.title));
+                }
             }
         }
     }

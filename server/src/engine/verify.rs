@@ -148,8 +148,12 @@ impl Verifier {
             let fits = |other: &Try| {
                 let known = candidates[other.index];
                 let is_one_careful = one.with == With::Unrelated || other.with == With::Unrelated;
+                let is_still =
+                    |one: &Try, other: &Candidate| one.with == With::Any || !other.kind.changes_type();
                 one.with != With::None
                     && other.with != With::None
+                    && is_still(&one, known)
+                    && is_still(other, candidate)
                     && candidate.origin == known.origin
                     && !(is_one_careful && self.around.are_related(&candidate.future, &known.future))
                     && !overlap(candidate, &candidate.ways[one.way], known, &known.ways[other.way])
@@ -188,10 +192,6 @@ impl Verifier {
                 let around = Around::new(&after.snapshot);
                 let body = |one: &Try| self.around.body(&candidates[one.index].future);
                 let edited: HashSet<Arc<str>> = batch.iter().map(body).collect();
-                let is_type_changed = |but: &Try| {
-                    let mut others = batch.iter().filter(|other| other.index != but.index);
-                    others.any(|other| candidates[other.index].kind.changes_type())
-                };
                 for one in &batch {
                     let candidate = candidates[one.index];
                     let verdict = self.judge(candidate, one.way, &after);
@@ -200,7 +200,7 @@ impl Verifier {
                         // Perhaps it has another name, by what others have made of theirs.
                         Verdict::Refused(Refusal::MadeElsewhere) => true,
                         Verdict::Saves { drops_earlier, .. } if !drops_earlier.is_empty() => {
-                            is_type_changed(one)
+                            meets_changed_type(candidates, &batch, one)
                         }
                         _ => false,
                     };
@@ -208,7 +208,10 @@ impl Verifier {
                     let becomes = candidate.becomes.as_ref().map(|id| around.body(id));
                     let is_edited = batch.len() > 1 && becomes.iter().any(|body| edited.contains(body));
                     let body = becomes.unwrap_or_else(|| body(one));
-                    if is_others || is_edited || around.is_made_of(&body, &edited) {
+                    if is_edited || around.is_made_of(&body, &edited) {
+                        let with = if one.with == With::Unrelated { With::None } else { With::Unrelated };
+                        open.push(Try { with, ..*one });
+                    } else if is_others {
                         open.push(Try { with: one.with.fewer(), ..*one });
                     } else {
                         on_verdict(one.index, verdict);
@@ -225,16 +228,13 @@ impl Verifier {
                     self.verify_batch(candidates, left.to_vec(), open, cancel, on_verdict)?;
                     return self.verify_batch(candidates, right.to_vec(), open, cancel, on_verdict);
                 }
-                let changes_type = |one: &Try| candidates[one.index].kind.changes_type();
-                let changed: Vec<usize> =
-                    batch.iter().filter(|one| changes_type(one)).map(|one| one.index).collect();
                 let mut others = Vec::new();
-                for (place, one) in batch.into_iter().enumerate() {
+                for (place, &one) in batch.iter().enumerate() {
                     if !blamed.contains(&place) {
                         others.push(one);
-                    } else if changed.iter().any(|other| *other != one.index) {
+                    } else if meets_changed_type(candidates, &batch, &one) {
                         // It may be the other's fault.
-                        open.push(Try { with: With::None, ..one });
+                        open.push(Try { with: With::Still, ..one });
                     } else if one.way + 1 < candidates[one.index].ways.len() {
                         open.push(Try { way: one.way + 1, ..one });
                     } else {
@@ -370,7 +370,9 @@ struct Try {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum With {
     Any,
-    /// Those whose future has nothing to do with its own.
+    /// Those that leave every fn's type as it is.
+    Still,
+    /// Of those the ones whose future has nothing to do with its own.
     Unrelated,
     None,
 }
@@ -378,13 +380,27 @@ enum With {
 impl With {
     fn fewer(self) -> Self {
         match self {
-            With::Any => With::Unrelated,
+            With::Any => With::Still,
+            With::Still => With::Unrelated,
             With::Unrelated | With::None => With::None,
         }
     }
 }
 
 /// Can they not be made together? What edits several fns is made alone.
+/// Does another one of a batch change the type of a fn that this one's text names?
+fn meets_changed_type(candidates: &[&Candidate], batch: &[Try], one: &Try) -> bool {
+    let candidate = candidates[one.index];
+    let text = &candidate.text.text()[candidate.site().range];
+    let words: HashSet<&str> = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
+    let others = batch.iter().filter(|other| other.index != one.index).map(|other| candidates[other.index]);
+    let mut changed = others.filter(|other| other.kind.changes_type());
+    changed.any(|other| {
+        let name = other.site().name.map(|name| &other.text.text()[name]);
+        name.is_none_or(|name| words.contains(name.trim_start_matches("r#")))
+    })
+}
+
 pub(super) fn overlap(a: &Candidate, a_edits: &[Edit], b: &Candidate, b_edits: &[Edit]) -> bool {
     if !a.elsewhere.is_empty() || !b.elsewhere.is_empty() {
         return true;
