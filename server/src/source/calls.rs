@@ -185,10 +185,6 @@ fn is_part_of(part: &str, whole: &str) -> bool {
     !whole.is_empty() && part.strip_prefix(whole).is_some_and(|rest| rest.starts_with('_') && rest.len() > 1)
 }
 
-pub(super) fn last_segment(path: &str) -> &str {
-    path.rsplit("::").next().unwrap_or(path).trim()
-}
-
 /// The crate that a source file belongs to, from a path as cargo lays them out:
 /// `../async-stream-0.3.6/src/lib.rs` is of `async_stream`.
 pub(super) fn crate_of(file: &str) -> Option<String> {

@@ -6,7 +6,6 @@ use ra_ap_syntax::ast::{self, AstNode, HasName};
 use ra_ap_syntax::{NodeOrToken, SyntaxKind, SyntaxNode, TextRange, TextSize, WalkEvent};
 
 use super::attributes::{self, Attribute};
-use super::calls::last_segment;
 use super::drafts::{Context, Definition, Draft, Drafts, FnItem, SiteKind, join};
 use super::generics::{self, Generics};
 use super::position::PositionMap;
@@ -186,6 +185,11 @@ impl Outline {
     pub(super) fn closures(&self) -> &[TextRange] {
         &self.found().closures
     }
+}
+
+/// `c` of `a::b::c`.
+pub(super) fn last_segment(path: &str) -> &str {
+    path.rsplit("::").next().unwrap_or(path).trim()
 }
 
 fn find(text: &str) -> Found {

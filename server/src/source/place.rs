@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use ra_ap_syntax::TextRange;
 
-use super::calls::{Call, calls, crate_of, has_word, is_standard, last_segment};
+use super::calls::{Call, calls, crate_of, has_word, is_standard};
 use super::drafts::{FnItem, SiteKind};
-use super::outline::{Outline, Site};
+use super::outline::{Outline, Site, last_segment};
 use crate::dump::Span;
 use crate::dump::names::CoroutineSource;
 
