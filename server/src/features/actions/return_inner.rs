@@ -244,9 +244,7 @@ fn returned(function: &ast::Fn, language: &Language) -> Result<Returned, Refusal
     };
     let ast::Expr::AwaitExpr(last) = last else { return Err(Refusal::NotLast) };
     let operand = last.expr().ok_or(Refusal::NotLast)?;
-    let (Some(dot), Some(keyword)) = (last.dot_token(), last.await_token()) else {
-        return Err(Refusal::NotLast);
-    };
+    let without_await = signature::without_await(&last).ok_or(Refusal::NotLast)?;
     let is_attributed =
         last.attrs().next().is_some() || operand.syntax().children().any(|it| ast::Attr::can_cast(it.kind()));
     if is_attributed {
@@ -258,15 +256,8 @@ fn returned(function: &ast::Fn, language: &Language) -> Result<Returned, Refusal
     let arguments = Arguments::of(function)?;
     let (made, callee) = arguments.made(&operand)?;
     let mut ways = signature::returning(function, language)?;
-    // Behind a comment a new line has to begin.
-    let space = dot.prev_token().filter(|it| {
-        let is_behind_comment = it.prev_token().is_some_and(|before| before.kind() == SyntaxKind::COMMENT);
-        it.kind() == SyntaxKind::WHITESPACE && !is_behind_comment
-    });
-    let from = space.map_or(dot.text_range().start(), |it| it.text_range().start());
     for way in &mut ways {
-        way.push(Edit::delete(TextRange::new(from, dot.text_range().end())));
-        way.push(Edit::delete(keyword.text_range()));
+        way.extend(without_await.iter().cloned());
         way.extend(semicolon.iter().map(|it| Edit::delete(it.text_range())));
     }
     let awaited = last.syntax().text_range();

@@ -86,6 +86,21 @@ pub(super) fn returning(function: &ast::Fn, language: &Language) -> Result<Vec<V
     Ok(future_paths(function, edition, language.heap).into_iter().map(with).collect())
 }
 
+/// Edits that take `.await` away from behind what is awaited.
+pub(super) fn without_await(awaited: &ast::AwaitExpr) -> Option<Vec<Edit>> {
+    let (dot, keyword) = (awaited.dot_token()?.text_range(), awaited.await_token()?.text_range());
+    // Behind a comment a new line has to begin.
+    let space = awaited.dot_token()?.prev_token().filter(|it| {
+        let is_behind_comment = it.prev_token().is_some_and(|before| before.kind() == SyntaxKind::COMMENT);
+        it.kind() == SyntaxKind::WHITESPACE && !is_behind_comment
+    });
+    let from = space.map_or(dot.start(), |it| it.text_range().start());
+    Some(match dot.end() == keyword.start() {
+        true => vec![Edit::delete(TextRange::new(from, keyword.end()))],
+        false => vec![Edit::delete(TextRange::new(from, dot.end())), Edit::delete(keyword)],
+    })
+}
+
 /// What the fn is, where it stands and what stands on it: the paths of the attributes that may be macros. Those get
 /// another fn then, of which nobody knows what they make.
 pub(super) fn look_around(function: &ast::Fn) -> Result<Vec<String>, Refusal> {

@@ -314,20 +314,7 @@ fn call(tree: &SourceFile, of: &Plain, place: TextRange) -> Option<(TextRange, V
     if name.text() != of.name.as_str() || operand.attrs().next().is_some() {
         return None;
     }
-    let (dot, keyword) = (awaited.dot_token()?, awaited.await_token()?);
-    // Behind a comment a new line has to begin.
-    let space = dot.prev_token().filter(|it| {
-        let is_behind_comment = it.prev_token().is_some_and(|before| before.kind() == SyntaxKind::COMMENT);
-        it.kind() == SyntaxKind::WHITESPACE && !is_behind_comment
-    });
-    let from = space.map_or(dot.text_range().start(), |it| it.text_range().start());
-    let edits = match dot.text_range().end() == keyword.text_range().start() {
-        true => vec![Edit::delete(TextRange::new(from, keyword.text_range().end()))],
-        false => vec![
-            Edit::delete(TextRange::new(from, dot.text_range().end())),
-            Edit::delete(keyword.text_range()),
-        ],
-    };
+    let edits = signature::without_await(&awaited)?;
     Some((name.syntax().text_range(), edits))
 }
 
