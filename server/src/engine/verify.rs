@@ -199,6 +199,10 @@ impl Verifier {
                         _ if batch.len() == 1 => false,
                         // Perhaps it has another name, by what others have made of theirs.
                         Verdict::Refused(Refusal::MadeElsewhere) => true,
+                        // Who made this instance may do so no more, and what it was is printed still.
+                        Verdict::Refused(Refusal::DoesNotShrink) => {
+                            one.with != With::Unrelated && self.is_instance_of_others(candidates, &batch, one)
+                        }
                         Verdict::Saves { drops_earlier, .. } if !drops_earlier.is_empty() => {
                             meets_changed_type(candidates, &batch, one)
                         }
@@ -212,7 +216,9 @@ impl Verifier {
                         let with = if one.with == With::Unrelated { With::None } else { With::Unrelated };
                         open.push(Try { with, ..*one });
                     } else if is_others {
-                        open.push(Try { with: one.with.fewer(), ..*one });
+                        let is_stale = verdict == Verdict::Refused(Refusal::DoesNotShrink);
+                        let with = if is_stale { With::Unrelated } else { one.with.fewer() };
+                        open.push(Try { with, ..*one });
                     } else {
                         on_verdict(one.index, verdict);
                     }
@@ -245,6 +251,17 @@ impl Verifier {
             }
         }
         Ok(())
+    }
+
+    /// Is a candidate's future an instance of a generic body, and another one of the batch in a future that stores it?
+    fn is_instance_of_others(&self, candidates: &[&Candidate], batch: &[Try], one: &Try) -> bool {
+        let candidate = candidates[one.index];
+        let placed = self.snapshot.future_in(&candidate.future, &candidate.origin);
+        placed.is_some_and(|placed| !placed.future.arguments.is_empty())
+            && batch
+                .iter()
+                .filter(|other| other.index != one.index)
+                .any(|other| self.around.are_related(&candidate.future, &candidates[other.index].future))
     }
 
     /// What a candidate did, if nothing else had a part in it.
