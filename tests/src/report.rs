@@ -2,7 +2,7 @@
 
 use crate::binary::{Run, futurelens, run};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::Path;
 
@@ -148,6 +148,17 @@ pub fn run_report<S: AsRef<OsStr>>(root: &Path, arguments: &[S]) -> Run {
 #[track_caller]
 pub fn report<S: AsRef<OsStr>>(root: &Path, arguments: &[S]) -> Report {
     parse(&run_report(root, arguments).expect_success().stdout)
+}
+
+/// The sizes of a project's futures in the dev profile, by name.
+///
+/// # Panics
+///
+/// As [`report`].
+#[track_caller]
+pub fn sizes(root: &Path) -> BTreeMap<String, u64> {
+    let report = report(root, &["--profile", "dev"]);
+    report.futures.into_iter().map(|future| (future.name, future.size)).collect()
 }
 
 /// Reads a report.

@@ -1,9 +1,9 @@
 //! Code actions in an editor: offered where the user looks, measured before they are sure, and refused where
 //! they would not fit.
 
-use futurelens_tests::binary::{futurelens, run};
 use futurelens_tests::editor::{Editor, Setup, edited, place_of, uri};
 use futurelens_tests::project::{DEFER, PENDING_ONCE, Project, future_of};
+use futurelens_tests::report::report;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -237,14 +237,7 @@ fn all_safe_edits_of_a_future_are_one_action() {
         source.replace("first().await", "Box::pin(first()).await").replace("[0u8; 3000]", "vec![0u8; 3000]");
     assert_eq!(text, new.replace("look(&page)", "look(&page[..])"));
     // What it says is what becomes of it.
-    let size = || {
-        let report =
-            run(futurelens().arg("report").arg(project.root()).args(["--format", "json"])).expect_success();
-        let report: Value = serde_json::from_str(&report.stdout).expect("report prints JSON");
-        let mut futures = report["futures"].as_array().expect("a list").iter();
-        let both = futures.find(|future| future["name"] == "both").expect("it is there");
-        both["size"].as_u64().expect("a number")
-    };
+    let size = || report(project.root(), &[] as &[&str]).size_of("both");
     let before = size();
     project.write("src/lib.rs", &text);
     let saves = format!("(saves {} B)", before - size());

@@ -4,7 +4,7 @@
 use futurelens_tests::actions::{Action, apply, offered};
 use futurelens_tests::binary::{futurelens, run, say};
 use futurelens_tests::project::{PENDING_ONCE, Project};
-use serde_json::Value;
+use futurelens_tests::report::sizes;
 use std::collections::BTreeMap;
 
 /// Every fn whose name starts with `kept_` is left alone, and what is done in one whose name starts with `later_` is done
@@ -174,20 +174,11 @@ const RETURNED: &[(&str, &str)] = &[
     ("with_reference", "looked_up"),
 ];
 
-fn sizes(project: &Project) -> BTreeMap<String, u64> {
-    let mut command = futurelens();
-    command.arg("report").arg(project.root()).args(["--format", "json", "--profile", "dev"]);
-    let report: Value = serde_json::from_str(&run(&mut command).expect_success().stdout).expect("JSON");
-    let futures = report["futures"].as_array().expect("a list");
-    let size = |it: &Value| Some((it["name"].as_str()?.to_owned(), it["size"].as_u64()?));
-    futures.iter().filter_map(size).collect()
-}
-
 fn check(edition: &str) {
     let project = Project::lib("returns", &format!("{SOURCE}{PENDING_ONCE}"));
     let manifest = project.read("Cargo.toml").replace("2021", edition);
     project.write("Cargo.toml", &manifest);
-    let before = sizes(&project);
+    let before = sizes(project.root());
     let actions = offered(project.root(), &["--kind", "return-inner", "--profile", "dev"]);
     let mut by_name: BTreeMap<&str, &Action> = BTreeMap::new();
     for action in &actions {
@@ -206,7 +197,7 @@ fn check(edition: &str) {
     }
 
     apply(&actions.iter().collect::<Vec<_>>(), project.root());
-    let after = sizes(&project);
+    let after = sizes(project.root());
     for (name, _) in RETURNED {
         assert!(!after.contains_key(&by_name[name].future), "{name} has a future of its own still");
     }

@@ -4,7 +4,7 @@
 use futurelens_tests::actions::{Action, apply, offered};
 use futurelens_tests::binary::{futurelens, run, say};
 use futurelens_tests::project::{PENDING_ONCE, Project};
-use serde_json::Value;
+use futurelens_tests::report::sizes;
 use std::collections::BTreeMap;
 
 const LIB: &str = r#"
@@ -189,15 +189,6 @@ fn project(edition: &str) -> Project {
     project
 }
 
-fn sizes(project: &Project) -> BTreeMap<String, u64> {
-    let mut command = futurelens();
-    command.arg("report").arg(project.root()).args(["--format", "json", "--profile", "dev"]);
-    let report: Value = serde_json::from_str(&run(&mut command).expect_success().stdout).expect("JSON");
-    let futures = report["futures"].as_array().expect("a list");
-    let size = |it: &Value| Some((it["name"].as_str()?.to_owned(), it["size"].as_u64()?));
-    futures.iter().filter_map(size).collect()
-}
-
 fn offers(project: &Project) -> Vec<Action> {
     offered(project.root(), &["--kind", "unasync", "--profile", "dev"])
 }
@@ -209,7 +200,7 @@ fn name(action: &Action) -> &str {
 
 fn check(edition: &str) {
     let original = project(edition);
-    let before = sizes(&original);
+    let before = sizes(original.root());
     let actions = offers(&original);
     let by_name: BTreeMap<&str, &Action> = actions.iter().map(|action| (name(action), action)).collect();
     let names: Vec<&str> = by_name.keys().copied().collect();
@@ -226,7 +217,7 @@ fn check(edition: &str) {
         // Each alone does what it says.
         let alone = project(edition);
         apply(&[action], alone.root());
-        let after = sizes(&alone);
+        let after = sizes(alone.root());
         assert_eq!(action.after, after.get(&action.future).copied(), "{name}");
         assert!(!after.keys().any(|future| future.rsplit("::").next() == Some(*name)), "{name} is plain");
     }

@@ -10,7 +10,6 @@ use crate::features::bytes::count;
 use crate::render::one_line;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
@@ -68,7 +67,7 @@ fn kinds() -> impl TypedValueParser<Value = ActionKind> {
 }
 
 pub(super) fn run(args: &FixArgs) -> Result<(), CliError> {
-    let (name, path) = what(args)?;
+    let (name, path) = what(args);
     let request = args.build.request(&path);
     let project = Project::open(&request)?;
     if let [first, others @ ..] = &project.triples(&request)[..]
@@ -175,17 +174,17 @@ fn nothing(args: &FixArgs) -> String {
 }
 
 /// The future that is asked for, and the folder.
-fn what(args: &FixArgs) -> Result<(Option<String>, PathBuf), CliError> {
+fn what(args: &FixArgs) -> (Option<String>, PathBuf) {
     let name = |name: &Path| name.to_string_lossy().into_owned();
     match &args.what[..] {
-        [] => Ok((None, PathBuf::from("."))),
-        [path] if path.exists() => Ok((None, path.clone())),
+        [] => (None, PathBuf::from(".")),
+        [path] if path.exists() => (None, path.clone()),
         // What looks like a path is meant as one.
         [path] if path.is_absolute() || path.starts_with(".") || path.starts_with("..") => {
-            Ok((None, path.clone()))
+            (None, path.clone())
         }
-        [one] => Ok((Some(name(one)), PathBuf::from("."))),
-        [one, path, ..] => Ok((Some(name(one)), path.clone())),
+        [one] => (Some(name(one)), PathBuf::from(".")),
+        [one, path, ..] => (Some(name(one)), path.clone()),
     }
 }
 
@@ -212,7 +211,8 @@ fn offered(
     let mut verifier = Verifier::new(project, snapshot, measurement.units, own_group)?;
     let (mut list, mut summary) = (List::default(), Summary::default());
     summary.candidates = candidates.len();
-    let bar = growing(candidates.len());
+    let bar = progress_bar("Trying");
+    bar.set_length(candidates.len() as u64);
     let (mut untried, mut failed) = (0, None);
     let cancel = Cancel::default();
     stop_on_interrupt(cancel.clone());
@@ -244,6 +244,7 @@ fn offered(
         }
         if list.actions.len() > before && !bar.is_hidden() {
             list.sort();
+            // Below the bar.
             bar.set_prefix(format!("\n{}", list.table(SHOWN).trim_end()));
         }
     });
@@ -272,9 +273,8 @@ fn offered(
         );
     }
     list.sort();
-    tracing::debug!("{} edits tried in {} compiler runs", summary.tried, summary.runs);
     let interrupted = is_interrupted.then(|| {
-        list.is_interrupted();
+        list.set_incomplete();
         let Summary { tried, candidates, .. } = summary;
         CliError::Interrupted(format!(
             "{tried} of {} were tried; what is listed holds",
@@ -329,17 +329,6 @@ impl Lines {
         self.add(&Last { summary })?;
         Ok(self.text)
     }
-}
-
-/// A bar with a table below it.
-fn growing(len: usize) -> ProgressBar {
-    let bar = progress_bar("Trying");
-    let template = "      Trying [{bar:25}] {pos}/{len}: {wide_msg}{prefix}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("=> "));
-    }
-    bar.set_length(len as u64);
-    bar
 }
 
 /// The first interrupt ends what is going on, and what is known is printed; the second one ends the program.

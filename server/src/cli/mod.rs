@@ -420,10 +420,10 @@ fn named<'a>(snapshot: &'a Snapshot, name: &str) -> Result<Vec<&'a Placed>, CliE
     }))
 }
 
-/// Drawn on a terminal's standard error, invisible elsewhere.
+/// Drawn on a terminal's standard error, invisible elsewhere. A prefix is shown behind the rest.
 fn progress_bar(what: &str) -> indicatif::ProgressBar {
     let bar = indicatif::ProgressBar::new(0);
-    let template = format!("{what:>12} [{{bar:25}}] {{pos}}/{{len}}: {{wide_msg}}");
+    let template = format!("{what:>12} [{{bar:25}}] {{pos}}/{{len}}: {{wide_msg}}{{prefix}}");
     let style = indicatif::ProgressStyle::with_template(&template);
     if let Ok(style) = style {
         bar.set_style(style.progress_chars("=> "));

@@ -240,9 +240,10 @@ impl Rounds<'_> {
                     Built::Done(new) => {
                         let savings: Vec<Option<Saving>> =
                             chosen.iter().map(|one| saving(&one.candidate, &new.snapshot)).collect();
+                        let edited = new.edited();
                         let drops: Vec<Vec<Arc<str>>> = chosen
                             .iter()
-                            .map(|one| self.verifier.drops_earlier(&one.candidate, &new))
+                            .map(|one| self.verifier.drops_earlier(&one.candidate, edited.as_ref()))
                             .collect();
                         let enough = |index: usize| {
                             let saving = &savings[index];

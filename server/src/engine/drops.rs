@@ -10,12 +10,25 @@ use crate::source::SiteKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// A unit as it was compiled with edits.
+pub(super) struct Edited<'a> {
+    unit: &'a Unit,
+    silent: Silent<'a>,
+}
+
+impl<'a> Edited<'a> {
+    pub fn new(unit: &'a Unit) -> Self {
+        Edited { unit, silent: Silent::new(unit.bodies().map(|(_, text)| text)) }
+    }
+}
+
 /// What a candidate drops at another time, in words for a title. `body` is the definition path of a body of the edited
-/// fn, `after` the unit as it was compiled with the edit.
+/// fn.
 ///
 /// Of a fn that becomes a plain one nothing is compared: the compiler dumps no body that is no coroutine's. It makes that of
 /// an `async fn` such that it drops everything in a plain fn's order. What calls it is compared.
-pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, after: &Unit) -> Vec<Arc<str>> {
+pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, edited: &Edited<'_>) -> Vec<Arc<str>> {
+    let Edited { unit: after, silent } = edited;
     let krate = body.split("::").next().unwrap_or_default();
     let bodies = candidate.elsewhere.iter().flat_map(|other| &other.bodies);
     let items: BTreeSet<&str> =
@@ -33,9 +46,7 @@ pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, after: &Un
     let Some(old) = units.bodies(&candidate.origin, &is_of_item) else { return unknown(candidate) };
     let mut found: Vec<Arc<str>> = Vec::new();
     let mut is_unknown = false;
-    // Other bodies are as they were.
-    let silent = Silent::new(after.bodies().map(|(_, text)| text));
-    let parse = |text: &str| Some(Drops::parse(text)?.without(&silent));
+    let parse = |text: &str| Some(Drops::parse(text)?.without(silent));
     if candidate.becomes.is_some() {
         return ended(candidate, body, &old);
     }
@@ -47,7 +58,7 @@ pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, after: &Un
     let Some(at_once) = at_once(units, candidate, krate, after) else { return unknown(candidate) };
     for (name, text) in &old {
         let Some(new) = new.get(&**name).filter(|new| **new != text.as_str()) else { continue };
-        let before = Drops::parse_without(text, &at_once).map(|drops| drops.without(&silent));
+        let before = Drops::parse_without(text, &at_once).map(|drops| drops.without(silent));
         let after = parse(new).map(|drops| drops.without_makers(&at_once));
         let (Some(before), Some(after)) = (before, after) else {
             is_unknown = true;

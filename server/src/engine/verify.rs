@@ -11,7 +11,7 @@ use crate::features::Snapshot;
 use crate::features::actions::{ActionKind, Candidate, Saving, gains};
 use crate::layout::Future;
 use crate::layout::whatif::Prediction;
-use crate::source::{Edit, Outline, PositionMap, TextRange, TextSize, edited};
+use crate::source::{Edit, Outline, PositionMap, TextRange, TextSize, edited, has_word};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -191,36 +191,38 @@ impl Verifier {
             Built::Done(after) => {
                 let around = Around::new(&after.snapshot);
                 let body = |one: &Try| self.around.body(&candidates[one.index].future);
-                let edited: HashSet<Arc<str>> = batch.iter().map(body).collect();
+                let changed: HashSet<Arc<str>> = batch.iter().map(body).collect();
+                let edited = after.edited();
                 for one in &batch {
                     let candidate = candidates[one.index];
-                    let verdict = self.judge(candidate, one.way, &after);
-                    let is_others = match &verdict {
-                        _ if batch.len() == 1 => false,
-                        // Perhaps it has another name, by what others have made of theirs.
-                        Verdict::Refused(Refusal::MadeElsewhere) => true,
-                        // Who made this instance may do so no more, and what it was is printed still.
-                        Verdict::Refused(Refusal::DoesNotShrink) => {
-                            one.with != With::Unrelated && self.is_instance_of_others(candidates, &batch, one)
-                        }
-                        Verdict::Saves { drops_earlier, .. } if !drops_earlier.is_empty() => {
-                            meets_changed_type(candidates, &batch, one)
-                        }
-                        _ => false,
-                    };
+                    let verdict = self.judge(candidate, one.way, &after.snapshot, edited.as_ref());
                     // What is there in its place may have been edited itself.
-                    let becomes = candidate.becomes.as_ref().map(|id| around.body(id));
-                    let is_edited = batch.len() > 1 && becomes.iter().any(|body| edited.contains(body));
-                    let body = becomes.unwrap_or_else(|| body(one));
-                    if is_edited || around.is_made_of(&body, &edited) {
-                        let with = if one.with == With::Unrelated { With::None } else { With::Unrelated };
-                        open.push(Try { with, ..*one });
-                    } else if is_others {
-                        let is_stale = verdict == Verdict::Refused(Refusal::DoesNotShrink);
-                        let with = if is_stale { With::Unrelated } else { one.with.fewer() };
-                        open.push(Try { with, ..*one });
-                    } else {
-                        on_verdict(one.index, verdict);
+                    let now = candidate.becomes.as_ref().map_or_else(|| body(one), |id| around.body(id));
+                    let is_disturbed = candidate.becomes.is_some() && changed.contains(&now)
+                        || around.is_made_of(&now, &changed);
+                    let (fewer, careful) = (one.with.fewer(), one.with.fewer().max(With::Unrelated));
+                    let again = match &verdict {
+                        _ if batch.len() == 1 => None,
+                        _ if is_disturbed => Some(careful),
+                        // Perhaps it has another name, by what others have made of theirs.
+                        Verdict::Refused(Refusal::MadeElsewhere) => Some(fewer),
+                        // Who made this instance may do so no more, and what it was is printed still.
+                        Verdict::Refused(Refusal::DoesNotShrink)
+                            if one.with != With::Unrelated
+                                && self.is_instance_of_others(candidates, &batch, one) =>
+                        {
+                            Some(careful)
+                        }
+                        Verdict::Saves { drops_earlier, .. }
+                            if !drops_earlier.is_empty() && meets_changed_type(candidates, &batch, one) =>
+                        {
+                            Some(fewer)
+                        }
+                        _ => None,
+                    };
+                    match again {
+                        Some(with) => open.push(Try { with, ..*one }),
+                        None => on_verdict(one.index, verdict),
                     }
                 }
             }
@@ -265,27 +267,33 @@ impl Verifier {
     }
 
     /// What a candidate did, if nothing else had a part in it.
-    fn judge(&self, candidate: &Candidate, way: usize, after: &After) -> Verdict {
-        let Some(mut saving) = saving(candidate, &after.snapshot) else {
+    fn judge(
+        &self,
+        candidate: &Candidate,
+        way: usize,
+        after: &Snapshot,
+        edited: Option<&drops::Edited<'_>>,
+    ) -> Verdict {
+        let Some((mut saving, future)) = saving(candidate, after).zip(result(candidate, after)) else {
             return Verdict::Refused(Refusal::MadeElsewhere);
         };
         if saving.after >= saving.before {
             return Verdict::Refused(Refusal::DoesNotShrink);
         }
-        let align = after
-            .snapshot
-            .future_in(candidate.becomes.as_ref().unwrap_or(&candidate.future), &candidate.origin)
-            .map_or(1, |it| it.future.align);
-        let new = Prediction { size: saving.after, align, exact: true };
+        let new = Prediction { size: saving.after, align: future.align, exact: true };
         let gains = gains(&self.futures, &candidate.future, new);
         saving.outermost = gains.into_iter().next();
-        Verdict::Saves { saving, way, drops_earlier: self.drops_earlier(candidate, after) }
+        Verdict::Saves { saving, way, drops_earlier: self.drops_earlier(candidate, edited) }
     }
 
     /// What a candidate drops at another time than the program that was measured.
-    pub(super) fn drops_earlier(&self, candidate: &Candidate, after: &After) -> Vec<Arc<str>> {
+    pub(super) fn drops_earlier(
+        &self,
+        candidate: &Candidate,
+        edited: Option<&drops::Edited<'_>>,
+    ) -> Vec<Arc<str>> {
         let body = self.around.body(&candidate.future);
-        after.unit.as_ref().map_or_else(Vec::new, |unit| drops::moved(&self.units, candidate, &body, unit))
+        edited.map_or_else(Vec::new, |edited| drops::moved(&self.units, candidate, &body, edited))
     }
 
     /// Is the future, or what it would become, printed by another unit's compiler run than the one that the
@@ -367,6 +375,13 @@ pub(super) struct After {
     unit: Option<Arc<Unit>>,
 }
 
+impl After {
+    /// That unit, to tell what is dropped in it.
+    pub fn edited(&self) -> Option<drops::Edited<'_>> {
+        self.unit.as_deref().map(drops::Edited::new)
+    }
+}
+
 /// What came out of the shadow.
 pub(super) enum Built {
     /// It compiles.
@@ -384,7 +399,7 @@ struct Try {
 }
 
 /// Which others it may be compiled with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum With {
     Any,
     /// Those that leave every fn's type as it is.
@@ -404,20 +419,19 @@ impl With {
     }
 }
 
-/// Can they not be made together? What edits several fns is made alone.
 /// Does another one of a batch change the type of a fn that this one's text names?
 fn meets_changed_type(candidates: &[&Candidate], batch: &[Try], one: &Try) -> bool {
     let candidate = candidates[one.index];
     let text = &candidate.text.text()[candidate.site().range];
-    let words: HashSet<&str> = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
     let others = batch.iter().filter(|other| other.index != one.index).map(|other| candidates[other.index]);
     let mut changed = others.filter(|other| other.kind.changes_type());
     changed.any(|other| {
         let name = other.site().name.map(|name| &other.text.text()[name]);
-        name.is_none_or(|name| words.contains(name.trim_start_matches("r#")))
+        name.is_none_or(|name| has_word(text, name.trim_start_matches("r#")))
     })
 }
 
+/// Can they not be made together? What edits several fns is made alone.
 pub(super) fn overlap(a: &Candidate, a_edits: &[Edit], b: &Candidate, b_edits: &[Edit]) -> bool {
     if !a.elsewhere.is_empty() || !b.elsewhere.is_empty() {
         return true;
@@ -489,10 +503,15 @@ fn now_at(candidate: &Candidate, edits: &[(&Candidate, &[Edit])]) -> TextRange {
 }
 
 /// What became of a candidate's future. `None` if it is not there any more.
-pub(super) fn saving(candidate: &Candidate, after: &Snapshot) -> Option<Saving> {
+fn result<'a>(candidate: &Candidate, after: &'a Snapshot) -> Option<&'a Future> {
     let id = candidate.becomes.as_ref().unwrap_or(&candidate.future);
-    let future = &after.future_in(id, &candidate.origin)?.future;
-    Some(Saving { before: candidate.before?, after: future.size, measured: true, outermost: None })
+    Some(&after.future_in(id, &candidate.origin)?.future)
+}
+
+/// What that saves.
+pub(super) fn saving(candidate: &Candidate, after: &Snapshot) -> Option<Saving> {
+    let after = result(candidate, after)?.size;
+    Some(Saving { before: candidate.before?, after, measured: true, outermost: None })
 }
 
 /// Which bodies' futures are stored in which. An edit changes every instance of a body.

@@ -59,10 +59,9 @@ pub struct Found {
     pub candidate: Arc<Candidate>,
     /// What it saves; none for one that makes the crate compile.
     pub saving: Option<Saving>,
-    /// The edits of today's text.
+    /// The edits of today's text. Those of other files, whose texts are today what they were when they were measured, are
+    /// the candidate's.
     pub edits: Vec<Edit>,
-    /// Those of other files, whose texts are today what they were when they were measured.
-    pub elsewhere: Vec<(PathBuf, Outline, Vec<Edit>)>,
     /// The compiler has had its say.
     pub is_sure: bool,
 }
@@ -352,7 +351,6 @@ impl Places<'_> {
             .map(|edit| Some(Edit::replace(self.now(&candidate, edit.range)?, edit.text.clone())))
             .collect();
         let mut edits = edits?;
-        let mut elsewhere = Vec::new();
         for other in &offer.candidate.elsewhere {
             let text = other.text.text();
             if other.file == candidate.file {
@@ -360,13 +358,11 @@ impl Places<'_> {
                     return None;
                 }
                 edits.extend(other.edits.iter().cloned());
-            } else if (self.is_as)(&other.file, text) {
-                elsewhere.push((other.file.clone(), other.text.clone(), other.edits.clone()));
-            } else {
+            } else if !(self.is_as)(&other.file, text) {
                 return None;
             }
         }
-        Some(Found { candidate, saving, edits, elsewhere, is_sure: offer.verdict.is_some() })
+        Some(Found { candidate, saving, edits, is_sure: offer.verdict.is_some() })
     }
 
     /// Where a range of the candidate's text is today, if its site has not changed.

@@ -1588,13 +1588,14 @@ impl Session {
             outline: &document.outline,
             edits: &found.edits,
         };
-        let others = found.elsewhere.iter().map(|(file, outline, edits)| {
-            let mut open = self.documents.iter().filter(|(_, it)| it.file.as_ref() == Some(file));
+        let others = found.candidate.elsewhere.iter().filter(|other| other.file != found.candidate.file);
+        let others = others.map(|other| {
+            let mut open = self.documents.iter().filter(|(_, it)| it.file.as_ref() == Some(&other.file));
             let (uri, version) = match open.next() {
                 Some((uri, document)) => (uri.clone(), Some(document.version)),
-                None => (lsp::Url::from_file_path(file).ok()?, None),
+                None => (lsp::Url::from_file_path(&other.file).ok()?, None),
             };
-            Some(convert::Edited { uri, version, outline, edits })
+            Some(convert::Edited { uri, version, outline: &other.text, edits: &other.edits })
         });
         let documents = std::iter::once(Some(own)).chain(others).collect::<Option<Vec<_>>>()?;
         let is_versioned = self.abilities.versioned_edits;

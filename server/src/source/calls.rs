@@ -197,7 +197,7 @@ pub(super) fn crate_of(file: &str) -> Option<String> {
 }
 
 /// Whether the name stands in the text as a word.
-pub(super) fn has_word(text: &str, name: &str) -> bool {
+pub fn has_word(text: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     !name.is_empty()
         && text

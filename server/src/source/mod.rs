@@ -28,7 +28,7 @@ mod trees;
 
 pub use ra_ap_syntax::{TextRange, TextSize};
 
-pub use calls::{call_of, scope_end};
+pub use calls::{call_of, has_word, scope_end};
 pub use carry::carry;
 pub use drafts::SiteKind;
 pub use edit::{Edit, edited};

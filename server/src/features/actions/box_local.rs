@@ -429,6 +429,7 @@ fn used(token: &SyntaxToken) -> Result<Option<Use>, Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::texts;
     use super::*;
     use crate::source::{edited, with_tree};
     use expect_test::{Expect, expect};
@@ -613,12 +614,7 @@ mod tests {
             "é",
             "let x: S",
         ];
-        let piece = (
-            proptest::sample::select(&PIECES[..]),
-            proptest::sample::select(&[" ", "\n    ", "\r\n\t", ""][..]),
-        );
-        prop::collection::vec(piece, 0..9)
-            .prop_map(|all| all.into_iter().map(|(piece, space)| format!("{piece}{space}")).collect())
+        texts::pieces(&PIECES)
     }
 
     proptest! {

@@ -46,12 +46,12 @@ fn awaits(context: &Context<'_>, pin: &str) -> Option<Candidate> {
     let boxes = |chosen: &[usize]| -> Vec<&Await<'_>> {
         chosen.iter().filter_map(|at| groups.get(*at)).flatten().copied().collect()
     };
-    let predict = |chosen: &[usize]| {
-        let changes: Vec<Change> = boxes(chosen).iter().map(|one| Change::Box { saved: one.saved }).collect();
-        Some(context.predict(&changes)?.size)
+    let predict = |chosen: &[&Await<'_>]| {
+        let changes: Vec<Change> = chosen.iter().map(|one| Change::Box { saved: one.saved }).collect();
+        context.predict(&changes)
     };
-    let chosen = choose(groups.len(), context.shown.size, &predict).ok()?;
-    let chosen = boxes(&chosen);
+    let size = |chosen: &[usize]| Some(predict(&boxes(chosen))?.size);
+    let chosen = boxes(&choose(groups.len(), context.shown.size, &size).ok()?);
     let smallest = chosen.iter().map(|one| one.held.size).min()?;
     let are_largest = awaits.iter().filter(|one| one.held.size >= smallest).count() == chosen.len();
     let (count, all) = (chosen.len(), chosen.len() == awaits.len());
@@ -62,9 +62,8 @@ fn awaits(context: &Context<'_>, pin: &str) -> Option<Candidate> {
         (false, false, _) => format!("Box {count} awaits with Box::pin"),
     };
     let anchors = chosen.iter().map(|one| one.whole).collect();
-    let changes: Vec<Change> = chosen.iter().map(|one| Change::Box { saved: one.saved }).collect();
     let mut candidate = context.candidate(ActionKind::BoxSeveral, label, anchors);
-    candidate.predicted = context.predict(&changes);
+    candidate.predicted = predict(&chosen);
     candidate.ways = box_awaitee::ways(pin, &chosen.iter().map(|one| one.operand).collect::<Vec<_>>());
     Some(candidate)
 }

@@ -450,12 +450,13 @@ fn wrap(
 #[cfg(test)]
 mod tests {
     use super::super::signature::Refusal as Why;
+    use super::super::texts;
     use super::*;
     use crate::features::language::Heap;
     use crate::source::{Outline, edited, with_tree};
     use expect_test::{Expect, expect};
     use proptest::prelude::*;
-    use ra_ap_syntax::{Edition, SourceFile};
+    use ra_ap_syntax::SourceFile;
 
     fn language(edition: &str) -> Language {
         Language { edition: edition.to_owned(), ..Language::default() }
@@ -855,19 +856,11 @@ async fn pay(order: Order, _: Permit) {
         #![proptest_config(ProptestConfig::with_cases(1000))]
         #[test]
         fn any_text(text in rusty(), edition in prop::sample::select(vec!["", "2018", "2021", "2024"])) {
-            let outline = Outline::new(text.as_str().into());
-            let errors = |text: &str| SourceFile::parse(text, Edition::Edition2021).errors().len();
-            let before = errors(&text);
-            for site in outline.sites() {
-                let look = |tree: &SourceFile| desugar(&signature::function(tree, site.token)?, &language(edition));
-                let looked = if text.starts_with('\u{feff}') { None } else { with_tree(&text, look) };
-                for way in looked.into_iter().flatten().flat_map(|new| new.ways) {
-                    let new = edited(&text, &way);
-                    prop_assert!(new.is_some());
-                    prop_assert!(before > 0 || errors(&new.unwrap()) == 0, "{text}");
-                    prop_assert!(way.iter().all(|edit| site.range.contains_range(edit.range)));
-                }
-            }
+            texts::check_ways(&text, |tree, site| {
+                let function = signature::function(tree, site.token).ok();
+                let new = function.and_then(|function| desugar(&function, &language(edition)).ok());
+                new.map(|new| new.ways).unwrap_or_default()
+            })?;
         }
     }
 }

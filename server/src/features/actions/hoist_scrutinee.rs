@@ -567,6 +567,7 @@ impl Before {
 
 #[cfg(test)]
 mod tests {
+    use super::super::texts;
     use super::*;
     use crate::source::{TextSize, edited, with_tree};
     use expect_test::{Expect, expect};
@@ -852,12 +853,7 @@ mod tests {
             "é",
             "?",
         ];
-        let piece = (
-            proptest::sample::select(&PIECES[..]),
-            proptest::sample::select(&[" ", "\n    ", "\r\n\t", ""][..]),
-        );
-        prop::collection::vec(piece, 0..9)
-            .prop_map(|pieces| pieces.into_iter().map(|(piece, space)| format!("{piece}{space}")).collect())
+        texts::pieces(&PIECES)
     }
 
     proptest! {

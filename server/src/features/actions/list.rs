@@ -136,7 +136,7 @@ impl List {
     }
 
     /// There is more than what was added.
-    pub fn is_interrupted(&mut self) {
+    pub fn set_incomplete(&mut self) {
         self.complete = false;
     }
 

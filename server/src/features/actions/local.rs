@@ -2,7 +2,7 @@
 
 use crate::source::{TextRange, TextSize};
 use ra_ap_syntax::ast::{self, AstNode, HasName};
-use ra_ap_syntax::{NodeOrToken, SourceFile, SyntaxKind, SyntaxNode, SyntaxToken};
+use ra_ap_syntax::{NodeOrToken, SourceFile, SyntaxKind, SyntaxNode, SyntaxToken, WalkEvent};
 
 /// A local that a `let` directly in a block declares.
 pub(super) struct Declared {
@@ -104,6 +104,23 @@ fn formats(text: &str, named: &str) -> bool {
         let (before, behind) = (&text[..at], &text[at + named.len()..]);
         let is_whole = !before.ends_with(is_word) && !behind.starts_with(is_word);
         is_whole && (before.trim_end().ends_with('{') || behind.starts_with('$'))
+    })
+}
+
+/// The nodes of a fn's body, but for what is in the blocks, closures and fns in it that run for themselves.
+pub(super) fn own(body: &SyntaxNode) -> impl Iterator<Item = SyntaxNode> {
+    let mut preorder = body.preorder();
+    std::iter::from_fn(move || {
+        loop {
+            let WalkEvent::Enter(node) = preorder.next()? else { continue };
+            let is_block =
+                ast::BlockExpr::cast(node.clone()).is_some_and(|block| block.async_token().is_some());
+            let is_item = ast::Item::can_cast(node.kind()) && node.kind() != SyntaxKind::MACRO_CALL;
+            if !(is_block || is_item || node.kind() == SyntaxKind::CLOSURE_EXPR) {
+                return Some(node);
+            }
+            preorder.skip_subtree();
+        }
     })
 }
 

@@ -20,6 +20,8 @@ pub mod pin_argument;
 pub mod return_inner;
 pub mod scope_block;
 mod signature;
+#[cfg(test)]
+mod texts;
 pub mod unasync;
 
 pub use all_safe::all_safe;
@@ -350,12 +352,9 @@ fn contexts<'a>(
             let Some(body) = &future.body else { continue };
             let Some(language) = snapshot.language(&body.origin) else { continue };
             // The one whose size is shown at this place.
-            let around: Vec<Arc<Future>> = largest
-                .iter()
-                .filter(|outer| is_inside(future, outer))
-                .map(|outer| (*outer).clone())
-                .collect();
-            let shown = largest.iter().find(|outer| is_inside(future, outer)).unwrap_or(&future);
+            let around = largest.iter().copied().filter(|outer| is_inside(future, outer));
+            let around: Vec<&Arc<Future>> = around.collect();
+            let shown = around.first().copied().unwrap_or(future);
             contexts.push(Context { snapshot, file, view, tree, site, future, shown, around, language });
         }
     }
@@ -375,7 +374,7 @@ pub(super) struct Context<'a> {
     /// The one at this site that holds it: `#[instrument]` puts a block into a fn's own future.
     pub shown: &'a Arc<Future>,
     /// All at this site that it is inside of: `#[instrument(err)]` puts a block into a block.
-    around: Vec<Arc<Future>>,
+    around: Vec<&'a Arc<Future>>,
     pub language: &'a Language,
 }
 
@@ -418,7 +417,8 @@ impl<'a> Context<'a> {
         if self.shown.id == self.future.id {
             return Some(new);
         }
-        let propagated = whatif::propagate(&self.around, &self.future.id, new);
+        let around: Vec<&Future> = self.around.iter().map(|outer| &***outer).collect();
+        let propagated = whatif::propagate(&around, &self.future.id, new);
         let shown = propagated.iter().find(|propagated| *propagated.id == *self.shown.id);
         let unchanged = Prediction { size: self.shown.size, align: self.shown.align, exact: new.exact };
         Some(shown.map_or(unchanged, |propagated| propagated.new))

@@ -14,14 +14,14 @@
 //! What is awaited must not borrow from the arguments: that the compiler refuses.
 
 use super::signature::{self, Refusal::NotAnAsyncFn};
-use super::{ActionKind, Candidate, Context};
+use super::{ActionKind, Candidate, Context, local};
 use crate::dump::drops::is_observable;
 use crate::features::language::Language;
 use crate::layout::whatif::Prediction;
 use crate::layout::{Body, BodyUpvar, Future, FutureKind, HeldKind};
 use crate::source::{Edit, SiteKind, TextRange, with_tree};
 use ra_ap_syntax::ast::{self, AstNode, HasArgList, HasAttrs, HasName};
-use ra_ap_syntax::{NodeOrToken, SourceFile, SyntaxKind, SyntaxNode, WalkEvent};
+use ra_ap_syntax::{NodeOrToken, SourceFile, SyntaxKind, SyntaxNode};
 use std::sync::Arc;
 
 pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
@@ -44,7 +44,7 @@ fn candidate(context: &Context<'_>) -> Option<Candidate> {
     if embedded.layers.as_ref().is_none_or(|layers| !layers.is_empty()) {
         return None;
     }
-    let inner = &context.snapshot.future_in(&embedded.id, &body.origin)?.future;
+    let inner = context.future_with_id(&embedded.id)?;
 
     let function = signature::function(context.tree, site.token).ok()?;
     let returned = returned(&function, context.language).ok()?;
@@ -267,31 +267,16 @@ fn returned(function: &ast::Fn, language: &Language) -> Result<Returned, Refusal
 /// Does a fn's body return, or wait, elsewhere than in its last expression? What is in closures and blocks of their own
 /// does not count.
 fn leaves(body: &SyntaxNode, last: &SyntaxNode) -> bool {
-    let mut preorder = body.preorder();
-    while let Some(event) = preorder.next() {
-        let WalkEvent::Enter(node) = event else { continue };
-        match node.kind() {
-            SyntaxKind::CLOSURE_EXPR => preorder.skip_subtree(),
-            SyntaxKind::BLOCK_EXPR
-                if ast::BlockExpr::cast(node.clone()).is_some_and(|it| it.async_token().is_some()) =>
-            {
-                preorder.skip_subtree();
-            }
-            kind if ast::Item::can_cast(kind) && kind != SyntaxKind::MACRO_CALL => preorder.skip_subtree(),
-            SyntaxKind::RETURN_EXPR | SyntaxKind::TRY_EXPR => return true,
-            SyntaxKind::AWAIT_EXPR if node != *last => return true,
-            SyntaxKind::TOKEN_TREE => {
-                // What a macro makes of it nobody sees.
-                let mut tokens = node.descendants_with_tokens().filter_map(NodeOrToken::into_token);
-                if tokens.any(|it| matches!(it.text(), "return" | "await" | "?")) {
-                    return true;
-                }
-                preorder.skip_subtree();
-            }
-            _ => {}
+    local::own(body).any(|node| match node.kind() {
+        SyntaxKind::RETURN_EXPR | SyntaxKind::TRY_EXPR => true,
+        SyntaxKind::AWAIT_EXPR => node != *last,
+        SyntaxKind::TOKEN_TREE => {
+            // What a macro makes of it nobody sees.
+            let mut tokens = node.descendants_with_tokens().filter_map(NodeOrToken::into_token);
+            tokens.any(|it| matches!(it.text(), "return" | "await" | "?"))
         }
-    }
-    false
+        _ => false,
+    })
 }
 
 /// What an `async fn` gets.
@@ -448,11 +433,11 @@ fn short(expression: &ast::Expr) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::signature::Refusal as Why;
+    use super::super::texts;
     use super::*;
     use crate::source::{Outline, edited};
     use expect_test::{Expect, expect};
     use proptest::prelude::*;
-    use ra_ap_syntax::Edition;
 
     fn language(edition: &str) -> Language {
         Language { edition: edition.to_owned(), ..Language::default() }
@@ -648,18 +633,12 @@ async fn get(key: Key) -> Value {
         #![proptest_config(ProptestConfig::with_cases(1000))]
         #[test]
         fn any_text(text in rusty(), edition in prop::sample::select(vec!["", "2018", "2021", "2024"])) {
-            let outline = Outline::new(text.as_str().into());
-            let errors = |text: &str| SourceFile::parse(text, Edition::Edition2021).errors().len();
-            let before = errors(&text);
-            for site in outline.sites() {
-                let look = |tree: &SourceFile| returned(&signature::function(tree, site.token)?, &language(edition));
-                let looked = if text.starts_with('\u{feff}') { None } else { with_tree(&text, look) };
-                for way in looked.into_iter().flatten().flat_map(|new| new.ways) {
-                    let new = edited(&text, &way);
-                    prop_assert!(new.is_some());
-                    prop_assert!(before > 0 || errors(&new.unwrap()) == 0, "{text}");
-                    prop_assert!(way.iter().all(|edit| site.range.contains_range(edit.range)));
-                }
+            texts::check_ways(&text, |tree, site| {
+                let function = signature::function(tree, site.token).ok();
+                let new = function.and_then(|function| returned(&function, &language(edition)).ok());
+                new.map(|new| new.ways).unwrap_or_default()
+            })?;
+            for site in Outline::new(text.as_str().into()).sites() {
                 with_tree(&text, |tree| is_whole_fn(tree, site.range));
             }
         }

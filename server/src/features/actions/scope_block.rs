@@ -933,6 +933,7 @@ pub(super) fn is_place(value: &ast::Expr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::texts;
     use super::*;
     use crate::source::{edited, with_tree};
     use expect_test::{Expect, expect};
@@ -1516,12 +1517,7 @@ mod tests {
             ";",
             "é",
         ];
-        let piece = (
-            proptest::sample::select(&PIECES[..]),
-            proptest::sample::select(&[" ", "\n    ", "\r\n\t", ""][..]),
-        );
-        prop::collection::vec(piece, 0..9)
-            .prop_map(|pieces| pieces.into_iter().map(|(piece, space)| format!("{piece}{space}")).collect())
+        texts::pieces(&PIECES)
     }
 
     proptest! {

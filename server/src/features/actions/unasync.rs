@@ -19,14 +19,14 @@
 //! every other place that has the fn's name must be something else, as far as the text tells.
 
 use super::signature::{self, Refusal::NotAnAsyncFn};
-use super::{ActionKind, Candidate, Context, Elsewhere};
+use super::{ActionKind, Candidate, Context, Elsewhere, local};
 use crate::dump::absolute;
 use crate::features::snapshot::Placed;
 use crate::layout::whatif::{self, Change, Prediction};
 use crate::layout::{FutureKind, HeldKind};
 use crate::source::{Edit, SiteKind, TextRange, with_tree};
 use ra_ap_syntax::ast::{self, AstNode, HasAttrs, HasName, HasVisibility};
-use ra_ap_syntax::{NodeOrToken, SourceFile, SyntaxKind, SyntaxNode, SyntaxToken, WalkEvent};
+use ra_ap_syntax::{NodeOrToken, SourceFile, SyntaxKind, SyntaxNode, SyntaxToken};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -255,25 +255,9 @@ fn plain(function: &ast::Fn) -> Result<Plain, Refusal> {
     })
 }
 
-/// Does a fn's own body wait? Blocks, closures and fns in it do so for themselves; what macros make of it, only the compiler
-/// knows.
+/// Does a fn's own body wait? What macros make of it, only the compiler knows.
 fn awaits_itself(body: &SyntaxNode) -> bool {
-    let mut preorder = body.preorder();
-    while let Some(event) = preorder.next() {
-        let WalkEvent::Enter(node) = event else { continue };
-        match node.kind() {
-            SyntaxKind::AWAIT_EXPR => return true,
-            SyntaxKind::CLOSURE_EXPR => preorder.skip_subtree(),
-            SyntaxKind::BLOCK_EXPR
-                if ast::BlockExpr::cast(node.clone()).is_some_and(|it| it.async_token().is_some()) =>
-            {
-                preorder.skip_subtree();
-            }
-            kind if ast::Item::can_cast(kind) && kind != SyntaxKind::MACRO_CALL => preorder.skip_subtree(),
-            _ => {}
-        }
-    }
-    false
+    local::own(body).any(|node| node.kind() == SyntaxKind::AWAIT_EXPR)
 }
 
 /// Edits that take `.await` away at these places of a text. No other place in it may mean the fn.
