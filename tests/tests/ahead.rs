@@ -132,12 +132,18 @@ fn concrete_futures_are_there_before_all_are() {
     gated.shut();
     gated.editor.save_as(&file, &source(300, held).replacen("async fn plain", "async fn other", 1));
     let there = |report: &Report, name: &str| report.keys().any(|id| id.contains(name));
-    let since = gated.editor.now();
-    gated.editor.wait(since, "early numbers", |message| {
-        (message["method"] == "workspace/inlayHint/refresh").then_some(())
-    });
-    let report = gated.report();
-    assert!(there(&report, "::other::") && !there(&report, "::plain::"), "{report:?}");
+    let report = loop {
+        let since = gated.editor.now();
+        gated.editor.wait(since, "early numbers", |message| {
+            (message["method"] == "workspace/inlayHint/refresh").then_some(())
+        });
+        let report = gated.report();
+        // That of the build before may be told once more.
+        if there(&report, "::other::") {
+            break report;
+        }
+    };
+    assert!(!there(&report, "::plain::"), "{report:?}");
     gated.editor.exit();
     gated.unlock();
 }

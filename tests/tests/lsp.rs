@@ -405,6 +405,24 @@ fn configuration_changes_while_it_runs() {
     editor.exit();
 }
 
+/// VS Code does not hear of a change while an answer with hints is on its way to it: such a change is told once more.
+#[test]
+fn a_change_right_after_an_answer_is_told_again() {
+    let (project, file) = project();
+    let mut editor = Editor::open(project.root(), Setup::default());
+    editor.did_open(&file);
+    editor.wait_for_work(Moment::start());
+    editor.hints(&file);
+    let asked = editor.now();
+    editor.configure(json!({ "hints": { "minBytes": 200 } }));
+    let mut told = 0;
+    editor.wait(asked, "the change, twice", |message| {
+        told += usize::from(message["method"] == "workspace/inlayHint/refresh");
+        (told == 2).then_some(())
+    });
+    editor.exit();
+}
+
 /// What the server tells its own memory allocator is not for the user's build.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[test]

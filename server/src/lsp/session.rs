@@ -59,6 +59,8 @@ pub enum Message {
     Hints(lsp::Url, lsp::Range, oneshot::Sender<Option<Vec<lsp::InlayHint>>>),
     /// The editor has waited long enough for its hints.
     AnswerHints,
+    /// The editor may have missed that the hints changed.
+    RefreshAgain,
     /// `inlayHint/resolve`.
     ResolveHint(Box<lsp::InlayHint>, oneshot::Sender<lsp::InlayHint>),
     /// `textDocument/hover`.
@@ -242,6 +244,8 @@ pub struct Session {
     leaving: Vec<oneshot::Sender<()>>,
     /// See [`Session::hints_wait`].
     held_hints: Vec<HeldHints>,
+    /// When a request for hints was answered last.
+    hints_answered: Option<Instant>,
     warm: WarmStart,
     /// How many workspaces there were.
     opened: u64,
@@ -256,6 +260,10 @@ struct HeldHints {
 
 /// Requests for hints are not held back longer: Helix gives up after 20 seconds.
 const LONGEST_HOLD: Duration = Duration::from_secs(15);
+
+/// So long an answer to a request for hints may be on its way. VS Code does not listen for changes between its request
+/// and the answer: one that is told in that time is told once more.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
 /// What is known of a folder with a `Cargo.toml`.
 enum Package {
@@ -316,6 +324,7 @@ impl Session {
             drifted: HashSet::new(),
             leaving: Vec::new(),
             held_hints: Vec::new(),
+            hints_answered: None,
             warm: WarmStart::default(),
             opened: 0,
         }
@@ -401,9 +410,11 @@ impl Session {
                     });
                 } else {
                     let _ = reply.send(self.hints(&uri, range));
+                    self.hints_answered = Some(Instant::now());
                 }
             }
             Message::AnswerHints => self.answer_hints(true),
+            Message::RefreshAgain => self.send(Out::RefreshHints),
             Message::ResolveHint(hint, reply) => {
                 let _ = reply.send(self.resolve(*hint));
             }
@@ -1254,8 +1265,16 @@ impl Session {
         for document in self.documents.values_mut() {
             document.unchecked = true;
         }
-        if self.abilities.refresh {
-            self.send(Out::RefreshHints);
+        if !self.abilities.refresh {
+            return;
+        }
+        self.send(Out::RefreshHints);
+        if self.hints_answered.is_some_and(|at| at.elapsed() < ON_ITS_WAY) {
+            let sender = self.sender.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(ON_ITS_WAY).await;
+                let _ = sender.send(Message::RefreshAgain);
+            });
         }
     }
 
@@ -1292,6 +1311,7 @@ impl Session {
                 self.held_hints.push(held);
             } else {
                 let _ = held.reply.send(self.hints(&held.uri, held.range));
+                self.hints_answered = Some(Instant::now());
             }
         }
     }
