@@ -61,6 +61,9 @@ pub struct Verifier {
     runs: usize,
 }
 
+/// So many candidates are tried as the first ones of those that are compiled together.
+const STARTS: usize = 16;
+
 /// A text of a file in the shadow.
 pub(super) type Texts = BTreeMap<PathBuf, String>;
 
@@ -139,28 +142,38 @@ impl Verifier {
         Ok(())
     }
 
-    /// Takes candidates out of `open` that can be compiled together.
+    /// Takes candidates out of `open` that can be compiled together: as many as can be found, the first one with
+    /// them if that makes no difference.
     fn together(&self, candidates: &[&Candidate], open: &mut Vec<Try>) -> Vec<Try> {
-        let mut batch: Vec<Try> = Vec::new();
-        let mut rest = Vec::new();
-        for one in open.drain(..) {
-            let candidate = candidates[one.index];
-            let fits = |other: &Try| {
-                let known = candidates[other.index];
-                let is_one_careful = one.with == With::Unrelated || other.with == With::Unrelated;
-                let is_still =
-                    |one: &Try, other: &Candidate| one.with == With::Any || !other.kind.changes_type();
-                one.with != With::None
-                    && other.with != With::None
-                    && is_still(&one, known)
-                    && is_still(other, candidate)
-                    && candidate.origin == known.origin
-                    && !(is_one_careful && self.around.are_related(&candidate.future, &known.future))
-                    && !overlap(candidate, &candidate.ways[one.way], known, &known.ways[other.way])
-            };
-            if batch.iter().all(fits) { batch.push(one) } else { rest.push(one) }
+        let fits = |one: &Try, other: &Try| {
+            let (candidate, known) = (candidates[one.index], candidates[other.index]);
+            let is_one_careful = one.with == With::Unrelated || other.with == With::Unrelated;
+            one.with != With::None
+                && other.with != With::None
+                && (one.with == With::Any || !names_changed_type(candidate, known))
+                && (other.with == With::Any || !names_changed_type(known, candidate))
+                && candidate.origin == known.origin
+                && !(is_one_careful && self.around.are_related(&candidate.future, &known.future))
+                && !overlap(candidate, &candidate.ways[one.way], known, &known.ways[other.way])
+        };
+        let from = |first: usize| {
+            let mut batch: Vec<usize> = Vec::new();
+            for place in (first..open.len()).chain(0..first) {
+                if batch.iter().all(|&other| fits(&open[place], &open[other])) {
+                    batch.push(place);
+                }
+            }
+            batch
+        };
+        let step = open.len().div_ceil(STARTS).max(1);
+        let batches = (0..open.len()).step_by(step).map(from);
+        let most = batches.reduce(|best, next| if next.len() > best.len() { next } else { best });
+        let mut most = most.unwrap_or_default();
+        most.sort_unstable();
+        let batch = most.iter().map(|&place| open[place]).collect();
+        for place in most.into_iter().rev() {
+            open.remove(place);
         }
-        *open = rest;
         batch
     }
 
@@ -402,7 +415,7 @@ struct Try {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum With {
     Any,
-    /// Those that leave every fn's type as it is.
+    /// Those that leave the type of every fn that it names as it is.
     Still,
     /// Of those the ones whose future has nothing to do with its own.
     Unrelated,
@@ -421,14 +434,15 @@ impl With {
 
 /// Does another one of a batch change the type of a fn that this one's text names?
 fn meets_changed_type(candidates: &[&Candidate], batch: &[Try], one: &Try) -> bool {
-    let candidate = candidates[one.index];
-    let text = &candidate.text.text()[candidate.site().range];
-    let others = batch.iter().filter(|other| other.index != one.index).map(|other| candidates[other.index]);
-    let mut changed = others.filter(|other| other.kind.changes_type());
-    changed.any(|other| {
-        let name = other.site().name.map(|name| &other.text.text()[name]);
-        name.is_none_or(|name| has_word(text, name.trim_start_matches("r#")))
-    })
+    let mut others = batch.iter().filter(|other| other.index != one.index);
+    others.any(|other| names_changed_type(candidates[one.index], candidates[other.index]))
+}
+
+/// Does the other one change the type of a fn that this one's text names?
+fn names_changed_type(candidate: &Candidate, other: &Candidate) -> bool {
+    let name = || other.site().name.map(|name| &other.text.text()[name]);
+    let text = || &candidate.text.text()[candidate.site().range];
+    other.kind.changes_type() && name().is_none_or(|name| has_word(text(), name.trim_start_matches("r#")))
 }
 
 /// Can they not be made together? What edits several fns is made alone.
