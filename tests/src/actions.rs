@@ -183,8 +183,8 @@ pub fn try_all(original: &Path) -> Outcome {
         // An `async fn` becomes a fn with a block in it, which is named by its place.
         let in_place = (action.kind == "desugar-async-fn").then(|| action.lines(original));
         let with_name = |sizes: &BTreeMap<String, Vec<u64>>| {
-            // What is returned instead may be any other.
-            if action.kind == "return-inner" {
+            // What is returned or handed over instead may be any other.
+            if ["return-inner", "box-argument"].contains(&&*action.kind) {
                 let others = sizes.iter().filter(|(other, _)| **other != without_end(ty));
                 return others.flat_map(|(_, all)| all.clone()).collect();
             }

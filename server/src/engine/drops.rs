@@ -2,7 +2,7 @@
 
 use super::Units;
 use crate::build::Unit;
-use crate::dump::drops::{Drops, Moved, Silent, Value};
+use crate::dump::drops::{Drops, Instead, Moved, Silent, Value, renumbered};
 use crate::dump::names;
 use crate::features::actions::{ActionKind, Candidate};
 use crate::layout::{definition_path, item_path};
@@ -43,12 +43,14 @@ pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, edited: &E
         })
     };
     let new: BTreeMap<&str, &str> = after.bodies().filter(|(name, _)| is_of_item(name)).collect();
-    let Some(old) = units.bodies(&candidate.origin, &is_of_item) else { return unknown(candidate) };
+    let Some(mut old) = units.bodies(&candidate.origin, &is_of_item) else { return unknown(candidate) };
     let mut found: Vec<Arc<str>> = Vec::new();
     let mut is_unknown = false;
     let parse = |text: &str| Some(Drops::parse(text)?.without(silent));
     if candidate.becomes.is_some() {
-        return ended(candidate, body, &old);
+        let Some(ended) = ended(candidate, body, &old) else { return unknown(candidate) };
+        found.extend(ended.dropped);
+        old = ended.others;
     }
     let gone = old.iter().filter(|(name, _)| !new.contains_key(&***name)).map(|(_, text)| text.as_str());
     let added = new.iter().filter(|(name, _)| !old.contains_key(**name)).map(|(_, text)| *text);
@@ -107,25 +109,54 @@ fn at_once(units: &Units, candidate: &Candidate, krate: &str, after: &Unit) -> O
     }
 }
 
-/// What is dropped at the call, where a fn returns the future that its own one only waited for: all that this one still
-/// had to drop besides; and what the source shows of the future that is never polled.
-fn ended(candidate: &Candidate, body: &str, old: &BTreeMap<String, String>) -> Vec<Arc<str>> {
+/// What becomes of the bodies of a fn without the body that only waited for another one's future.
+struct Ended {
+    dropped: Vec<Arc<str>>,
+    /// The other bodies, as they would be dumped.
+    others: BTreeMap<String, String>,
+}
+
+/// What is dropped at the call, where a future is there that another one only waited for: all that this one, whose body it
+/// is, still had to drop besides; and what the source shows of the future that is never polled. `None` if nobody can tell.
+fn ended(candidate: &Candidate, body: &str, old: &BTreeMap<String, String>) -> Option<Ended> {
     let krate = body.split("::").next().unwrap_or_default();
-    let mut found = candidate.drops_earlier.clone();
+    let mut dropped = candidate.drops_earlier.clone();
+    let mut others = BTreeMap::new();
+    let mut instead = None;
     for (name, text) in old {
-        let Some(drops) = Drops::parse(text) else { return unknown(candidate) };
-        if definition_path(krate, name).as_deref() == Some(body) {
-            for value in drops.besides_awaitee() {
-                let words: Arc<str> = words(candidate, value).into();
-                if !found.contains(&words) {
-                    found.push(words);
-                }
+        let path = definition_path(krate, name)?;
+        let Some(inside) = path.strip_prefix(body).filter(|rest| rest.is_empty() || rest.starts_with("::"))
+        else {
+            others.insert(name.clone(), text.clone());
+            continue;
+        };
+        let drops = Drops::parse(text)?;
+        if !inside.is_empty() {
+            drops.is_empty().then_some(())?;
+            continue;
+        }
+        instead = Instead::parse(text);
+        for value in drops.besides_awaitee() {
+            let words: Arc<str> = words(candidate, value).into();
+            if !dropped.contains(&words) {
+                dropped.push(words);
             }
-        } else if !drops.is_empty() {
-            return unknown(candidate);
         }
     }
-    found
+    // The only body of an `async fn` is its own one's; a block is one of several.
+    if candidate.site().kind == SiteKind::AsyncBlock && !others.is_empty() {
+        let instead = instead?;
+        let (parent, number) = body.strip_suffix('}')?.rsplit_once("{closure#")?;
+        let number = number.parse().ok()?;
+        let parent = parent.strip_prefix(krate)?.strip_prefix("::")?.replace("::", "-");
+        let parent = format!("{krate}.{parent}");
+        let renamed = others.iter().map(|(name, text)| {
+            // A name begins with the crate's.
+            (renumbered(name, &parent, number), instead.within(text))
+        });
+        others = renamed.collect();
+    }
+    Some(Ended { dropped, others })
 }
 
 /// Where the compiler does not tell, what the source shows; and that it was not told.

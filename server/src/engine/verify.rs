@@ -11,7 +11,7 @@ use crate::features::Snapshot;
 use crate::features::actions::{ActionKind, Candidate, Saving, gains};
 use crate::layout::Future;
 use crate::layout::whatif::Prediction;
-use crate::source::{Edit, Outline, PositionMap, TextRange, TextSize, edited, has_word};
+use crate::source::{Edit, Outline, PositionMap, SiteKind, TextRange, TextSize, edited, has_word};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -450,9 +450,17 @@ pub(super) fn overlap(a: &Candidate, a_edits: &[Edit], b: &Candidate, b_edits: &
     if !a.elsewhere.is_empty() || !b.elsewhere.is_empty() {
         return true;
     }
+    // Without a block, those behind it in the same fn are called otherwise: by number.
+    let is_renamed = |one: &Candidate, other: &Candidate| {
+        one.becomes.is_some()
+            && one.site().kind == SiteKind::AsyncBlock
+            && one.site().path == other.site().path
+    };
     // An edit within another fn that is edited too would be taken for that one's.
     a.file == b.file
-        && (a.site().range.intersect(b.site().range).is_some_and(|both| !both.is_empty())
+        && (is_renamed(a, b)
+            || is_renamed(b, a)
+            || a.site().range.intersect(b.site().range).is_some_and(|both| !both.is_empty())
             || a_edits.iter().any(|a| b_edits.iter().any(|b| a.range.intersect(b.range).is_some())))
 }
 

@@ -9,6 +9,7 @@
 //! Two bodies do the same to their values if whatever one of them can do in a row the other can, too. [`Drops::moved`]
 //! compares them so, and says of which values that is not true.
 
+mod instead;
 mod observable;
 mod same;
 mod silent;
@@ -18,6 +19,7 @@ use super::coroutine::{BodyVariant, CoroutineBody, UpvarDebug};
 use super::mir::{self, Place};
 use super::names::{self, CoroutineName};
 use super::type_sizes::AWAITEE;
+pub use instead::{Instead, renumbered};
 pub use observable::is_observable;
 use observable::{told_by, without_boxes};
 use rustc_hash::{FxHashMap, FxHashSet};

@@ -4,6 +4,7 @@
 //! why. What one saves is predicted here, and measured by who compiles it ([`crate::engine`]).
 
 mod all_safe;
+pub mod box_argument;
 pub mod box_awaitee;
 pub mod box_local;
 mod box_pinned;
@@ -15,6 +16,7 @@ pub mod hoist_scrutinee;
 pub mod list;
 mod local;
 mod macro_arguments;
+mod made;
 mod naming;
 pub mod pin_argument;
 pub mod return_inner;
@@ -62,13 +64,15 @@ pub enum ActionKind {
     ReturnInner,
     /// See [`unasync`].
     Unasync,
+    /// See [`box_argument`].
+    BoxArgument,
     /// See [`all_safe()`].
     AllSafe,
 }
 
 impl ActionKind {
     /// All of them but what is made of others.
-    pub const ALL: [ActionKind; 10] = [
+    pub const ALL: [ActionKind; 11] = [
         ActionKind::BoxAwaitee,
         ActionKind::ScopeBlock,
         ActionKind::BoxRecursion,
@@ -79,6 +83,7 @@ impl ActionKind {
         ActionKind::HoistScrutinee,
         ActionKind::ReturnInner,
         ActionKind::Unasync,
+        ActionKind::BoxArgument,
     ];
 
     /// As it is written in JSON and on the command line: `box-awaitee`.
@@ -94,6 +99,7 @@ impl ActionKind {
             ActionKind::HoistScrutinee => "hoist-scrutinee",
             ActionKind::ReturnInner => "return-inner",
             ActionKind::Unasync => "unasync",
+            ActionKind::BoxArgument => "box-argument",
             ActionKind::AllSafe => "all-safe",
         }
     }
@@ -102,8 +108,8 @@ impl ActionKind {
 impl ActionKind {
     /// May such an edit drop values at another time?
     fn may_move_drops(self) -> bool {
-        use ActionKind::{DesugarAsyncFn, HoistScrutinee, PinArgument, ReturnInner, ScopeBlock};
-        matches!(self, DesugarAsyncFn | HoistScrutinee | PinArgument | ReturnInner | ScopeBlock)
+        use ActionKind::{BoxArgument, DesugarAsyncFn, HoistScrutinee, PinArgument, ReturnInner, ScopeBlock};
+        matches!(self, BoxArgument | DesugarAsyncFn | HoistScrutinee | PinArgument | ReturnInner | ScopeBlock)
     }
 
     /// May code elsewhere not compile after it, or mean another type by the fn's name?
@@ -304,6 +310,7 @@ fn in_view(snapshot: &Snapshot, file: &Path, view: &FileView) -> Vec<Candidate> 
             found.extend(hoist_scrutinee::candidates(&context));
             found.extend(return_inner::candidates(&context));
             found.extend(unasync::candidates(&context));
+            found.extend(box_argument::candidates(&context));
         }
         found
     };

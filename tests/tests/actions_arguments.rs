@@ -1,0 +1,243 @@
+//! What is handed over to someone who stores it becomes smaller: a block that only waits for one call is that call, and what
+//! was promised is what the compiler says afterwards.
+
+use futurelens_tests::actions::{Action, apply, offered};
+use futurelens_tests::binary::say;
+use futurelens_tests::project::{PENDING_ONCE, Project};
+use futurelens_tests::report::sizes;
+use std::collections::BTreeMap;
+
+/// A block in a fn whose name starts with `kept_` is left alone, and what is done in one in a fn whose name starts with
+/// `later_` is done where the block stood, afterwards.
+const GIVEN: &str = r#"
+#![allow(dead_code)]
+use std::future::Future;
+use std::hint::black_box;
+use std::pin::Pin;
+use std::sync::Arc;
+
+pub struct Key([u8; 200]);
+
+pub struct Loud([u8; 200]);
+
+impl Drop for Loud {
+    fn drop(&mut self) {
+        println!("dropped");
+    }
+}
+
+pub struct Set(Vec<Pin<Box<dyn Future<Output = usize>>>>);
+
+impl Set {
+    pub fn spawn(&mut self, future: impl Future<Output = usize> + 'static) -> &mut Self {
+        self.0.push(Box::pin(future));
+        self
+    }
+}
+
+pub fn spawn<F: Future + 'static>(future: F) -> Pin<Box<F>> {
+    Box::pin(future)
+}
+
+pub fn run<F: Future>(future: F) -> Option<F> {
+    Some(future)
+}
+
+pub async fn fetch(key: Key) -> usize {
+    PendingOnce(false).await;
+    key.0.len()
+}
+
+pub async fn looked_up(key: &Key, n: usize) -> usize {
+    PendingOnce(false).await;
+    key.0.len() + n
+}
+
+pub async fn held(loud: Loud, n: usize) -> usize {
+    PendingOnce(false).await;
+    loud.0.len() + n
+}
+
+pub async fn both(a: Loud, b: Loud) {
+    PendingOnce(false).await;
+    black_box((a, b));
+}
+
+pub async fn unit(key: Key) {
+    PendingOnce(false).await;
+    black_box(key);
+}
+
+impl Key {
+    pub async fn wait(&self) -> usize {
+        PendingOnce(false).await;
+        self.0.len()
+    }
+}
+
+pub fn plain(key: Key) {
+    spawn(async move {
+        fetch(key).await
+    });
+}
+
+pub fn statement(key: Key) {
+    drop(spawn(async move { unit(key).await; }));
+}
+
+pub fn method(set: &mut Set, key: Key, other: Key) {
+    // Both are numbered.
+    set.spawn(async move { fetch(other).await + 1 })
+        .spawn(async move { fetch(key).await })
+        .spawn(async move { PendingOnce(false).await; 3 });
+}
+
+pub fn by_reference(key: &Key, n: usize) {
+    black_box(run(async { looked_up(key, n).await }));
+}
+
+pub fn with_destructor(loud: Loud, n: usize) {
+    spawn(async move { held(loud, n).await });
+}
+
+pub fn generic<T: Send + 'static>(value: T) {
+    spawn(async move { repeated::<T>(value, 3).await });
+}
+
+pub async fn repeated<T>(value: T, n: usize) -> usize {
+    PendingOnce(false).await;
+    black_box(&value);
+    n
+}
+
+pub async fn inside(key: Key, other: Key) -> usize {
+    let loud = Loud([0; 200]);
+    let first = spawn(async move { fetch(key).await });
+    let second = spawn(async move { let n = fetch(other).await; n + 1 });
+    let n = first.await + second.await;
+    drop(loud);
+    n
+}
+
+pub fn variable(key: Key) {
+    let future = fetch(key);
+    spawn(async move { future.await });
+}
+
+pub fn later_call(n: u8) {
+    spawn(async move { fetch(made(n)).await });
+}
+
+fn made(n: u8) -> Key {
+    Key([n; 200])
+}
+
+pub fn later_made(key: Key) {
+    spawn(async move { prepared(key).await });
+}
+
+fn prepared(key: Key) -> impl Future<Output = usize> {
+    println!("now");
+    fetch(key)
+}
+
+pub fn kept_lent(key: Key) {
+    black_box(run(async move { looked_up(&key, 1).await }));
+}
+
+pub fn kept_lent_to_a_method(key: Arc<Key>) {
+    black_box(run(async move { key.wait().await }));
+}
+
+pub fn kept_awaits_two(key: Key, other: Key) {
+    spawn(async move { fetch(key).await + fetch(other).await });
+}
+
+pub fn kept_statement(key: Key) {
+    spawn(async move { fetch(key).await; });
+}
+
+pub fn swapped(a: Loud, b: Loud) {
+    spawn(async move { both({ black_box(0); b }, a).await });
+}
+
+pub async fn uses(set: &mut Set) {
+    plain(made(0));
+    statement(made(0));
+    method(set, made(0), made(0));
+    by_reference(&made(0), 3);
+    with_destructor(Loud([0; 200]), 3);
+    generic(3u64);
+    inside(made(0), made(1)).await;
+    variable(made(0));
+    later_call(1);
+    later_made(made(0));
+    kept_lent(made(0));
+    kept_lent_to_a_method(Arc::new(made(0)));
+    kept_awaits_two(made(0), made(1));
+    kept_statement(made(0));
+    swapped(Loud([0; 200]), Loud([1; 200]));
+}
+"#;
+
+/// The fns with blocks that are given away, and the future that is handed over instead.
+const HANDED_OVER: &[(&str, &str)] = &[
+    ("by_reference", "looked_up"),
+    ("generic", "repeated"),
+    ("inside", "fetch"),
+    ("later_call", "fetch"),
+    ("later_made", "fetch"),
+    ("method", "fetch"),
+    ("plain", "fetch"),
+    ("statement", "unit"),
+    ("swapped", "both"),
+    ("variable", "fetch"),
+    ("with_destructor", "held"),
+];
+
+/// The fn that a block is in.
+fn function(action: &Action) -> &str {
+    action.future.split("::").find(|name| !name.starts_with('{')).unwrap_or_default()
+}
+
+#[test]
+fn a_block_that_only_waits_for_a_call_is_that_call() {
+    let project = Project::lib("arguments", &format!("{GIVEN}{PENDING_ONCE}"));
+    let arguments = ["--kind", "box-argument", "--profile", "dev"];
+    let before = sizes(project.root());
+    let actions: Vec<Action> = offered(project.root(), &arguments)
+        .into_iter()
+        .filter(|action| action.title.starts_with("Hand over"))
+        .collect();
+    let by_name: BTreeMap<&str, &Action> = actions.iter().map(|action| (function(action), action)).collect();
+    let names: Vec<&str> = by_name.keys().copied().collect();
+    let expected: Vec<&str> = HANDED_OVER.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, expected);
+    assert_eq!(actions.len(), expected.len());
+    for (name, inner) in HANDED_OVER {
+        let action = by_name[name];
+        say(&format!("{name}: {:?} {:?} {}", action.before, action.after, action.title));
+        assert_eq!(action.before, before.get(&action.future).copied(), "{name}");
+        assert_eq!(action.after, before.get(*inner).copied(), "{name}");
+        let is_later = name.starts_with("later_") || *name == "swapped";
+        assert_eq!(action.does_otherwise.is_some(), is_later, "{}", action.title);
+        assert_eq!(!action.drops_earlier.is_empty(), *name == "swapped", "{}", action.title);
+    }
+    apply(&actions.iter().collect::<Vec<_>>(), project.root());
+    let text = project.read("src/lib.rs");
+    for new in [
+        "    spawn(fetch(key));\n",
+        ".spawn(fetch(key))\n",
+        "run(looked_up(key, n))",
+        "drop(spawn(unit(key)))",
+    ] {
+        assert!(text.contains(new), "{new} in {text}");
+    }
+    let after = sizes(project.root());
+    for (name, inner) in HANDED_OVER {
+        assert_eq!(after.get(*inner), before.get(*inner), "{name}");
+    }
+    assert!(!after.contains_key(&by_name["plain"].future), "the block is gone");
+    let again = offered(project.root(), &arguments);
+    assert!(!again.iter().any(|action| action.title.starts_with("Hand over")), "{again:?}");
+}
