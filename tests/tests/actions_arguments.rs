@@ -2,7 +2,7 @@
 //! was promised is what the compiler says afterwards.
 
 use futurelens_tests::actions::{Action, apply, offered};
-use futurelens_tests::binary::say;
+use futurelens_tests::binary::{futurelens, run, say};
 use futurelens_tests::project::{PENDING_ONCE, Project};
 use futurelens_tests::report::sizes;
 use std::collections::BTreeMap;
@@ -240,4 +240,189 @@ fn a_block_that_only_waits_for_a_call_is_that_call() {
     assert!(!after.contains_key(&by_name["plain"].future), "the block is gone");
     let again = offered(project.root(), &arguments);
     assert!(!again.iter().any(|action| action.title.starts_with("Hand over")), "{again:?}");
+}
+
+/// A block in a fn whose name starts with `kept_` captures its value still.
+const CAPTURED: &str = r#"
+#![allow(dead_code)]
+use std::future::Future;
+use std::hint::black_box;
+use std::pin::Pin;
+
+pub struct Page([u8; 1000]);
+
+pub struct Loud([u8; 1000]);
+
+impl Drop for Loud {
+    fn drop(&mut self) {
+        println!("dropped");
+    }
+}
+
+pub fn spawn<F: Future + 'static>(future: F) -> Pin<Box<F>> {
+    Box::pin(future)
+}
+
+pub fn array() {
+    let page = black_box([0u8; 4096]);
+    spawn(async move {
+        black_box(&page);
+        PendingOnce(false).await;
+        page[0] + page.len() as u8
+    });
+}
+
+pub fn mutable(mut page: Page) {
+    drop(spawn(async move {
+        PendingOnce(false).await;
+        page.0[0] = 1;
+        PendingOnce(false).await;
+        black_box(&page);
+    }));
+}
+
+pub fn loud(loud: Loud) {
+    let other = Loud([1; 1000]);
+    spawn(async move {
+        PendingOnce(false).await;
+        black_box(&loud);
+    });
+    black_box(&other);
+}
+
+pub async fn inside(page: Page, loud: Loud) {
+    PendingOnce(false).await;
+    let spawned = spawn(async move {
+        PendingOnce(false).await;
+        black_box(&page.0);
+        black_box(&page);
+    });
+    black_box(&loud);
+    spawned.await;
+}
+
+pub async fn in_a_loop(page: [u8; 500]) {
+    for n in 0..3 {
+        spawn(async move {
+            PendingOnce(false).await;
+            page[n]
+        });
+    }
+}
+
+pub fn kept_small(page: [u8; 64]) {
+    spawn(async move {
+        PendingOnce(false).await;
+        page[0]
+    });
+}
+
+pub fn kept_used_behind() -> usize {
+    let page = black_box([0u8; 4096]);
+    spawn(async move {
+        PendingOnce(false).await;
+        page[0]
+    });
+    page.len()
+}
+
+pub fn kept_evaluates(loud: Loud) {
+    other().run(async move {
+        PendingOnce(false).await;
+        black_box(&loud);
+    });
+}
+
+pub struct Other;
+
+pub fn other() -> Other {
+    Other
+}
+
+impl Other {
+    fn run<F: Future + 'static>(self, future: F) {
+        spawn(future);
+    }
+}
+
+pub fn kept_by_reference(page: &Page) {
+    black_box(async move {
+        PendingOnce(false).await;
+        page.0[0]
+    });
+}
+
+pub async fn uses() {
+    array();
+    mutable(Page([0; 1000]));
+    loud(Loud([0; 1000]));
+    inside(Page([0; 1000]), Loud([0; 1000])).await;
+    in_a_loop([0; 500]).await;
+    kept_small([0; 64]);
+    kept_used_behind();
+    kept_evaluates(Loud([0; 1000]));
+    kept_by_reference(&Page([0; 1000]));
+}
+"#;
+
+/// The fns with blocks whose capture becomes a box, and its bytes.
+const BOXED: &[(&str, u64)] =
+    &[("array", 4096), ("in_a_loop", 500), ("inside", 1000), ("loud", 1000), ("mutable", 1000)];
+
+#[test]
+fn a_large_capture_is_a_box() {
+    let project = Project::lib("captures", &format!("{CAPTURED}{PENDING_ONCE}"));
+    let arguments = ["--kind", "box-argument", "--profile", "dev"];
+    let before = sizes(project.root());
+    let actions = offered(project.root(), &arguments);
+    let by_name: BTreeMap<&str, &Action> = actions.iter().map(|action| (function(action), action)).collect();
+    let names: Vec<&str> = by_name.keys().copied().collect();
+    let expected: Vec<&str> = BOXED.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, expected);
+    for (name, bytes) in BOXED {
+        let action = by_name[name];
+        say(&format!("{name}: {:?} {:?} {}", action.before, action.after, action.title));
+        assert_eq!(action.before, before.get(&action.future).copied(), "{name}");
+        assert!(action.saving() + 24 >= *bytes, "{}", action.title);
+        assert!(action.drops_earlier.is_empty() && action.does_otherwise.is_none(), "{}", action.title);
+    }
+    apply(&actions.iter().collect::<Vec<_>>(), project.root());
+    let text = project.read("src/lib.rs");
+    for new in [
+        "    let page = Box::new(page);\n    spawn(async move {\n        black_box(&*page);\n",
+        "    let mut page = Box::new(page);\n    drop(spawn(",
+        "        let page = Box::new(page);\n        spawn(async move {\n",
+        "    let page = Box::new(page);\n    let spawned = ",
+    ] {
+        assert!(text.contains(new), "{new} in {text}");
+    }
+    let after = sizes(project.root());
+    for (name, _) in BOXED {
+        let action = by_name[name];
+        assert_eq!(after.get(&action.future).copied(), action.after, "{name}");
+    }
+    assert!(offered(project.root(), &arguments).is_empty());
+}
+
+/// One after the other, of both sorts.
+#[test]
+fn all_are_written() {
+    let given = GIVEN.replace("pub fn swapped", "pub fn captures(page: [u8; 4096]) {\n    spawn(async move {\n        PendingOnce(false).await;\n        page[0]\n    });\n}\n\npub fn swapped").replace("    plain(made(0));\n", "    plain(made(0));\n    captures([0; 4096]);\n");
+    let project = Project::lib("arguments", &format!("{given}{PENDING_ONCE}"));
+    let mut command = futurelens();
+    command.arg("fix").arg(project.root()).args(["--apply", "--allow-dirty", "--kind", "box-argument"]);
+    run(command.args(["--min-saving", "1", "--profile", "dev"])).expect_success();
+    let text = project.read("src/lib.rs");
+    for new in [
+        "    spawn(fetch(key));\n",
+        "    let page = Box::new(page);\n    spawn(",
+        "spawn(held(loud, n))",
+        "let first = spawn(fetch(key));",
+    ] {
+        assert!(text.contains(new), "{new} in {text}");
+    }
+    // They say that something is done at another time, and so are left out.
+    for old in ["fetch(made(n)).await", "prepared(key).await", "a).await"] {
+        assert!(text.contains(old), "{old} in {text}");
+    }
 }

@@ -323,8 +323,10 @@ fn key(candidate: &Candidate) -> String {
         .map(|edit| (u32::from(edit.range.start()).wrapping_sub(site.start().into()), edit.text.as_str()))
         .collect();
     // Where they are may have moved.
-    let elsewhere = candidate.elsewhere.iter().map(|other| (&other.file, &other.bodies, other.edits.len()));
-    let elsewhere: Vec<_> = elsewhere.collect();
+    let texts = |edits: &[Edit]| edits.iter().map(|edit| edit.text.clone()).collect::<Vec<_>>();
+    let elsewhere = candidate.elsewhere.iter();
+    let elsewhere: Vec<_> =
+        elsewhere.map(|other| (&other.file, &other.bodies, texts(&other.edits))).collect();
     let (kind, hash) = (candidate.kind.name(), candidate.site().hash);
     format!("{kind} {} {way:?} {hash} {elsewhere:?}", candidate.future)
 }

@@ -46,7 +46,16 @@ pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, edited: &E
     let Some(mut old) = units.bodies(&candidate.origin, &is_of_item) else { return unknown(candidate) };
     let mut found: Vec<Arc<str>> = Vec::new();
     let mut is_unknown = false;
-    let parse = |text: &str| Some(Drops::parse(text)?.without(silent));
+    // What a box drops that had no destructor itself, nobody sees.
+    let boxed: Vec<String> = match candidate.kind {
+        ActionKind::BoxArgument => {
+            let is_own = |name: &str| definition_path(krate, name).as_deref() == Some(body);
+            let own = old.iter().filter(|(name, _)| is_own(name));
+            own.flat_map(|(_, text)| Drops::without_destructor(text)).collect()
+        }
+        _ => Vec::new(),
+    };
+    let parse = |text: &str| Some(Drops::parse(text)?.without(silent).without_types(&boxed));
     if candidate.becomes.is_some() {
         let Some(ended) = ended(candidate, body, &old) else { return unknown(candidate) };
         found.extend(ended.dropped);
@@ -60,7 +69,8 @@ pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, edited: &E
     let Some(at_once) = at_once(units, candidate, krate, after) else { return unknown(candidate) };
     for (name, text) in &old {
         let Some(new) = new.get(&**name).filter(|new| **new != text.as_str()) else { continue };
-        let before = Drops::parse_without(text, &at_once).map(|drops| drops.without(silent));
+        let before =
+            Drops::parse_without(text, &at_once).map(|drops| drops.without(silent).without_types(&boxed));
         let after = parse(new).map(|drops| drops.without_makers(&at_once));
         let (Some(before), Some(after)) = (before, after) else {
             is_unknown = true;

@@ -243,6 +243,38 @@ impl Drops {
         self
     }
 
+    /// Types of captures that have no destructor: a body that has one to its end, and waits before, drops it if there is
+    /// something to drop. They are told as those of [`Value::ty`].
+    pub fn without_destructor(text: &str) -> Vec<String> {
+        let Some(body) = CoroutineBody::parse(text) else { return Vec::new() };
+        if body.unread.code || body.unread.layout || body.flow.suspensions.is_empty() {
+            return Vec::new();
+        }
+        let is_moved = |upvar: u32| {
+            let mut sources = body.flow.steps.iter().map(|step| body.flow.source(step));
+            sources.any(|source| match source {
+                Source::Value(read) => read.place == Place::Upvar(upvar) && read.is_moved,
+                _ => false,
+            })
+        };
+        let known = Known::new(&body, text);
+        let places = text.lines().filter_map(statement).filter_map(|code| code.strip_prefix("drop"));
+        let dropped: Vec<Value> =
+            places.filter_map(|place| value(&body, place.get(1..names::closing(place)?)?, &known)).collect();
+        // What is dropped without a type may be anything.
+        let is_dropped = |ty: &str| dropped.iter().any(|value| value.ty == ty || value.ty.is_empty());
+        let kept = body.upvars.iter().filter(|upvar| is_observable(upvar.ty) && !is_moved(upvar.index));
+        kept.map(|upvar| told_by(upvar.ty)).filter(|ty| !is_dropped(ty)).collect()
+    }
+
+    /// Without the values of these types.
+    pub fn without_types(mut self, types: &[String]) -> Drops {
+        for node in &mut self.nodes {
+            node.acts.retain(|act| !matches!(act, Act::Drop(value) if types.contains(&value.ty)));
+        }
+        self
+    }
+
     /// The path of a body, without generic arguments, if its future is done as soon as it is polled: it waits for nothing, or
     /// only for what is `at_once` itself. `None` if it is not, or not understood.
     pub fn never_waits(text: &str, at_once: &[String]) -> Option<String> {
@@ -708,6 +740,25 @@ mod tests {
         "_9 = ConstValue(ZeroSized: fn(u8) {look::<u8>})(move _3) -> [return: bb2, unwind: bb3]";
     const END: (&str, &str) = ("", "return");
     const PANICS: (&str, &str) = ("cleanup", "resume");
+
+    #[test]
+    fn a_capture_that_nobody_drops_has_no_destructor() {
+        let types = |blocks: &[(&str, &str)]| {
+            let text = text(blocks)
+                .replace("upvar_tys=()", "upvar_tys=(a::A,)")
+                .replace("debug x => _5;", "debug x => (_1.0: a::A);")
+                .replace("Panicked (2): [],\n", "Panicked (2): [],\n        Suspend0 (3): [],\n");
+            Drops::without_destructor(&text)
+        };
+        const WAITS: (&str, &str) = ("", "discriminant(_1) = 3; return");
+        assert_eq!(types(&[WAITS]), ["a::A"]);
+        assert_eq!(types(&[WAITS, ("", "_9 = copy (_1.0: a::A); return")]), ["a::A"]);
+        assert!(types(&[END]).is_empty(), "it never waits");
+        assert!(types(&[WAITS, ("", "_9 = move (_1.0: a::A); return")]).is_empty());
+        assert!(types(&[WAITS, ("", "drop((_1.0: a::A)) -> [return: bb0, unwind: bb0]")]).is_empty());
+        assert!(types(&[WAITS, ("", "drop(_5) -> [return: bb0, unwind: bb0]")]).is_empty(), "that type");
+        assert_eq!(types(&[WAITS, ("", "drop(_6) -> [return: bb0, unwind: bb0]")]), ["a::A"]);
+    }
 
     #[test]
     fn what_is_dropped_in_front_of_a_call_has_moved() {

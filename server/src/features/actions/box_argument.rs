@@ -12,10 +12,10 @@
 //! the future is never polled.
 //!
 //! A block that owns a variable and only lends it to the call stays: without the block, the variable would live on in the
-//! fn around it.
+//! fn around it. Large captures of blocks that stay are the business of `box_capture`.
 
 use super::made::{self, Arguments, Made};
-use super::{ActionKind, Candidate, Context, local};
+use super::{ActionKind, Candidate, Context, box_capture, local};
 use crate::layout::FutureKind;
 use crate::source::{Edit, SiteKind, TextRange, TextSize};
 use ra_ap_syntax::ast::{self, AstNode, HasAttrs};
@@ -31,7 +31,11 @@ pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
     if !is_block {
         return Vec::new();
     }
-    given_away(context).into_iter().collect()
+    let given = given_away(context);
+    // Without the block, nothing is captured.
+    let is_done = given.as_ref().is_some_and(Candidate::keeps_behaviour);
+    let captures = if is_done { Vec::new() } else { box_capture::candidates(context) };
+    given.into_iter().chain(captures).collect()
 }
 
 fn given_away(context: &Context<'_>) -> Option<Candidate> {

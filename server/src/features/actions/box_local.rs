@@ -16,7 +16,7 @@ use super::{ActionKind, Candidate, Context, local, macro_arguments};
 use crate::features::language::Heap;
 use crate::layout::whatif::{Change, Prediction};
 use crate::layout::{Held, HeldKind};
-use crate::source::{Edit, TextRange};
+use crate::source::{Edit, TextRange, TextSize};
 use ra_ap_syntax::ast::{self, ArrayExprKind, AstNode};
 use ra_ap_syntax::{SourceFile, SyntaxKind, SyntaxNode, SyntaxToken};
 
@@ -125,7 +125,8 @@ pub(super) fn moves(tree: &SourceFile, at: TextRange, paths: &Paths) -> Result<M
     if statement.syntax().ancestors().any(|node| is_constant(&node)) {
         return Err(Refusal::Constant);
     }
-    let uses = uses(&list, &statement, &local::name(&binding))?;
+    let behind = statement.syntax().text_range().end();
+    let uses = uses(&list, behind, &local::name(&binding))?;
     let name = binding.syntax().text_range();
 
     let mut ways = Vec::new();
@@ -212,7 +213,7 @@ fn vec_type(ty: &ast::Type, name: TextRange, paths: &Paths) -> Vec<Edit> {
 
 /// How a variable is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Use {
+pub(super) enum Use {
     /// `x.y`, `x.y()`, `x[0]`, `x()`, or in a macro that only looks at it: the pointer does it too.
     Through,
     /// `&x`, `&mut x`
@@ -227,7 +228,8 @@ enum Use {
     Shorthand,
 }
 
-fn as_box(token: &SyntaxToken, how: Use) -> Option<Edit> {
+/// How that is written if the variable is a box; none if as it is.
+pub(super) fn as_box(token: &SyntaxToken, how: Use) -> Option<Edit> {
     let range = token.text_range();
     match how {
         Use::Through => None,
@@ -246,12 +248,16 @@ fn as_vec(token: &SyntaxToken, how: Use) -> Option<Option<Edit>> {
     }
 }
 
-/// All uses of a local, by its `let` and the statements around that.
-fn uses(list: &ast::StmtList, own: &ast::LetStmt, name: &str) -> Result<Vec<(SyntaxToken, Use)>, Refusal> {
-    let behind = own.syntax().text_range().end();
+/// All uses of a local, by the statements around it and where its own ends: if it is from outside of them, that is where they
+/// begin.
+pub(super) fn uses(
+    list: &ast::StmtList,
+    behind: TextSize,
+    name: &str,
+) -> Result<Vec<(SyntaxToken, Use)>, Refusal> {
     let tokens = local::mentioning(list.syntax(), name).filter(|token| token.text_range().start() >= behind);
     let mut uses = Vec::new();
-    for token in tokens.filter(|token| !is_shadowed(token, list, own, name)) {
+    for token in tokens.filter(|token| !is_shadowed(token, list, behind, name)) {
         if token.parent().is_some_and(|parent| parent.kind() == SyntaxKind::TOKEN_TREE) {
             match is_looked_at(&token) {
                 true => uses.push((token, Use::Through)),
@@ -341,7 +347,7 @@ fn used_in_arms(token: &SyntaxToken) -> Result<Option<Use>, Refusal> {
 }
 
 /// Does another variable of this name come between a token and the local's `let`?
-fn is_shadowed(token: &SyntaxToken, list: &ast::StmtList, own: &ast::LetStmt, name: &str) -> bool {
+fn is_shadowed(token: &SyntaxToken, list: &ast::StmtList, behind: TextSize, name: &str) -> bool {
     let binds = |pattern: Option<ast::Pat>| {
         pattern.is_some_and(|pattern| local::bindings(&pattern).iter().any(|it| local::name(it) == name))
     };
@@ -354,7 +360,6 @@ fn is_shadowed(token: &SyntaxToken, list: &ast::StmtList, own: &ast::LetStmt, na
         let shadows = match node.kind() {
             SyntaxKind::STMT_LIST => {
                 let statements = ast::StmtList::cast(node.clone()).into_iter().flat_map(|it| it.statements());
-                let behind = own.syntax().text_range().end();
                 let mut lets = statements.filter(|it| {
                     let is_own = node == *list.syntax() && it.syntax().text_range().start() < behind;
                     is_before(it.syntax()) && !is_own

@@ -6,6 +6,7 @@
 mod all_safe;
 pub mod box_argument;
 pub mod box_awaitee;
+mod box_capture;
 pub mod box_local;
 mod box_pinned;
 pub mod box_recursion;
