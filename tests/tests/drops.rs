@@ -66,8 +66,13 @@ fn with(edition: &str, actions: &[&Action]) -> Project {
 }
 
 /// Labelled although every path is the same, by the fn that is edited and the kind of edit. What a fn does with a future
-/// that it is handed, nobody looks at: this one polls it to its end, so that where it is dropped then is never seen.
-const CAUTIOUS: &[(&str, &str)] = &[("with_forwards_argument", "pin-argument")];
+/// that it is handed, nobody looks at: these have it polled to its end, so that where it is dropped then is never seen.
+const CAUTIOUS: &[(&str, &str)] = &[
+    ("with_forwards_argument", "pin-argument"),
+    ("given_away", "pin-argument"),
+    ("given_away_eagerly", "pin-argument"),
+    ("captured", "pin-argument"),
+];
 
 fn check(edition: &str, arguments: &[&str]) {
     let project = with(edition, &[]);

@@ -450,18 +450,23 @@ pub(super) fn overlap(a: &Candidate, a_edits: &[Edit], b: &Candidate, b_edits: &
     if !a.elsewhere.is_empty() || !b.elsewhere.is_empty() {
         return true;
     }
-    // Without a block, those behind it in the same fn are called otherwise: by number.
-    let is_renamed = |one: &Candidate, other: &Candidate| {
-        one.becomes.is_some()
-            && one.site().kind == SiteKind::AsyncBlock
-            && one.site().path == other.site().path
-    };
+    if renames(a, b) || renames(b, a) {
+        return true;
+    }
     // An edit within another fn that is edited too would be taken for that one's.
     a.file == b.file
-        && (is_renamed(a, b)
-            || is_renamed(b, a)
-            || a.site().range.intersect(b.site().range).is_some_and(|both| !both.is_empty())
+        && (a.site().range.intersect(b.site().range).is_some_and(|both| !both.is_empty())
             || a_edits.iter().any(|a| b_edits.iter().any(|b| a.range.intersect(b.range).is_some())))
+}
+
+/// Is another one's future called otherwise after an edit, or the one that it becomes? Without a block, those behind it in
+/// the same fn have other numbers.
+fn renames(one: &Candidate, other: &Candidate) -> bool {
+    let is_gone = one.becomes.is_some() && one.site().kind == SiteKind::AsyncBlock;
+    let path = one.future.split('<').next().unwrap_or_default();
+    let around = path.rfind("{closure#").map(|at| &path[..at]);
+    let is_beside = |id: &Arc<str>| around.is_some_and(|around| id.starts_with(around));
+    is_gone && (is_beside(&other.future) || other.becomes.as_ref().is_some_and(is_beside))
 }
 
 /// The files with edits made, on top of texts that stay as they are.
