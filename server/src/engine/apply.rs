@@ -304,7 +304,10 @@ impl Rounds<'_> {
         for (_, candidate) in open {
             let fits = |known: &Chosen| {
                 let other = &known.candidate;
-                !around.are_related(&candidate.future, &other.future)
+                // What edits several fns is written alone.
+                candidate.elsewhere.is_empty()
+                    && other.elsewhere.is_empty()
+                    && !around.are_related(&candidate.future, &other.future)
                     && !overlap(&candidate, &candidate.ways[0], other, &other.ways[known.way])
             };
             if chosen.iter().all(fits) {

@@ -130,8 +130,6 @@ impl Verifier {
                 _ if self.is_made_elsewhere(candidate) => {
                     on_verdict(index, Verdict::Refused(Refusal::MadeElsewhere));
                 }
-                // Its edits are in other futures' fns.
-                _ if !candidate.elsewhere.is_empty() => open.push(Try { index, way: 0, with: With::None }),
                 _ => open.push(Try { index, way: 0, with: With::Any }),
             }
         }
@@ -204,7 +202,13 @@ impl Verifier {
             Built::Done(after) => {
                 let around = Around::new(&after.snapshot);
                 let body = |one: &Try| self.around.body(&candidates[one.index].future);
-                let changed: HashSet<Arc<str>> = batch.iter().map(body).collect();
+                let changed: HashSet<Arc<str>> = batch
+                    .iter()
+                    .flat_map(|one| {
+                        let elsewhere = candidates[one.index].elsewhere.iter();
+                        elsewhere.flat_map(|other| &other.bodies).cloned().chain([body(one)])
+                    })
+                    .collect();
                 let edited = after.edited();
                 for one in &batch {
                     let candidate = candidates[one.index];
@@ -276,7 +280,11 @@ impl Verifier {
             && batch
                 .iter()
                 .filter(|other| other.index != one.index)
-                .any(|other| self.around.are_related(&candidate.future, &candidates[other.index].future))
+                .flat_map(|other| {
+                    let other = candidates[other.index];
+                    other.elsewhere.iter().flat_map(|it| &it.bodies).chain([&other.future])
+                })
+                .any(|other| self.around.are_related(&candidate.future, other))
     }
 
     /// What a candidate did, if nothing else had a part in it.
@@ -445,18 +453,26 @@ fn names_changed_type(candidate: &Candidate, other: &Candidate) -> bool {
     other.kind.changes_type() && name().is_none_or(|name| has_word(text(), name.trim_start_matches("r#")))
 }
 
-/// Can they not be made together? What edits several fns is made alone.
+/// Can they not be made together?
 pub(super) fn overlap(a: &Candidate, a_edits: &[Edit], b: &Candidate, b_edits: &[Edit]) -> bool {
-    if !a.elsewhere.is_empty() || !b.elsewhere.is_empty() {
-        return true;
-    }
-    if renames(a, b) || renames(b, a) {
-        return true;
-    }
     // An edit within another fn that is edited too would be taken for that one's.
-    a.file == b.file
-        && (a.site().range.intersect(b.site().range).is_some_and(|both| !both.is_empty())
-            || a_edits.iter().any(|a| b_edits.iter().any(|b| a.range.intersect(b.range).is_some())))
+    let edits_site = |edits: &[(&Path, &Outline, Vec<Edit>)], of: &Candidate| {
+        let site = of.site().range;
+        let mut edits = edits.iter().filter(|(file, ..)| *file == of.file).flat_map(|(.., edits)| edits);
+        edits.any(|edit| site.intersect(edit.range).is_some())
+    };
+    let bodies = |of: &Candidate| of.elsewhere.iter().flat_map(|other| other.bodies.clone()).collect();
+    let (a_bodies, b_bodies): (HashSet<Arc<str>>, HashSet<Arc<str>>) = (bodies(a), bodies(b));
+    let sites_meet = || {
+        let both = a.site().range.intersect(b.site().range);
+        a.file == b.file && both.is_some_and(|both| !both.is_empty())
+    };
+    renames(a, b)
+        || renames(b, a)
+        || sites_meet()
+        || !a_bodies.is_disjoint(&b_bodies)
+        || edits_site(&a.edits(a_edits), b)
+        || edits_site(&b.edits(b_edits), a)
 }
 
 /// Is another one's future called otherwise after an edit, or the one that it becomes? Without a block, those behind it in
@@ -513,14 +529,18 @@ pub(super) fn blamed(
 /// Where a candidate's site is when all edits have been made.
 fn now_at(candidate: &Candidate, edits: &[(&Candidate, &[Edit])]) -> TextRange {
     let site = candidate.site().range;
+    let all: Vec<Edit> = edits
+        .iter()
+        .flat_map(|(other, edits)| other.edits(edits))
+        .filter(|(file, ..)| *file == candidate.file)
+        .flat_map(|(.., edits)| edits)
+        .collect();
     let moved = |at: TextSize, with_own: bool| {
         let mut now = i64::from(u32::from(at));
-        for (_, edits) in edits.iter().filter(|(other, _)| other.file == candidate.file) {
-            for edit in edits.iter() {
-                let counts = if with_own { edit.range.end() <= at } else { edit.range.end() < at };
-                if counts {
-                    now += edit.text.len() as i64 - i64::from(u32::from(edit.range.len()));
-                }
+        for edit in &all {
+            let counts = if with_own { edit.range.end() <= at } else { edit.range.end() < at };
+            if counts {
+                now += edit.text.len() as i64 - i64::from(u32::from(edit.range.len()));
             }
         }
         TextSize::new(u32::try_from(now).unwrap_or(0))
