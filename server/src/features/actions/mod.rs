@@ -11,6 +11,7 @@ pub mod box_local;
 mod box_pinned;
 pub mod box_recursion;
 pub mod box_several;
+mod callers;
 mod captured;
 pub mod desugar_async_fn;
 pub mod hoist_scrutinee;

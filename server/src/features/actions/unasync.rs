@@ -18,18 +18,15 @@
 //! That is only so where each call is awaited on the spot. All of them are found: by what the compiler says is awaited, and
 //! every other place that has the fn's name must be something else, as far as the text tells.
 
+use super::callers::{self, Called, Caller};
 use super::signature::{self, Refusal::NotAnAsyncFn};
-use super::{ActionKind, Candidate, Context, Elsewhere, local};
-use crate::dump::absolute;
+use super::{ActionKind, Candidate, Context, local};
 use crate::features::snapshot::Placed;
+use crate::layout::FutureKind;
 use crate::layout::whatif::{self, Change, Prediction};
-use crate::layout::{FutureKind, HeldKind};
-use crate::source::{Edit, SiteKind, TextRange, with_tree};
-use ra_ap_syntax::ast::{self, AstNode, HasAttrs, HasName, HasVisibility};
-use ra_ap_syntax::{NodeOrToken, SourceFile, SyntaxKind, SyntaxNode, SyntaxToken};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::PathBuf;
-use std::sync::Arc;
+use crate::source::{Edit, SiteKind, TextRange};
+use ra_ap_syntax::ast::{self, AstNode};
+use ra_ap_syntax::{SyntaxKind, SyntaxNode};
 
 pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
     candidate(context).into_iter().collect()
@@ -46,41 +43,17 @@ fn candidate(context: &Context<'_>) -> Option<Candidate> {
     }
     let function = signature::function(context.tree, site.token).ok()?;
     let plain = plain(&function).ok()?;
-    let awaits = awaits(context)?;
-    let best = awaits.callers.iter().filter_map(|caller| caller.saving(context, &body.origin)).max_by_key(
+    let awaits = callers::awaits(context)?;
+    let best = awaits.callers.iter().filter_map(|caller| saving(caller, context, &body.origin)).max_by_key(
         |(placed, prediction)| {
             let saves = placed.future.size.saturating_sub(prediction.size);
             (saves, placed.future.size, std::cmp::Reverse(placed.future.id.clone()))
         },
     );
     let (caller, prediction) = best?;
-    let texts = context.snapshot.texts_around(context.file, plain.name.trim_start_matches("r#"))?;
-    if awaits.places.keys().any(|file| !texts.contains_key(file)) {
-        return None;
-    }
-    let mut elsewhere: Vec<Elsewhere> = Vec::new();
-    for (file, &text) in &texts {
-        let places = awaits.places.get(file).map_or(&[][..], Vec::as_slice);
-        if !text.text().contains(plain.name.trim_start_matches("r#")) {
-            continue;
-        }
-        // All offsets would be shifted by a byte order mark.
-        if text.text().starts_with('\u{feff}') {
-            return None;
-        }
-        let look = |tree: &SourceFile| calls(tree, &plain, places);
-        let edits = with_tree(text.text(), look)?.ok()?;
-        if !edits.is_empty() {
-            let bodies = awaits.callers.iter().filter(|caller| caller.file == *file);
-            let bodies = bodies.filter_map(|caller| caller.placed.future.body.as_ref());
-            let bodies = bodies.filter(|caller| caller.origin == body.origin);
-            let bodies: BTreeSet<Arc<str>> = bodies.map(|body| body.def_path.clone()).collect();
-            let bodies = bodies.into_iter().collect();
-            elsewhere.push(Elsewhere { file: file.clone(), text: text.clone(), edits, bodies });
-        }
-    }
+    let elsewhere = callers::elsewhere(context, &awaits, &plain.called, &signature::without_await)?;
     let anchors = awaits.places.get(context.file).cloned().unwrap_or_default();
-    let label = format!("Make `{}` a plain fn: it awaits nothing", plain.name);
+    let label = format!("Make `{}` a plain fn: it awaits nothing", plain.called.name);
     let mut candidate = context.candidate(ActionKind::Unasync, label, anchors);
     // Of one caller there may be several, in several files.
     candidate.id = format!(
@@ -97,148 +70,63 @@ fn candidate(context: &Context<'_>) -> Option<Candidate> {
     candidate.ways = vec![vec![plain.edit]];
     candidate.elsewhere = elsewhere;
     candidate.plain = Some(body.def_path.clone());
-    if plain.is_public && context.snapshot.is_library(&body.origin) {
-        candidate.does_otherwise = Some(INTERFACE.into());
+    if plain.called.is_public && context.snapshot.is_library(&body.origin) {
+        candidate.does_otherwise = Some(callers::INTERFACE.into());
     }
     Some(candidate)
 }
 
-/// For a title.
-const INTERFACE: &str = "changes the public interface";
-
-/// A future that awaits the fn's.
-struct Caller<'a> {
-    placed: &'a Placed,
-    /// The file that it awaits it in: absolute path.
-    file: PathBuf,
-    /// The stored futures of the fn, and the states that have them.
-    held: Vec<(u32, u32)>,
-}
-
-impl<'a> Caller<'a> {
-    /// What is left of it, about; nothing if it is another compiler run's.
-    fn saving(&self, context: &Context<'_>, origin: &str) -> Option<(&'a Placed, Prediction)> {
-        let future = &self.placed.future;
-        if future.body.as_ref().is_none_or(|body| *body.origin != *origin)
-            || !context.snapshot.is_made_by(&future.id, origin)
-        {
-            return None;
-        }
-        let remove =
-            |&(saved, state): &(u32, u32)| Change::Remove { saved, states: vec![state], beside: Vec::new() };
-        let changes: Vec<Change> = self.held.iter().map(remove).collect();
-        // The states go, too, and what was only held across them.
-        let prediction = whatif::predict(future, &changes)?;
-        Some((self.placed, Prediction { exact: false, ..prediction }))
+/// What is left of a caller, about; nothing if it is another compiler run's.
+fn saving<'a>(caller: &Caller<'a>, context: &Context<'_>, origin: &str) -> Option<(&'a Placed, Prediction)> {
+    let future = &caller.placed.future;
+    if future.body.as_ref().is_none_or(|body| *body.origin != *origin)
+        || !context.snapshot.is_made_by(&future.id, origin)
+    {
+        return None;
     }
-}
-
-/// Where the fn's future is awaited.
-struct Awaits<'a> {
-    callers: Vec<Caller<'a>>,
-    /// What is awaited, or the whole await, by absolute path.
-    places: BTreeMap<PathBuf, Vec<TextRange>>,
-}
-
-/// All that the compiler says awaits the fn's future. `None` if one of them is in no text.
-fn awaits<'a>(context: &Context<'a>) -> Option<Awaits<'a>> {
-    let of_site = &context.view.sites.get(&context.site)?.futures;
-    let ids: HashSet<&Arc<str>> = of_site.iter().map(|future| &future.id).collect();
-    let is_here = |id: &str, origin: &str| {
-        let placed = context.snapshot.future_in(id, origin);
-        placed
-            .and_then(|placed| placed.location.as_ref())
-            .is_some_and(|location| location.file == context.file && location.site == context.site)
-    };
-    let mut found = Awaits { callers: Vec::new(), places: BTreeMap::new() };
-    for placed in context.snapshot.futures(false) {
-        let Some(body) = &placed.future.body else { continue };
-        let mut stored = placed.future.parts.all().flat_map(|part| &part.embedded);
-        if !stored.any(|one| ids.contains(&one.id)) {
-            continue;
-        }
-        let mut callers: Vec<Caller<'a>> = Vec::new();
-        for (state, index) in placed.future.states.iter().zip(0u32..) {
-            for held in &state.held {
-                let Some(id) = held.future.as_ref().filter(|id| ids.contains(id)) else { continue };
-                if held.kind != HeldKind::Awaitee || !is_here(id, &body.origin) {
-                    continue;
-                }
-                let declared = held.declared.as_ref()?;
-                let range = context.snapshot.text(&placed.future, &declared.file)?.range(declared)?;
-                let file = absolute(&placed.dir, &declared.file);
-                let places = found.places.entry(file.clone()).or_default();
-                if !places.contains(&range) {
-                    places.push(range);
-                }
-                let caller = match callers.iter_mut().find(|caller| caller.file == file) {
-                    Some(caller) => caller,
-                    None => {
-                        callers.push(Caller { placed, file, held: Vec::new() });
-                        callers.last_mut()?
-                    }
-                };
-                caller.held.push((held.saved?, index));
-            }
-        }
-        found.callers.extend(callers);
-    }
-    Some(found)
+    let remove =
+        |&(saved, state): &(u32, u32)| Change::Remove { saved, states: vec![state], beside: Vec::new() };
+    let changes: Vec<Change> = caller.held.iter().map(remove).collect();
+    // The states go, too, and what was only held across them.
+    let prediction = whatif::predict(future, &changes)?;
+    Some((caller.placed, Prediction { exact: false, ..prediction }))
 }
 
 /// Why a fn stays `async`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
-    /// Its signature or what is around it.
-    Signature(signature::Refusal),
-    /// In other configurations there may be another fn of its name, which awaits something.
-    Conditional,
+    /// It is no `async fn` that may be edited together with its callers, or is used in another way.
+    Called(callers::Refusal),
     /// `#[track_caller]`: a panic in it would be said to be somewhere else.
     TrackCaller,
     /// It awaits something.
     Awaits,
-    /// What is awaited is not a call of it as such.
-    NotCalled,
-    /// Its name stands somewhere else, too.
-    Named,
+}
+
+impl From<callers::Refusal> for Refusal {
+    fn from(why: callers::Refusal) -> Self {
+        Refusal::Called(why)
+    }
 }
 
 impl From<signature::Refusal> for Refusal {
     fn from(why: signature::Refusal) -> Self {
-        Refusal::Signature(why)
+        callers::Refusal::from(why).into()
     }
 }
 
 /// The fn as a plain one.
 #[derive(Debug)]
 struct Plain {
-    name: String,
+    called: Called,
     /// `async` goes.
     edit: Edit,
-    /// It is an item of an `impl`: only called by a path with something in front, or as a method.
-    is_associated: bool,
-    is_public: bool,
 }
 
 fn plain(function: &ast::Fn) -> Result<Plain, Refusal> {
-    if !signature::look_around(function)?.is_empty() {
-        return Err(signature::Refusal::Attribute.into());
-    }
-    let around = signature::associated(function);
-    if around.and_then(ast::Impl::cast).is_some_and(|it| it.trait_().is_some()) {
-        return Err(signature::Refusal::Trait.into());
-    }
-    let attributes = |node: SyntaxNode| node.children().filter_map(ast::Attr::cast).collect::<Vec<_>>();
-    let has_word = |attribute: &ast::Attr, words: &[&str]| {
-        let mut tokens = attribute.syntax().descendants_with_tokens().filter_map(NodeOrToken::into_token);
-        tokens.any(|token| words.contains(&token.text()))
-    };
-    if attributes(function.syntax().clone()).iter().any(|it| has_word(it, &["track_caller"])) {
+    let called = callers::called(function)?;
+    if callers::has_attribute(function.syntax(), "track_caller") {
         return Err(Refusal::TrackCaller);
-    }
-    let around = function.syntax().ancestors();
-    if around.flat_map(attributes).any(|it| has_word(&it, &["cfg"])) {
-        return Err(Refusal::Conditional);
     }
     let body = function.body().ok_or(NotAnAsyncFn)?;
     if awaits_itself(body.syntax()) {
@@ -247,12 +135,7 @@ fn plain(function: &ast::Fn) -> Result<Plain, Refusal> {
     let keyword = function.async_token().ok_or(NotAnAsyncFn)?;
     let behind = keyword.next_token().filter(|it| it.kind() == SyntaxKind::WHITESPACE);
     let end = behind.map_or(keyword.text_range().end(), |it| it.text_range().end());
-    Ok(Plain {
-        name: function.name().ok_or(NotAnAsyncFn)?.text().to_string(),
-        edit: Edit::delete(TextRange::new(keyword.text_range().start(), end)),
-        is_associated: signature::associated(function).is_some(),
-        is_public: function.visibility().is_some_and(|it| it.syntax().text() == "pub"),
-    })
+    Ok(Plain { called, edit: Edit::delete(TextRange::new(keyword.text_range().start(), end)) })
 }
 
 /// Does a fn's own body wait? What macros make of it, only the compiler knows.
@@ -260,92 +143,15 @@ fn awaits_itself(body: &SyntaxNode) -> bool {
     local::own(body).any(|node| node.kind() == SyntaxKind::AWAIT_EXPR)
 }
 
-/// Edits that take `.await` away at these places of a text. No other place in it may mean the fn.
-fn calls(tree: &SourceFile, of: &Plain, places: &[TextRange]) -> Result<Vec<Edit>, Refusal> {
-    let mut edits: Vec<Edit> = Vec::new();
-    let mut known: HashSet<TextRange> = HashSet::new();
-    for place in places {
-        let (called, edit) = call(tree, of, *place).ok_or(Refusal::NotCalled)?;
-        known.insert(called);
-        edits.extend(edit);
-    }
-    let tokens = tree.syntax().descendants_with_tokens().filter_map(NodeOrToken::into_token);
-    let mut named = tokens.filter(|token| token.kind() == SyntaxKind::IDENT && token.text() == of.name);
-    match named.any(|token| !known.contains(&token.text_range()) && may_mean(&token, of)) {
-        true => Err(Refusal::Named),
-        false => Ok(edits),
-    }
-}
-
-/// The name in a call that is awaited on the spot, and the edits that take `.await` away. `place` is what is awaited or the
-/// whole of it.
-fn call(tree: &SourceFile, of: &Plain, place: TextRange) -> Option<(TextRange, Vec<Edit>)> {
-    let token = tree.syntax().token_at_offset(place.start()).right_biased()?;
-    let mut around = token.parent_ancestors().filter_map(ast::AwaitExpr::cast);
-    let awaited = around.find(|it| {
-        let operand = it.expr().map(|operand| operand.syntax().text_range());
-        it.syntax().text_range() == place || operand == Some(place)
-    })?;
-    let operand = awaited.expr()?;
-    let name = match &operand {
-        ast::Expr::CallExpr(call) => match call.expr()? {
-            ast::Expr::PathExpr(callee) => callee.path()?.segment()?.name_ref()?,
-            _ => return None,
-        },
-        ast::Expr::MethodCallExpr(call) if of.is_associated => call.name_ref()?,
-        _ => return None,
-    };
-    if name.text() != of.name.as_str() || operand.attrs().next().is_some() {
-        return None;
-    }
-    let edits = signature::without_await(&awaited)?;
-    Some((name.syntax().text_range(), edits))
-}
-
-/// Could the fn be meant by its name there? An import by that name is no use of it.
-fn may_mean(token: &SyntaxToken, of: &Plain) -> bool {
-    let Some(parent) = token.parent() else { return true };
-    let Some(around) = parent.parent() else { return true };
-    match parent.kind() {
-        // What is declared is something else; but by a name given to an import nobody would know it.
-        SyntaxKind::NAME => false,
-        SyntaxKind::NAME_REF => match around.kind() {
-            SyntaxKind::FIELD_EXPR => false,
-            SyntaxKind::RECORD_EXPR_FIELD => {
-                ast::RecordExprField::cast(around).is_none_or(|it| it.colon_token().is_none())
-            }
-            SyntaxKind::RECORD_PAT_FIELD => {
-                ast::RecordPatField::cast(around).is_none_or(|it| it.colon_token().is_none())
-            }
-            SyntaxKind::METHOD_CALL_EXPR => of.is_associated,
-            SyntaxKind::PATH_SEGMENT => path_may_mean(&around, of),
-            _ => true,
-        },
-        // Whatever a macro makes of it.
-        _ => true,
-    }
-}
-
-fn path_may_mean(segment: &SyntaxNode, of: &Plain) -> bool {
-    let Some(path) = segment.parent().and_then(ast::Path::cast) else { return true };
-    let Some(around) = path.syntax().parent() else { return true };
-    match around.kind() {
-        // It stands in front of another name.
-        SyntaxKind::PATH => false,
-        SyntaxKind::USE_TREE => ast::UseTree::cast(around).is_none_or(|it| it.rename().is_some()),
-        SyntaxKind::PATH_TYPE | SyntaxKind::MACRO_CALL | SyntaxKind::VISIBILITY => false,
-        _ => !of.is_associated || path.qualifier().is_some(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::callers::Refusal::{Conditional, Named, NotCalled};
     use super::super::signature::Refusal as Why;
     use super::*;
-    use crate::source::{Outline, edited};
+    use crate::source::{Outline, edited, with_tree};
     use expect_test::{Expect, expect};
     use proptest::prelude::*;
-    use ra_ap_syntax::Edition;
+    use ra_ap_syntax::{Edition, SourceFile};
 
     /// Every await of what looks like a direct call of a fn of this name, as the compiler would tell of them.
     fn awaited(tree: &SourceFile, name: &str) -> Vec<TextRange> {
@@ -361,13 +167,17 @@ mod tests {
         of_name.map(|it| it.syntax().text_range()).collect()
     }
 
+    fn calls(tree: &SourceFile, of: &Plain, places: &[TextRange]) -> Result<Vec<Edit>, callers::Refusal> {
+        callers::calls(tree, &of.called, places, &signature::without_await)
+    }
+
     /// The first `async fn` of a text as a plain one.
     fn of(text: &str) -> Result<Vec<Edit>, Refusal> {
         let outline = Outline::new(text.into());
         let site = outline.sites().iter().find(|site| site.kind == SiteKind::AsyncFn).unwrap();
         let look = |tree: &SourceFile| {
             let plain = plain(&signature::function(tree, site.token)?)?;
-            let edits = calls(tree, &plain, &awaited(tree, &plain.name))?;
+            let edits = calls(tree, &plain, &awaited(tree, &plain.called.name))?;
             Ok([vec![plain.edit], edits].concat())
         };
         with_tree(text, look).unwrap()
@@ -442,25 +252,25 @@ async fn send() {
             ("async fn f() -> ! { loop {} }", Why::Never.into()),
             ("#[handler] async fn f() {}", Why::Attribute.into()),
             ("#[handler] impl S { async fn f() {} }", Why::Attribute.into()),
-            ("#[cfg(unix)] async fn f() {}", Refusal::Conditional),
-            ("#[cfg(unix)] mod m { async fn f() {} }", Refusal::Conditional),
-            ("#[cfg(unix)] impl S { async fn f() {} }", Refusal::Conditional),
+            ("#[cfg(unix)] async fn f() {}", Conditional.into()),
+            ("#[cfg(unix)] mod m { async fn f() {} }", Conditional.into()),
+            ("#[cfg(unix)] impl S { async fn f() {} }", Conditional.into()),
             ("#[track_caller] async fn f() {}", Refusal::TrackCaller),
             ("#[cfg_attr(a, track_caller)] async fn f() {}", Refusal::TrackCaller),
             ("async fn f() { g().await }", Refusal::Awaits),
             ("async fn f() { if a { g(b.await) } }", Refusal::Awaits),
-            ("async fn f() {} fn g() { spawn(f()); }", Refusal::Named),
-            ("async fn f() {} fn g() { let a = f(); }", Refusal::Named),
-            ("async fn f() {} async fn g() { f().await; let h = f; h(); }", Refusal::Named),
-            ("async fn f() {} async fn g() { (f()).await; }", Refusal::Named),
-            ("async fn f() {} async fn g() { join!(f()); }", Refusal::Named),
-            ("async fn f() {} async fn g() { println!(\"{}\", f().await); }", Refusal::Named),
-            ("async fn f() {} use self::f as h;", Refusal::Named),
-            ("async fn f() {} fn g() { S { f }; }", Refusal::Named),
-            ("async fn f() {} macro_rules! m { () => { f() } }", Refusal::Named),
-            ("impl S { async fn f(&self) {} } fn g(s: S, t: T) { t.f(); }", Refusal::Named),
-            ("impl S { async fn f(&self) {} } fn g() { h(Self::f); }", Refusal::Named),
-            ("impl S { async fn f(&self) {} } async fn g(s: S) { #[a] s.f().await; s.f() }", Refusal::Named),
+            ("async fn f() {} fn g() { spawn(f()); }", Named.into()),
+            ("async fn f() {} fn g() { let a = f(); }", Named.into()),
+            ("async fn f() {} async fn g() { f().await; let h = f; h(); }", Named.into()),
+            ("async fn f() {} async fn g() { (f()).await; }", Named.into()),
+            ("async fn f() {} async fn g() { join!(f()); }", Named.into()),
+            ("async fn f() {} async fn g() { println!(\"{}\", f().await); }", Named.into()),
+            ("async fn f() {} use self::f as h;", Named.into()),
+            ("async fn f() {} fn g() { S { f }; }", Named.into()),
+            ("async fn f() {} macro_rules! m { () => { f() } }", Named.into()),
+            ("impl S { async fn f(&self) {} } fn g(s: S, t: T) { t.f(); }", Named.into()),
+            ("impl S { async fn f(&self) {} } fn g() { h(Self::f); }", Named.into()),
+            ("impl S { async fn f(&self) {} } async fn g(s: S) { #[a] s.f().await; s.f() }", Named.into()),
         ] {
             assert_eq!(of(text).unwrap_err(), why, "{text}");
         }
@@ -474,7 +284,7 @@ async fn send() {
             let at = text.rfind(place).unwrap() as u32;
             let place = TextRange::at(at.into(), (place.len() as u32).into());
             let found = with_tree(text, |tree| calls(tree, &plain(tree), &[place])).unwrap();
-            assert_eq!(found.unwrap_err(), Refusal::NotCalled);
+            assert_eq!(found.unwrap_err(), NotCalled);
         }
     }
 
@@ -484,7 +294,7 @@ async fn send() {
             let look = |tree: &SourceFile| {
                 let function = tree.syntax().descendants().find_map(ast::Fn::cast).unwrap();
                 let plain = plain(&function).unwrap();
-                (plain.is_public, plain.is_associated)
+                (plain.called.is_public, plain.called.is_associated)
             };
             with_tree(text, look).unwrap()
         };
@@ -557,7 +367,7 @@ async fn send() {
                     let plain = plain(&signature::function(tree, site.token)?)?;
                     // Nothing to be found at a place that is none.
                     _ = calls(tree, &plain, &[TextRange::at(at.into(), len.into())]);
-                    let edits = calls(tree, &plain, &awaited(tree, &plain.name))?;
+                    let edits = calls(tree, &plain, &awaited(tree, &plain.called.name))?;
                     Ok::<_, Refusal>((plain.edit, edits))
                 };
                 let Some(Ok((edit, edits))) = with_tree(&text, look) else { continue };
