@@ -5,7 +5,9 @@
 //! the next round looks at the text as it is then. What is left is written, and the project is measured again:
 //! if that fails, the files are as they were.
 
-use super::verify::{Around, Built, Texts, Verifier, blamed, overlap, saving, texts_with};
+use super::verify::{
+    Around, Built, Texts, Verifier, blamed, makes_another_grow, overlap, saving, texts_with,
+};
 use super::{Measurement, measure_project};
 use crate::build::{BuildError, Cancel, Project, Request, files};
 use crate::features::Snapshot;
@@ -245,10 +247,16 @@ impl Rounds<'_> {
                             .iter()
                             .map(|one| self.verifier.drops_earlier(&one.candidate, edited.as_ref()))
                             .collect();
+                        let around = Around::new(&new.snapshot);
+                        let grown: Vec<bool> = chosen
+                            .iter()
+                            .map(|one| makes_another_grow(&one.candidate, &snapshot, &new.snapshot, &around))
+                            .collect();
                         let enough = |index: usize| {
                             let saving = &savings[index];
                             saving.as_ref().is_some_and(|it| it.bytes() >= self.wanted.min_saving.max(1))
                                 && (self.wanted.may_drop_earlier || drops[index].is_empty())
+                                && !grown[index]
                         };
                         if (0..savings.len()).all(enough) {
                             for (one, drops) in chosen.iter_mut().zip(drops) {

@@ -76,6 +76,11 @@ pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, edited: &E
             is_unknown = true;
             continue;
         };
+        // What is borrowed instead was moved by nobody.
+        let (before, after) = match candidate.kind {
+            ActionKind::BorrowArgument => (before.where_borrowed(), after.where_borrowed()),
+            _ => (before, after),
+        };
         match Drops::moved(&before, &after) {
             Moved::Nothing => {}
             Moved::Unknown => is_unknown = true,

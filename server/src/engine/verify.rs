@@ -42,7 +42,7 @@ pub enum Verdict {
 pub enum Refusal {
     /// No way to write it compiles.
     DoesNotCompile,
-    /// The future stays as large as it is, or grows.
+    /// The future stays as large as it is, or grows, or another one does that the edit is in, too.
     DoesNotShrink,
     /// The future is not among those that its own crate makes: only a crate that depends on it does.
     MadeElsewhere,
@@ -202,21 +202,22 @@ impl Verifier {
             Built::Done(after) => {
                 let around = Around::new(&after.snapshot);
                 let body = |one: &Try| self.around.body(&candidates[one.index].future);
-                let changed: HashSet<Arc<str>> = batch
-                    .iter()
-                    .flat_map(|one| {
-                        let elsewhere = candidates[one.index].elsewhere.iter();
-                        elsewhere.flat_map(|other| &other.bodies).cloned().chain([body(one)])
-                    })
-                    .collect();
+                let changed_by = |one: &Try| self.around.changed_by(candidates[one.index]);
+                let changed: HashSet<Arc<str>> = batch.iter().flat_map(changed_by).collect();
                 let edited = after.edited();
                 for one in &batch {
                     let candidate = candidates[one.index];
-                    let verdict = self.judge(candidate, one.way, &after.snapshot, edited.as_ref());
+                    let verdict = self.judge(candidate, one.way, &after.snapshot, &around, edited.as_ref());
                     // What is there in its place may have been edited itself.
                     let now = candidate.becomes.as_ref().map_or_else(|| body(one), |id| around.body(id));
                     let is_disturbed = candidate.becomes.is_some() && changed.contains(&now)
-                        || around.is_made_of(&now, &changed);
+                        || around.is_made_of(&now, &changed)
+                        || candidate.kind == ActionKind::BorrowArgument && {
+                            let others = batch.iter().filter(|other| other.index != one.index);
+                            let others = others.flat_map(changed_by).collect();
+                            touched(candidate, &self.snapshot, &after.snapshot, &around)
+                                .any(|(future, _)| around.is_touched(future, &others))
+                        };
                     let (fewer, careful) = (one.with.fewer(), one.with.fewer().max(With::Unrelated));
                     let again = match &verdict {
                         _ if batch.len() == 1 => None,
@@ -293,17 +294,21 @@ impl Verifier {
         candidate: &Candidate,
         way: usize,
         after: &Snapshot,
+        around: &Around,
         edited: Option<&drops::Edited<'_>>,
     ) -> Verdict {
         let Some((mut saving, future)) = saving(candidate, after).zip(result(candidate, after)) else {
             return Verdict::Refused(Refusal::MadeElsewhere);
         };
-        if saving.after >= saving.before {
+        if saving.after >= saving.before || makes_another_grow(candidate, &self.snapshot, after, around) {
             return Verdict::Refused(Refusal::DoesNotShrink);
         }
         let new = Prediction { size: saving.after, align: future.align, exact: true };
-        let gains = gains(&self.futures, &candidate.future, new);
-        saving.outermost = gains.into_iter().next();
+        saving.outermost = match candidate.kind {
+            // What calls it has been changed, too.
+            ActionKind::BorrowArgument => largest_smaller(candidate, &self.snapshot, after, around),
+            _ => gains(&self.futures, &candidate.future, new).into_iter().next(),
+        };
         Verdict::Saves { saving, way, drops_earlier: self.drops_earlier(candidate, edited) }
     }
 
@@ -561,6 +566,47 @@ pub(super) fn saving(candidate: &Candidate, after: &Snapshot) -> Option<Saving> 
     Some(Saving { before: candidate.before?, after, measured: true, outermost: None })
 }
 
+/// The futures of the compiler run in which something has been edited, as they were, and their sizes now. `around`: what is
+/// stored in which now.
+fn touched<'a>(
+    candidate: &'a Candidate,
+    before: &'a Snapshot,
+    after: &'a Snapshot,
+    around: &'a Around,
+) -> impl Iterator<Item = (&'a Future, u64)> {
+    let changed = around.changed_by(candidate);
+    let futures = before
+        .futures(false)
+        .map(|placed| &*placed.future)
+        .filter(|future| future.body.as_ref().is_some_and(|body| body.origin == candidate.origin))
+        .filter(move |future| around.is_touched(future, &changed));
+    futures.filter_map(|future| Some((future, after.future_in(&future.id, &candidate.origin)?.future.size)))
+}
+
+/// Does an edit make a future smaller at the cost of another one? What a fn borrows its callers store.
+pub(super) fn makes_another_grow(
+    candidate: &Candidate,
+    before: &Snapshot,
+    after: &Snapshot,
+    around: &Around,
+) -> bool {
+    candidate.kind == ActionKind::BorrowArgument
+        && touched(candidate, before, after, around).any(|(future, size)| size > future.size)
+}
+
+/// The largest other future that is smaller now, and by how much.
+fn largest_smaller(
+    candidate: &Candidate,
+    before: &Snapshot,
+    after: &Snapshot,
+    around: &Around,
+) -> Option<(Arc<str>, u64)> {
+    let others = touched(candidate, before, after, around).filter(|(it, _)| it.id != candidate.future);
+    let smaller = others.filter(|(future, size)| *size < future.size);
+    let (future, size) = smaller.max_by_key(|(it, size)| (it.size, it.size - size))?;
+    Some((future.name.clone(), future.size - size))
+}
+
 /// Which bodies' futures are stored in which. An edit changes every instance of a body.
 #[derive(Debug, Default)]
 pub(super) struct Around {
@@ -591,6 +637,19 @@ impl Around {
     /// The body of a future, given by its identity.
     fn body(&self, id: &Arc<str>) -> Arc<str> {
         self.bodies.get(id).unwrap_or(id).clone()
+    }
+
+    /// The bodies that a candidate edits.
+    fn changed_by(&self, candidate: &Candidate) -> HashSet<Arc<str>> {
+        let elsewhere = candidate.elsewhere.iter().flat_map(|other| &other.bodies).cloned();
+        elsewhere.chain([self.body(&candidate.future)]).collect()
+    }
+
+    /// Is a future one of these bodies', or of a block in them, or made of one?
+    fn is_touched(&self, future: &Future, changed: &HashSet<Arc<str>>) -> bool {
+        let body = self.body(&future.id);
+        let mut ends = body.match_indices("::").map(|(end, _)| end).chain([body.len()]);
+        ends.any(|end| changed.contains(&body[..end])) || self.is_made_of(&body, changed)
     }
 
     /// The bodies of all futures that a body's futures store, directly or in others.

@@ -289,6 +289,27 @@ impl Drops {
         Some(names::skeleton(name.path))
     }
 
+    /// For a body as it was, and as it is where a fn borrows an argument. Other futures are told by their paths: what they
+    /// capture is part of their types. And arguments do not count that are dropped only where the future was never polled:
+    /// of a body that moves none of them that tells that there is nothing to drop, as of what can be copied.
+    pub fn where_borrowed(mut self) -> Drops {
+        for act in self.nodes.iter_mut().flat_map(|node| &mut node.acts) {
+            if let Act::Drop(value) = act
+                && let Some(path) = CoroutineName::parse(&value.ty).map(|name| format!("{{{}}}", name.path))
+            {
+                value.ty = path;
+            }
+        }
+        let Some(never_polled) = self.nodes.len().checked_sub(2) else { return self };
+        let others = self.nodes.iter().enumerate().filter(|(at, _)| *at != never_polled);
+        let acts = others.flat_map(|(_, node)| &node.acts);
+        let dropped = acts.filter_map(|act| if let Act::Drop(value) = act { Some(value) } else { None });
+        let dropped: Vec<Value> = dropped.cloned().collect();
+        let is_dropped = |value: &Value| dropped.iter().any(|it| it.ty == value.ty || it.name == value.name);
+        self.nodes[never_polled].acts.retain(|act| !matches!(act, Act::Drop(value) if !is_dropped(value)));
+        self
+    }
+
     /// Does it drop nothing that can be observed?
     pub fn is_empty(&self) -> bool {
         self.values().is_empty()
@@ -874,6 +895,39 @@ mod tests {
         let whole = [("", taken), ("", "drop(_9) -> [return: bb2, unwind: bb3]"), END, PANICS];
         assert_eq!(of("__arg0", &whole), ["_arg0 (a::A, a::B)"]);
         assert_eq!(of("_", &[END]), ["_arg0 (a::A, a::B)"], "as an edit calls it");
+    }
+
+    #[test]
+    fn what_has_nothing_to_drop_may_be_borrowed() {
+        const KIND: &str = "resume_ty=std::future::ResumeTy yield_ty=() return_ty=()}";
+        let of = |captured: &str, other: &str, dropped: &str| {
+            let upvars = format!(
+                "    debug x => (_1.0: a::A); // in scope 0 at no-location\n    debug z => (_1.1: {captured}); // in scope \
+                 0 at no-location\n"
+            );
+            let awaitee = format!(
+                "drop((_10: {{static g::{{closure#0}} upvar_tys=({other},) {KIND})) -> [return: bb1, unwind: bb3]"
+            );
+            let context = "    debug _task_context => _2;";
+            let text = text(&[("", &awaitee), ("", dropped), END, PANICS]);
+            let text = text.replacen(context, &format!("{upvars}{context}"), 1);
+            let text = text.replacen("upvar_tys=()", &format!("upvar_tys=(a::A, {captured})"), 1);
+            Drops::parse(&text).unwrap_or_else(|| panic!("it is read:\n{text}"))
+        };
+        let both = |before: &str, after: &str| {
+            (of("a::B", "a::C", before), of("&'{erased} a::B", "&'{erased} a::C", after))
+        };
+        let moved = |before: &str, after: &str| {
+            let (before, after) = both(before, after);
+            Drops::moved(&before.where_borrowed(), &after.where_borrowed())
+        };
+        const X: &str = "drop(_5) -> [return: bb2, unwind: bb3]";
+        const Z: &str = "drop((_11: a::B)) -> [return: bb2, unwind: bb3]";
+        assert_eq!(moved(X, X), Moved::Nothing, "`z` is never dropped");
+        assert!(matches!(moved(Z, "goto -> bb2"), Moved::Values(_)), "`z` is dropped");
+        assert!(matches!(moved(X, "goto -> bb2"), Moved::Values(_)), "`x` is dropped");
+        let (before, after) = both(X, X);
+        assert!(matches!(Drops::moved(&before, &after), Moved::Values(_)), "nothing else tells");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! why. What one saves is predicted here, and measured by who compiles it ([`crate::engine`]).
 
 mod all_safe;
+pub mod borrow_argument;
 pub mod box_argument;
 pub mod box_awaitee;
 mod box_capture;
@@ -68,13 +69,15 @@ pub enum ActionKind {
     Unasync,
     /// See [`box_argument`].
     BoxArgument,
+    /// See [`borrow_argument`].
+    BorrowArgument,
     /// See [`all_safe()`].
     AllSafe,
 }
 
 impl ActionKind {
     /// All of them but what is made of others.
-    pub const ALL: [ActionKind; 11] = [
+    pub const ALL: [ActionKind; 12] = [
         ActionKind::BoxAwaitee,
         ActionKind::ScopeBlock,
         ActionKind::BoxRecursion,
@@ -86,6 +89,7 @@ impl ActionKind {
         ActionKind::ReturnInner,
         ActionKind::Unasync,
         ActionKind::BoxArgument,
+        ActionKind::BorrowArgument,
     ];
 
     /// As it is written in JSON and on the command line: `box-awaitee`.
@@ -102,6 +106,7 @@ impl ActionKind {
             ActionKind::ReturnInner => "return-inner",
             ActionKind::Unasync => "unasync",
             ActionKind::BoxArgument => "box-argument",
+            ActionKind::BorrowArgument => "borrow-argument",
             ActionKind::AllSafe => "all-safe",
         }
     }
@@ -110,14 +115,25 @@ impl ActionKind {
 impl ActionKind {
     /// May such an edit drop values at another time?
     fn may_move_drops(self) -> bool {
-        use ActionKind::{BoxArgument, DesugarAsyncFn, HoistScrutinee, PinArgument, ReturnInner, ScopeBlock};
-        matches!(self, BoxArgument | DesugarAsyncFn | HoistScrutinee | PinArgument | ReturnInner | ScopeBlock)
+        use ActionKind::{
+            BorrowArgument, BoxArgument, DesugarAsyncFn, HoistScrutinee, PinArgument, ReturnInner, ScopeBlock,
+        };
+        matches!(
+            self,
+            BorrowArgument
+                | BoxArgument
+                | DesugarAsyncFn
+                | HoistScrutinee
+                | PinArgument
+                | ReturnInner
+                | ScopeBlock
+        )
     }
 
     /// May code elsewhere not compile after it, or mean another type by the fn's name?
     pub fn changes_type(self) -> bool {
-        use ActionKind::{AllSafe, DesugarAsyncFn, ReturnInner, Unasync};
-        matches!(self, DesugarAsyncFn | ReturnInner | Unasync | AllSafe)
+        use ActionKind::{AllSafe, BorrowArgument, DesugarAsyncFn, ReturnInner, Unasync};
+        matches!(self, BorrowArgument | DesugarAsyncFn | ReturnInner | Unasync | AllSafe)
     }
 }
 
@@ -313,6 +329,7 @@ fn in_view(snapshot: &Snapshot, file: &Path, view: &FileView) -> Vec<Candidate> 
             found.extend(return_inner::candidates(&context));
             found.extend(unasync::candidates(&context));
             found.extend(box_argument::candidates(&context));
+            found.extend(borrow_argument::candidates(&context));
         }
         found
     };

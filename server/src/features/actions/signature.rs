@@ -282,6 +282,11 @@ impl Lifetimes {
     }
 }
 
+/// Is a lifetime left out in a type, as far as the text shows?
+pub(super) fn leaves_out_lifetimes(node: &SyntaxNode) -> bool {
+    !Lifetimes::of(node).left_out.is_empty()
+}
+
 /// ` + use<'_, T>`, for editions in which a returned `impl Trait` captures types, and lifetimes only if told so.
 /// Names lifetimes if there is more than one that could be `'_`.
 fn captures(
