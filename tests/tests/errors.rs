@@ -151,3 +151,18 @@ fn hints_show_the_text_with_the_sizes_in_it() {
         "hints are in the lines, not between them"
     );
 }
+
+#[test]
+fn futures_without_a_size_are_not_said_to_be_missing() {
+    let project = Project::lib(
+        "unused",
+        "pub struct Pool<T>(T);\nimpl<T> Pool<T> {\n    pub async fn get(&self) {}\n    pub async fn put(&self, value: T) { drop(value) }\n}\n",
+    );
+    let run = run(futurelens().arg("report").arg(project.root())).expect_success();
+    assert!(
+        run.stderr.contains("all are generic (2), and nothing that was measured uses them"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("`--all-targets`"), "{}", run.stderr);
+}

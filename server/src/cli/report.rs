@@ -76,7 +76,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
             if report.futures.is_empty() && report.drift.is_empty() {
                 match &args.filter {
                     Some(filter) => eprintln!("no future has `{filter}` in its name or file"),
-                    None => eprintln!("no async fn, async block or async closure was found in this project"),
+                    None => eprintln!("{}", nothing(measured.first.unused_generics())),
                 }
             }
             report::table(&report, sort)
@@ -84,4 +84,15 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
     };
     args.common.output.write(&text)?;
     measured.finish()
+}
+
+/// Why there is nothing to list. `generic`: how many futures have a size only where they are used.
+fn nothing(generic: usize) -> String {
+    match generic {
+        0 => "no async fn, async block or async closure was found in this project".to_owned(),
+        _ => format!(
+            "no future of this project has a size: all are generic ({generic}), and nothing that was measured uses them. \
+             `--all-targets` measures tests and examples, too; else measure a crate that depends on this one"
+        ),
+    }
 }

@@ -11,7 +11,7 @@ use super::language::Language;
 use super::parallel;
 use crate::dump::{CoroutineBody, LineCol, Span, TypeSizes, Unread, absolute, names};
 use crate::layout::{self, Away, Bodies, Body, BodyIndex, Future};
-use crate::source::{self, Outline, SiteKind};
+use crate::source::{self, Outline, SiteKind, TextRange};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -404,6 +404,19 @@ impl Snapshot {
     /// Does the future's crate not compile as it is now?
     pub fn is_stale(&self, future: &Future) -> bool {
         future.body.as_ref().is_some_and(|body| self.stale.contains(&body.origin))
+    }
+
+    /// How many places have a future without a size: generic ones that nothing measured uses.
+    pub fn unused_generics(&self) -> usize {
+        let places: HashSet<(&Path, TextRange)> = self
+            .files
+            .iter()
+            .flat_map(|(file, views)| views.iter().map(move |view| (file, view)))
+            .flat_map(|(file, view)| view.sites.iter().map(move |(site, found)| (file, view, *site, found)))
+            .filter(|(.., found)| !found.bodies.is_empty() && found.futures.is_empty() && !found.unread)
+            .map(|(file, view, site, _)| (file.as_path(), view.outline.sites()[site].token))
+            .collect();
+        places.len()
     }
 
     /// The views of a file, by its absolute path.
