@@ -163,7 +163,12 @@ impl Outcome {
 
 /// Takes every action that `fix` offers for a project, at the release profile.
 pub fn try_all(original: &Path) -> Outcome {
-    let actions = offered(original, &[]);
+    try_offered(original, &[])
+}
+
+/// As [`try_all`], of what `fix` offers with more arguments.
+pub fn try_offered(original: &Path, arguments: &[&str]) -> Outcome {
+    let actions = offered(original, arguments);
     let types = types(original);
     let bench = Bench::new(original);
     let mut outcome = Outcome::default();
