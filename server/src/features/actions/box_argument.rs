@@ -113,7 +113,7 @@ struct Bare {
 
 /// The block at a range without what is around the call that it awaits.
 fn bare(tree: &SourceFile, at: TextRange, captures: Arguments) -> Result<Bare, Refusal> {
-    let block = block(tree, at).ok_or(Refusal::NotABlock)?;
+    let block = local::async_block(tree, at).ok_or(Refusal::NotABlock)?;
     if !is_argument(block.syntax()) {
         return Err(Refusal::NotGivenAway);
     }
@@ -161,14 +161,6 @@ fn bare(tree: &SourceFile, at: TextRange, captures: Arguments) -> Result<Bare, R
     let mut edits = goes.map(Edit::delete).to_vec();
     edits.extend(outdented(tree, at, operand.syntax()));
     Ok(Bare { edits, callee, awaited: last.syntax().text_range(), made, is_statement })
-}
-
-/// The `async` block that is exactly at a range.
-pub(super) fn block(tree: &SourceFile, at: TextRange) -> Option<ast::BlockExpr> {
-    let token = tree.syntax().token_at_offset(at.start()).right_biased()?;
-    let mut blocks = token.parent_ancestors().filter_map(ast::BlockExpr::cast);
-    let found = blocks.find(|block| block.syntax().text_range() == at)?;
-    found.async_token().is_some().then_some(found)
 }
 
 /// Is it handed over: an argument of a call?

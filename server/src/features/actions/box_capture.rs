@@ -14,7 +14,7 @@
 
 use super::box_awaitee::pin_path;
 use super::box_local::{self, as_box};
-use super::{ActionKind, Candidate, Context, Elsewhere, box_argument, local};
+use super::{ActionKind, Candidate, Context, Elsewhere, local};
 use crate::dump::drops::is_observable;
 use crate::layout::Held;
 use crate::layout::whatif::{Change, Prediction};
@@ -100,7 +100,7 @@ fn capture(
     path: &str,
     is_loud: bool,
 ) -> Result<Capture, Refusal> {
-    let block = box_argument::block(tree, at).ok_or(Refusal::NotABlock)?;
+    let block = local::async_block(tree, at).ok_or(Refusal::NotABlock)?;
     let list = block.stmt_list().ok_or(Refusal::NotABlock)?;
     let (statement, around) = statement(block.syntax())?;
     let is_attributed = statement.children().any(|it| ast::Attr::can_cast(it.kind()))

@@ -1,4 +1,4 @@
-//! A local in the syntax tree: its `let`, and what may use it.
+//! A local in the syntax tree: its `let`, what may use it, and the block that may capture it.
 
 use crate::source::{TextRange, TextSize};
 use ra_ap_syntax::ast::{self, AstNode, HasName};
@@ -133,6 +133,14 @@ pub(super) fn lines(node: &SyntaxNode) -> Vec<TextSize> {
         Some(token.text_range().start() + newline)
     };
     spaces.filter_map(line).collect()
+}
+
+/// The `async` block that is exactly at a range.
+pub(super) fn async_block(tree: &SourceFile, at: TextRange) -> Option<ast::BlockExpr> {
+    let token = tree.syntax().token_at_offset(at.start()).right_biased()?;
+    let mut blocks = token.parent_ancestors().filter_map(ast::BlockExpr::cast);
+    let found = blocks.find(|block| block.syntax().text_range() == at)?;
+    found.async_token().is_some().then_some(found)
 }
 
 /// The white space that the line of an offset begins with.
