@@ -403,11 +403,7 @@ impl Session {
             Message::Hints(uri, range, reply) => {
                 if self.hints_wait(&uri) {
                     self.held_hints.push(HeldHints { uri, range, reply });
-                    let sender = self.sender.clone();
-                    tokio::spawn(async move {
-                        tokio::time::sleep(LONGEST_HOLD).await;
-                        let _ = sender.send(Message::AnswerHints);
-                    });
+                    send_later(&self.sender, LONGEST_HOLD, Message::AnswerHints);
                 } else {
                     let _ = reply.send(self.hints(&uri, range));
                     self.hints_answered = Some(Instant::now());
@@ -928,11 +924,7 @@ impl Session {
         workspace.is_due = true;
         workspace.is_warm = false;
         let due = Message::Due(root.to_owned(), workspace.wanted);
-        let sender = self.sender.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
-            let _ = sender.send(due);
-        });
+        send_later(&self.sender, pause, due);
     }
 
     /// Begins a build now, or sees to it that one follows the one that runs.
@@ -1045,11 +1037,7 @@ impl Session {
         running.progress = (done, total, crates.clone());
         if self.abilities.status && !std::mem::replace(&mut running.status_due, true) {
             let pause = PROGRESS_INTERVAL.saturating_sub(running.last_status.elapsed());
-            let (sender, told) = (self.sender.clone(), Message::Progress(root.to_owned(), number));
-            tokio::spawn(async move {
-                tokio::time::sleep(pause).await;
-                let _ = sender.send(told);
-            });
+            send_later(&self.sender, pause, Message::Progress(root.to_owned(), number));
         }
         let (when, about) = &running.last_report;
         if !self.abilities.progress || (when.elapsed() < PROGRESS_INTERVAL && *about == crates) {
@@ -1270,11 +1258,7 @@ impl Session {
         }
         self.send(Out::RefreshHints);
         if self.hints_answered.is_some_and(|at| at.elapsed() < ON_ITS_WAY) {
-            let sender = self.sender.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(ON_ITS_WAY).await;
-                let _ = sender.send(Message::RefreshAgain);
-            });
+            send_later(&self.sender, ON_ITS_WAY, Message::RefreshAgain);
         }
     }
 
@@ -1393,11 +1377,7 @@ impl Session {
                 continue;
             }
             let pause = Message::Pause(root.clone(), workspace.unsaved.typed());
-            let sender = self.sender.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(unsaved::PAUSE).await;
-                let _ = sender.send(pause);
-            });
+            send_later(&self.sender, unsaved::PAUSE, pause);
         }
     }
 
@@ -1688,6 +1668,15 @@ impl Session {
         }
         hint
     }
+}
+
+/// Tells the session something after a pause.
+fn send_later(sender: &mpsc::UnboundedSender<Message>, pause: Duration, message: Message) {
+    let sender = sender.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(pause).await;
+        let _ = sender.send(message);
+    });
 }
 
 /// How the session hears of what an earlier one measured.
