@@ -6,7 +6,7 @@
 //! if that fails, the files are as they were.
 
 use super::verify::{
-    Around, Built, Texts, Verifier, blamed, makes_another_grow, overlap, saving, texts_with,
+    Around, Built, Texts, Verifier, blamed, makes_one_grow, overlap, saving, texts_with, touched,
 };
 use super::{Measurement, measure_project};
 use crate::build::{BuildError, Cancel, Project, Request, files};
@@ -250,7 +250,9 @@ impl Rounds<'_> {
                         let around = Around::new(&new.snapshot);
                         let grown: Vec<bool> = chosen
                             .iter()
-                            .map(|one| makes_another_grow(&one.candidate, &snapshot, &new.snapshot, &around))
+                            .map(|one| {
+                                makes_one_grow(&touched(&one.candidate, &snapshot, &new.snapshot, &around))
+                            })
                             .collect();
                         let enough = |index: usize| {
                             let saving = &savings[index];

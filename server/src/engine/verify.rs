@@ -207,16 +207,16 @@ impl Verifier {
                 let edited = after.edited();
                 for one in &batch {
                     let candidate = candidates[one.index];
-                    let verdict = self.judge(candidate, one.way, &after.snapshot, &around, edited.as_ref());
+                    let touched = touched(candidate, &self.snapshot, &after.snapshot, &around);
+                    let verdict = self.judge(candidate, one.way, &after.snapshot, &touched, edited.as_ref());
                     // What is there in its place may have been edited itself.
                     let now = candidate.becomes.as_ref().map_or_else(|| body(one), |id| around.body(id));
                     let is_disturbed = candidate.becomes.is_some() && changed.contains(&now)
                         || around.is_made_of(&now, &changed)
-                        || candidate.kind == ActionKind::BorrowArgument && {
+                        || {
                             let others = batch.iter().filter(|other| other.index != one.index);
                             let others = others.flat_map(changed_by).collect();
-                            touched(candidate, &self.snapshot, &after.snapshot, &around)
-                                .any(|(future, _)| around.is_touched(future, &others))
+                            touched.iter().any(|(future, _)| around.is_touched(future, &others))
                         };
                     let (fewer, careful) = (one.with.fewer(), one.with.fewer().max(With::Unrelated));
                     let again = match &verdict {
@@ -294,19 +294,19 @@ impl Verifier {
         candidate: &Candidate,
         way: usize,
         after: &Snapshot,
-        around: &Around,
+        touched: &[(&Future, u64)],
         edited: Option<&drops::Edited<'_>>,
     ) -> Verdict {
         let Some((mut saving, future)) = saving(candidate, after).zip(result(candidate, after)) else {
             return Verdict::Refused(Refusal::MadeElsewhere);
         };
-        if saving.after >= saving.before || makes_another_grow(candidate, &self.snapshot, after, around) {
+        if saving.after >= saving.before || makes_one_grow(touched) {
             return Verdict::Refused(Refusal::DoesNotShrink);
         }
         let new = Prediction { size: saving.after, align: future.align, exact: true };
         saving.outermost = match candidate.kind {
             // What calls it has been changed, too.
-            ActionKind::BorrowArgument => largest_smaller(candidate, &self.snapshot, after, around),
+            ActionKind::BorrowArgument => largest_smaller(candidate, touched),
             _ => gains(&self.futures, &candidate.future, new).into_iter().next(),
         };
         Verdict::Saves { saving, way, drops_earlier: self.drops_earlier(candidate, edited) }
@@ -566,42 +566,36 @@ pub(super) fn saving(candidate: &Candidate, after: &Snapshot) -> Option<Saving> 
     Some(Saving { before: candidate.before?, after, measured: true, outermost: None })
 }
 
-/// The futures of the compiler run in which something has been edited, as they were, and their sizes now. `around`: what is
-/// stored in which now.
-fn touched<'a>(
-    candidate: &'a Candidate,
+/// Where an edit may make other futures of the compiler run grow: all in which something has been edited, as they were, and
+/// their sizes now. `around`: what is stored in which now.
+pub(super) fn touched<'a>(
+    candidate: &Candidate,
     before: &'a Snapshot,
-    after: &'a Snapshot,
-    around: &'a Around,
-) -> impl Iterator<Item = (&'a Future, u64)> {
+    after: &Snapshot,
+    around: &Around,
+) -> Vec<(&'a Future, u64)> {
+    // What a fn borrows its callers store.
+    if candidate.kind != ActionKind::BorrowArgument {
+        return Vec::new();
+    }
     let changed = around.changed_by(candidate);
-    let futures = before
+    before
         .futures(false)
         .map(|placed| &*placed.future)
         .filter(|future| future.body.as_ref().is_some_and(|body| body.origin == candidate.origin))
-        .filter(move |future| around.is_touched(future, &changed));
-    futures.filter_map(|future| Some((future, after.future_in(&future.id, &candidate.origin)?.future.size)))
+        .filter(|future| around.is_touched(future, &changed))
+        .filter_map(|future| Some((future, after.future_in(&future.id, &candidate.origin)?.future.size)))
+        .collect()
 }
 
-/// Does an edit make a future smaller at the cost of another one? What a fn borrows its callers store.
-pub(super) fn makes_another_grow(
-    candidate: &Candidate,
-    before: &Snapshot,
-    after: &Snapshot,
-    around: &Around,
-) -> bool {
-    candidate.kind == ActionKind::BorrowArgument
-        && touched(candidate, before, after, around).any(|(future, size)| size > future.size)
+/// Does an edit make a future smaller at the cost of one of those that it touches?
+pub(super) fn makes_one_grow(touched: &[(&Future, u64)]) -> bool {
+    touched.iter().any(|(future, size)| *size > future.size)
 }
 
 /// The largest other future that is smaller now, and by how much.
-fn largest_smaller(
-    candidate: &Candidate,
-    before: &Snapshot,
-    after: &Snapshot,
-    around: &Around,
-) -> Option<(Arc<str>, u64)> {
-    let others = touched(candidate, before, after, around).filter(|(it, _)| it.id != candidate.future);
+fn largest_smaller(candidate: &Candidate, touched: &[(&Future, u64)]) -> Option<(Arc<str>, u64)> {
+    let others = touched.iter().filter(|(it, _)| it.id != candidate.future);
     let smaller = others.filter(|(future, size)| *size < future.size);
     let (future, size) = smaller.max_by_key(|(it, size)| (it.size, it.size - size))?;
     Some((future.name.clone(), future.size - size))
@@ -648,8 +642,7 @@ impl Around {
     /// Is a future one of these bodies', or of a block in them, or made of one?
     fn is_touched(&self, future: &Future, changed: &HashSet<Arc<str>>) -> bool {
         let body = self.body(&future.id);
-        let mut ends = body.match_indices("::").map(|(end, _)| end).chain([body.len()]);
-        ends.any(|end| changed.contains(&body[..end])) || self.is_made_of(&body, changed)
+        paths_to(&body).any(|path| changed.contains(path)) || self.is_made_of(&body, changed)
     }
 
     /// The bodies of all futures that a body's futures store, directly or in others.
@@ -665,10 +658,9 @@ impl Around {
 
     /// Is one of a body's futures made of a future of one of these bodies, or of a block in them?
     fn is_made_of(&self, body: &Arc<str>, others: &HashSet<Arc<str>>) -> bool {
-        self.inside(body).into_iter().any(|inner| {
-            let ends = inner.match_indices("::").map(|(end, _)| end).chain([inner.len()]);
-            ends.map(|end| &inner[..end]).any(|path| path != &**body && others.contains(path))
-        })
+        self.inside(body)
+            .into_iter()
+            .any(|inner| paths_to(inner).any(|path| path != &**body && others.contains(path)))
     }
 
     /// Does a change of one future's body change the other?
@@ -676,4 +668,9 @@ impl Around {
         let (a, b) = (self.body(a), self.body(b));
         a == b || self.inside(&a).contains(&b) || self.inside(&b).contains(&a)
     }
+}
+
+/// A definition path, and those of all that it is in.
+fn paths_to(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices("::").map(|(end, _)| end).chain([path.len()]).map(|end| &path[..end])
 }
