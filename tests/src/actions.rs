@@ -43,6 +43,13 @@ pub fn offered(root: &Path, arguments: &[&str]) -> Vec<Action> {
     read(&run(&mut command).expect_success())
 }
 
+/// Has all edits of one kind written, however little they save, but those that may change what the program does.
+pub fn write_all(root: &Path, kind: &str, arguments: &[&str]) {
+    let mut command = futurelens();
+    command.arg("fix").arg(root).args(["--apply", "--allow-dirty", "--kind", kind, "--min-saving", "1"]);
+    run(command.args(arguments)).expect_success();
+}
+
 /// Reads the JSON, strictly: every field of the contract must be there.
 pub fn read(run: &Run) -> Vec<Action> {
     let list: Value = serde_json::from_str(&run.stdout).expect("fix prints JSON");

@@ -1,8 +1,8 @@
 //! What is handed over to someone who stores it becomes smaller: a block that only waits for one call is that call, and what
 //! was promised is what the compiler says afterwards.
 
-use futurelens_tests::actions::{Action, apply, offered};
-use futurelens_tests::binary::{futurelens, run, say};
+use futurelens_tests::actions::{Action, apply, offered, write_all};
+use futurelens_tests::binary::say;
 use futurelens_tests::project::{PENDING_ONCE, Project};
 use futurelens_tests::report::sizes;
 use std::collections::BTreeMap;
@@ -409,9 +409,7 @@ fn a_large_capture_is_a_box() {
 fn all_are_written() {
     let given = GIVEN.replace("pub fn swapped", "pub fn captures(page: [u8; 4096]) {\n    spawn(async move {\n        PendingOnce(false).await;\n        page[0]\n    });\n}\n\npub fn swapped").replace("    plain(made(0));\n", "    plain(made(0));\n    captures([0; 4096]);\n");
     let project = Project::lib("arguments", &format!("{given}{PENDING_ONCE}"));
-    let mut command = futurelens();
-    command.arg("fix").arg(project.root()).args(["--apply", "--allow-dirty", "--kind", "box-argument"]);
-    run(command.args(["--min-saving", "1", "--profile", "dev"])).expect_success();
+    write_all(project.root(), "box-argument", &["--profile", "dev"]);
     let text = project.read("src/lib.rs");
     for new in [
         "    spawn(fetch(key));\n",

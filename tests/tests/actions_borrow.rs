@@ -1,8 +1,8 @@
 //! An `async fn` that only reads a large argument borrows it, and all that call it, in whatever file, hand over a reference:
 //! what becomes of it is as was said, no other future grows, and a fn that does more with it is left alone.
 
-use futurelens_tests::actions::{Action, apply, offered};
-use futurelens_tests::binary::{futurelens, run, say};
+use futurelens_tests::actions::{Action, apply, offered, write_all};
+use futurelens_tests::binary::say;
 use futurelens_tests::project::{PENDING_ONCE, Project};
 use futurelens_tests::report::sizes;
 use std::collections::BTreeMap;
@@ -330,16 +330,7 @@ fn in_edition_2024() {
 #[test]
 fn all_are_written() {
     let project = project("2024");
-    let mut command = futurelens();
-    command.arg("fix").arg(project.root()).args([
-        "--apply",
-        "--allow-dirty",
-        "--kind",
-        "borrow-argument",
-        "--min-saving",
-        "1",
-    ]);
-    run(&mut command).expect_success();
+    write_all(project.root(), "borrow-argument", &[]);
     let (lib, page) = (project.read("src/lib.rs"), project.read("src/page.rs"));
     assert!(page.contains("async fn checksum(page: &[u8; 500]) -> usize {"), "{page}");
     assert!(page.contains("async fn compare(one: &[u8; 400], other: &[u8; 400]) -> bool {"), "{page}");

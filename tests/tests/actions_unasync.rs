@@ -1,8 +1,8 @@
 //! An `async fn` that awaits nothing becomes a plain one, and all that call it, in whatever file, call it as one: what
 //! becomes of them is as was said, and a fn that is used in any other way is left alone.
 
-use futurelens_tests::actions::{Action, apply, offered};
-use futurelens_tests::binary::{futurelens, run, say};
+use futurelens_tests::actions::{Action, apply, offered, write_all};
+use futurelens_tests::binary::say;
 use futurelens_tests::project::{PENDING_ONCE, Project};
 use futurelens_tests::report::sizes;
 use std::collections::BTreeMap;
@@ -239,16 +239,7 @@ fn in_edition_2024() {
 #[test]
 fn all_are_written() {
     let project = project("2024");
-    let mut command = futurelens();
-    command.arg("fix").arg(project.root()).args([
-        "--apply",
-        "--allow-dirty",
-        "--kind",
-        "unasync",
-        "--min-saving",
-        "1",
-    ]);
-    run(&mut command).expect_success();
+    write_all(project.root(), "unasync", &[]);
     let (lib, page) = (project.read("src/lib.rs"), project.read("src/page.rs"));
     for name in ["checksum(page", "sum(start", "generic<T", "both(&self", "count_with(&self"] {
         assert!(page.contains(&format!("pub(crate) fn {name}")), "{name}\n{page}");
