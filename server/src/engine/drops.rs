@@ -2,7 +2,7 @@
 
 use super::Units;
 use crate::build::Unit;
-use crate::dump::drops::{Drops, Instead, Moved, Silent, Value, renumbered};
+use crate::dump::drops::{Drops, Instead, Moved, Silent, Value, numbered, renumbered};
 use crate::dump::names;
 use crate::features::actions::{ActionKind, Candidate};
 use crate::layout::{definition_path, item_path};
@@ -161,8 +161,7 @@ fn ended(candidate: &Candidate, body: &str, old: &BTreeMap<String, String>) -> O
     // The only body of an `async fn` is its own one's; a block is one of several.
     if candidate.site().kind == SiteKind::AsyncBlock && !others.is_empty() {
         let instead = instead?;
-        let (parent, number) = body.strip_suffix('}')?.rsplit_once("{closure#")?;
-        let number = number.parse().ok()?;
+        let (parent, number) = numbered(body)?;
         let parent = parent.strip_prefix(krate)?.strip_prefix("::")?.replace("::", "-");
         let parent = format!("{krate}.{parent}");
         let renamed = others.iter().map(|(name, text)| {

@@ -25,7 +25,7 @@ impl Instead {
     pub fn parse(text: &str) -> Option<Instead> {
         let body = CoroutineBody::parse(text)?;
         let path = CoroutineName::parse(body.self_ty)?.path.to_owned();
-        split(&path)?;
+        numbered(&path)?;
         let mut awaited = body.saved.iter().filter(|saved| saved.names.contains(&AWAITEE));
         let awaited = awaited.next().filter(|_| awaited.next().is_none())?.ty?.to_owned();
         Some(Instead { path, awaited })
@@ -54,15 +54,15 @@ impl Instead {
             rest = next;
         }
         out.push_str(rest);
-        match split(&self.path) {
+        match numbered(&self.path) {
             Some((parent, number)) => renumbered(&out, parent, number),
             None => out,
         }
     }
 }
 
-/// The path of what a closure or block is in, and its number.
-fn split(path: &str) -> Option<(&str, u32)> {
+/// The path of what a closure or block is in, with the sign behind it, and its number: `f::` and 1 of `f::{closure#1}`.
+pub fn numbered(path: &str) -> Option<(&str, u32)> {
     let (parent, number) = path.strip_suffix('}')?.rsplit_once("{closure#")?;
     Some((parent, number.parse().ok()?))
 }

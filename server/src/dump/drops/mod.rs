@@ -19,7 +19,7 @@ use super::coroutine::{BodyVariant, CoroutineBody, UpvarDebug};
 use super::mir::{self, Place};
 use super::names::{self, CoroutineName};
 use super::type_sizes::AWAITEE;
-pub use instead::{Instead, renumbered};
+pub use instead::{Instead, numbered, renumbered};
 pub use observable::is_observable;
 use observable::{told_by, without_boxes};
 use rustc_hash::{FxHashMap, FxHashSet};

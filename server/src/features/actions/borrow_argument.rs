@@ -217,25 +217,6 @@ const LOOK: &[&str] = &[
     "windows",
 ];
 
-/// Macros of the standard library that take what they are given by reference.
-const BY_REFERENCE: &[&str] = &[
-    "assert",
-    "assert_eq",
-    "assert_ne",
-    "debug_assert",
-    "debug_assert_eq",
-    "debug_assert_ne",
-    "eprint",
-    "eprintln",
-    "format",
-    "format_args",
-    "panic",
-    "print",
-    "println",
-    "write",
-    "writeln",
-];
-
 /// What becomes of the uses of a variable that is a reference then.
 fn uses(body: &SyntaxNode, name: &str, written: &str) -> Result<Vec<Edit>, Refusal> {
     let mut names = body.descendants().filter_map(ast::Name::cast);
@@ -346,7 +327,7 @@ fn use_in_macro(token: &SyntaxToken) -> Result<Option<Edit>, Refusal> {
     // Where the value is, is something else then; and another macro in it may take anything.
     let text = arguments.syntax().text().to_string();
     let is_unclear = ["p}", "!(", "![", "!{"].iter().any(|it| text.contains(it));
-    if !BY_REFERENCE.contains(&name.text()) || is_unclear {
+    if !local::BY_REFERENCE.contains(&name.text()) || is_unclear {
         return Err(Refusal::Macro);
     }
     if token.kind() == SyntaxKind::STRING {

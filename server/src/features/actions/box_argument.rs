@@ -16,6 +16,7 @@
 
 use super::made::{self, Arguments, Made};
 use super::{ActionKind, Candidate, Context, box_capture, local};
+use crate::dump::drops::numbered;
 use crate::layout::FutureKind;
 use crate::source::{Edit, SiteKind, TextRange, TextSize};
 use ra_ap_syntax::ast::{self, AstNode, HasAttrs};
@@ -70,13 +71,10 @@ fn given_away(context: &Context<'_>) -> Option<Candidate> {
 /// Is a body within a closure or block that stands behind this one in the same fn? `f::{closure#2}::…` behind
 /// `f::{closure#1}`.
 fn is_behind(other: &str, own: &str) -> bool {
-    let Some((parent, number)) = own.strip_suffix('}').and_then(|own| own.rsplit_once("{closure#")) else {
-        return false;
-    };
-    let number: Option<u32> = number.parse().ok();
+    let Some((parent, number)) = numbered(own) else { return false };
     let rest = other.strip_prefix(parent).and_then(|rest| rest.strip_prefix("{closure#"));
-    let others = rest.and_then(|rest| rest.split('}').next()?.parse().ok());
-    number.zip(others).is_some_and(|(own, other): (u32, u32)| other > own)
+    let others = rest.and_then(|rest| rest.split('}').next()?.parse::<u32>().ok());
+    others.is_some_and(|other| other > number)
 }
 
 /// Why a block stays.

@@ -272,32 +272,10 @@ pub(super) fn uses(
 
 /// Is the token an argument of a macro that takes references to all of them?
 fn is_looked_at(token: &SyntaxToken) -> bool {
-    const LOOKING: [&str; 21] = [
-        "print",
-        "println",
-        "eprint",
-        "eprintln",
-        "write",
-        "writeln",
-        "format",
-        "format_args",
-        "assert",
-        "assert_eq",
-        "assert_ne",
-        "debug_assert",
-        "debug_assert_eq",
-        "debug_assert_ne",
-        "panic",
-        "todo",
-        "trace",
-        "debug",
-        "info",
-        "warn",
-        "error",
-    ];
+    const OTHERS: [&str; 6] = ["todo", "trace", "debug", "info", "warn", "error"];
     let call = token.parent_ancestors().find_map(ast::MacroCall::cast);
     let name = call.and_then(|call| call.path()?.segment()?.name_ref());
-    name.is_some_and(|name| LOOKING.contains(&name.text()))
+    name.is_some_and(|name| local::BY_REFERENCE.contains(&name.text()) || OTHERS.contains(&name.text()))
 }
 
 /// How the variable that a token names is used among the arguments of a macro that waits for several futures: these

@@ -4,6 +4,25 @@ use crate::source::{TextRange, TextSize};
 use ra_ap_syntax::ast::{self, AstNode, HasName};
 use ra_ap_syntax::{NodeOrToken, SourceFile, SyntaxKind, SyntaxNode, SyntaxToken, WalkEvent};
 
+/// Macros of the standard library that take what they are given by reference.
+pub(super) const BY_REFERENCE: &[&str] = &[
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "debug_assert",
+    "debug_assert_eq",
+    "debug_assert_ne",
+    "eprint",
+    "eprintln",
+    "format",
+    "format_args",
+    "panic",
+    "print",
+    "println",
+    "write",
+    "writeln",
+];
+
 /// A local that a `let` directly in a block declares.
 pub(super) struct Declared {
     pub binding: ast::IdentPat,
