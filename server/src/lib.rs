@@ -2,8 +2,8 @@
 //!
 //! `ARCHITECTURE.md` says how one save travels through these modules.
 
-pub mod build;
 pub mod cli;
+pub mod compiler;
 pub mod dump;
 pub mod engine;
 pub mod features;
@@ -16,13 +16,13 @@ use std::process::ExitCode;
 
 /// The program, whatever it is called: guard, compiler wrapper, language server or command.
 pub fn start() -> ExitCode {
-    build::is_program();
-    if let Some(code) = build::guard() {
+    compiler::is_program();
+    if let Some(code) = compiler::guard() {
         return code;
     }
     // cargo starts this program in place of the compiler: nothing else may happen first.
-    if let Ok(settings) = std::env::var(build::wrapper::ENV) {
-        return build::wrapper::run(&settings, std::env::args_os().skip(1).collect());
+    if let Ok(settings) = std::env::var(compiler::wrapper::ENV) {
+        return compiler::wrapper::run(&settings, std::env::args_os().skip(1).collect());
     }
     cli::main()
 }

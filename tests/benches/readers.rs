@@ -6,7 +6,7 @@
 #![allow(missing_docs)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use futurelens::build::Unit;
+use futurelens::compiler::Unit;
 use futurelens::dump::{CoroutineBody, TypeSizes};
 use futurelens_tests::binary::{futurelens, run};
 use futurelens_tests::registry::checkout;

@@ -6,7 +6,7 @@
 #![allow(missing_docs)]
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use futurelens::build::Unit;
+use futurelens::compiler::Unit;
 use futurelens::features::Snapshot;
 use futurelens::features::hints::{HintSettings, hints};
 use futurelens::features::hover::{HoverSettings, hover};

@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p futurelens-tests --example seeds -- FOLDER` writes a folder for each fuzz target.
 
-use futurelens::build::Unit;
+use futurelens::compiler::Unit;
 use futurelens_tests::binary::{clean_command, run};
 use futurelens_tests::kept::{self, Kept};
 use futurelens_tests::project::{Project, files};

@@ -1,6 +1,6 @@
 //! An `async fn` that stores its arguments twice, rewritten: it compiles, and each future has the size that was predicted. And recursion, found in what the compiler said.
 
-use futurelens::build::Unit;
+use futurelens::compiler::Unit;
 use futurelens::features::Snapshot;
 use futurelens::features::actions::box_recursion::recursions;
 use futurelens::features::actions::{self, ActionKind, Candidate};

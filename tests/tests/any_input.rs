@@ -1,7 +1,7 @@
 //! What is read may be anything: the functions that fuzzers run (`tests/fuzz`), over what the real compiler printed
 //! about the fixtures, changed at random.
 
-use futurelens::build::Unit;
+use futurelens::compiler::Unit;
 use futurelens_tests::kept;
 use proptest::prelude::*;
 use std::sync::OnceLock;

@@ -1,7 +1,7 @@
 //! What is measured is what the user means: this checkout, these packages with these features, this target, and whatever
 //! compiles.
 
-use futurelens::build::{Project as Opened, Request, Selection, set_program};
+use futurelens::compiler::{Project as Opened, Request, Selection, set_program};
 use futurelens::engine::Warm;
 use futurelens::features::Snapshot;
 use futurelens_tests::binary::{Run, binary, cargo, fixture, futurelens, has_target, nightly, run, skip};

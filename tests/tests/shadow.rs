@@ -1,7 +1,7 @@
 //! Changed text compiled in a shadow gives the numbers that a build of a project with that text gives, and
 //! touches nothing but futurelens's own target directory.
 
-use futurelens::build::{
+use futurelens::compiler::{
     Awaited, BuildError, Cancel, Compiled, Invocation, Project as Opened, Request, Shadow, Unit, set_program,
 };
 use futurelens::features::Snapshot;

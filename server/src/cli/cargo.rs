@@ -1,7 +1,7 @@
 //! `futurelens cargo`: the user's own cargo, with the sizes recorded on the way.
 
 use super::CliError;
-use crate::build::ride_along;
+use crate::compiler::ride_along;
 use clap::Args;
 use std::ffi::OsString;
 use std::process::{ExitCode, ExitStatus};
@@ -48,7 +48,7 @@ pub(super) fn run(args: &CargoArgs) -> Result<ExitCode, CliError> {
         _ => {}
     }
     let status = ride_along::run(&args.args)
-        .map_err(|source| crate::build::BuildError::NoProgram { program: "cargo", source })?;
+        .map_err(|source| crate::compiler::BuildError::NoProgram { program: "cargo", source })?;
     Ok(exit(status))
 }
 

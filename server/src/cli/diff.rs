@@ -2,7 +2,7 @@
 
 use super::git::{Worktree, git_top};
 use super::{BuildArgs, CliError, Measured, OutputArgs, in_file, json, read_text, record};
-use crate::build::Project;
+use crate::compiler::Project;
 use crate::features::growth::compare;
 use crate::features::record::Record;
 use crate::features::report::SCHEMA;

@@ -2,7 +2,7 @@
 
 use super::git::git_top;
 use super::{BuildArgs, CliError, OutputArgs, json, progress_bar};
-use crate::build::{self, BuildError, Cancel, Project};
+use crate::compiler::{self, BuildError, Cancel, Project};
 use crate::engine::{self, Changes, Measurement, Refusal, Verdict, Verifier, Wanted};
 use crate::features::actions::list::{List, Summary};
 use crate::features::actions::{ActionKind, Candidate};
@@ -387,7 +387,7 @@ fn refuse_if_dirty(project: &Project) -> Result<(), CliError> {
     }
     let mut git = Command::new("git");
     git.current_dir(&project.root).args(["status", "--porcelain=v1", "--untracked-files=normal", "--", "."]);
-    let output = build::output(&git).map_err(|error| {
+    let output = compiler::output(&git).map_err(|error| {
         CliError::Other(format!(
             "cannot run `git` to see what is not committed: {error}\n  with `--allow-dirty` nobody looks"
         ))

@@ -1,7 +1,7 @@
 //! The repository a project lies in.
 
 use super::CliError;
-use crate::build::{self, files};
+use crate::compiler::{self, files};
 use crate::features::report::relative;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -72,7 +72,7 @@ fn git(repository: &Path, arguments: &[&OsStr]) -> Result<String, String> {
     let mut git = Command::new("git");
     // Nobody's hooks are asked about a worktree that is no one's work.
     git.current_dir(repository).args(["-c", "core.hooksPath=/dev/null"]).args(arguments);
-    let output = build::output(&git).map_err(|error| format!(": `git` does not run: {error}"))?;
+    let output = compiler::output(&git).map_err(|error| format!(": `git` does not run: {error}"))?;
     if output.success {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }

@@ -1,7 +1,7 @@
 //! `futurelens hints`: a file as an editor would show it.
 
 use super::{CliError, CommonArgs, Measured};
-use crate::build::Project;
+use crate::compiler::Project;
 use crate::engine::Links;
 use crate::features::hints::{Awaits, HintSettings, hints};
 use crate::source::Outline;

@@ -12,7 +12,7 @@ mod manual;
 mod merge;
 mod report;
 
-use crate::build::{BuildError, Cancel, Project, Request, Selection, files};
+use crate::compiler::{BuildError, Cancel, Project, Request, Selection, files};
 use crate::engine;
 use crate::engine::News;
 use crate::features::cache_line::CacheLine;

@@ -1,7 +1,7 @@
 //! The concrete futures of what was just saved, measured before cargo has come to it.
 
 use super::Units;
-use crate::build::{Awaited, BuildError, Cancel, Invocation, Project};
+use crate::compiler::{Awaited, BuildError, Cancel, Invocation, Project};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

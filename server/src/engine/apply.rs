@@ -9,7 +9,7 @@ use super::verify::{
     Around, Built, Texts, Verifier, blamed, makes_one_grow, overlap, saving, texts_with, touched,
 };
 use super::{Measurement, measure_project};
-use crate::build::{BuildError, Cancel, Project, Request, files};
+use crate::compiler::{BuildError, Cancel, Project, Request, files};
 use crate::features::Snapshot;
 use crate::features::actions::{ActionKind, Candidate, Saving, gains};
 use crate::source::Edit;

@@ -1,6 +1,6 @@
 //! What measures a project, why, and what is in the way.
 
-use crate::build::{self, Candidate, Candidates, Choice, Installed, Project, ReadAs, Request, Unfit};
+use crate::compiler::{self, Candidate, Candidates, Choice, Installed, Project, ReadAs, Request, Unfit};
 use crate::dump::Dialect;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -91,7 +91,7 @@ pub fn diagnose(request: &Request, trusted: Option<bool>) -> Diagnosis {
         project: None,
         chosen: None,
         compilers: Vec::new(),
-        cache: build::cache_dir(),
+        cache: compiler::cache_dir(),
         problems: Vec::new(),
     };
     if trusted == Some(false) {

@@ -1,7 +1,7 @@
 //! Which values an edit drops at another time than the program as it was: told by the compiler, which has compiled both.
 
 use super::Units;
-use crate::build::Unit;
+use crate::compiler::Unit;
 use crate::dump::drops::{Drops, Instead, Moved, Silent, Value, numbered, renumbered};
 use crate::dump::names;
 use crate::features::actions::{ActionKind, Candidate};

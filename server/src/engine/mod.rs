@@ -1,5 +1,5 @@
 //! One measurement from request to snapshot, and actions tried on the compiler: the only place that joins
-//! `build` and `features`.
+//! `compiler` and `features`.
 
 mod ahead;
 mod apply;
@@ -19,7 +19,7 @@ pub use unsaved::Unsaved;
 pub use verify::{Refusal, Verdict, Verifier};
 pub use warm::Warm;
 
-use crate::build::{BuildError, Cancel, Event, MeasuredUnit, Project, Request};
+use crate::compiler::{BuildError, Cancel, Event, MeasuredUnit, Project, Request};
 use crate::features::Snapshot;
 use crate::features::actions::box_recursion::recursions;
 use crate::features::actions::{self, Candidate};

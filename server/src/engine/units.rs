@@ -1,6 +1,6 @@
 //! The compiler runs that were measured: what each compiles, and how.
 
-use crate::build::{BuildError, Invocation, MeasuredUnit, Project, Unit, UnitError, UnitFile, UnitHead};
+use crate::compiler::{BuildError, Invocation, MeasuredUnit, Project, Unit, UnitError, UnitFile, UnitHead};
 use crate::dump::absolute;
 use crate::features::Snapshot;
 use crate::features::language::Language;

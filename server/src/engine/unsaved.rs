@@ -1,7 +1,7 @@
 //! Sizes of text that is not saved: what the editor shows, compiled in a shadow.
 
 use super::units::Units;
-use crate::build::{BuildError, Cancel, Compiled, Project, Shadow};
+use crate::compiler::{BuildError, Cancel, Compiled, Project, Shadow};
 use crate::features::Snapshot;
 use std::path::{Path, PathBuf};
 

@@ -5,7 +5,7 @@
 //! together, those that the errors point at are out; if the errors point nowhere, halves are tried.
 
 use super::{Units, drops};
-use crate::build::{BuildError, Cancel, Compiled, Project, Shadow, Unit};
+use crate::compiler::{BuildError, Cancel, Compiled, Project, Shadow, Unit};
 use crate::dump::{absolute, diagnostics};
 use crate::features::Snapshot;
 use crate::features::actions::{ActionKind, Candidate, Saving, gains};
@@ -68,7 +68,7 @@ const STARTS: usize = 16;
 pub(super) type Texts = BTreeMap<PathBuf, String>;
 
 impl Verifier {
-    /// For candidates of this snapshot. `own_group` as in [`crate::build::Request`].
+    /// For candidates of this snapshot. `own_group` as in [`crate::compiler::Request`].
     ///
     /// # Errors
     /// If the shadow's folder cannot be made.

@@ -1,7 +1,7 @@
 //! What an earlier session measured, read back before anything is built.
 
 use super::units;
-use crate::build::{Index, Indexed, MeasuredUnit, Outcome, Project, Request, ride_along};
+use crate::compiler::{Index, Indexed, MeasuredUnit, Outcome, Project, Request, ride_along};
 use crate::features::Snapshot;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! The actions of one workspace: found after each build in open documents, then tried on the compiler in the
 //! background: those the user asked about first, and the others if they save much. Never while a build runs.
 
-use crate::build::{BuildError, Cancel, Project};
+use crate::compiler::{BuildError, Cancel, Project};
 use crate::engine::{Refusal, Units, Verdict, Verifier};
 use crate::features::Snapshot;
 use crate::features::actions::{self, ActionKind, Candidate, Saving};

@@ -1,7 +1,7 @@
 //! Between builds: what the open documents of one workspace are part of is measured ahead once, so that a save
 //! finds what it can build on.
 
-use crate::build::{BuildError, Cancel, Project};
+use crate::compiler::{BuildError, Cancel, Project};
 use crate::engine::{self, Units};
 use std::collections::BTreeSet;
 use std::path::PathBuf;

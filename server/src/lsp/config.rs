@@ -1,6 +1,6 @@
 //! What the user can set. Every option is declared here and nowhere else.
 
-use crate::build::{Request, Selection};
+use crate::compiler::{Request, Selection};
 use crate::features::cache_line::CacheLine;
 use crate::features::hints::{Awaits, HintSettings};
 use serde::{Deserialize, Deserializer, Serialize};

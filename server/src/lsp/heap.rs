@@ -6,12 +6,12 @@
 //! build uses what the last one freed. Threads hardly ever wait for each other there.
 //!
 //! The allocator looks at the environment, once, when a program starts: so the server starts once more, as the same
-//! process. What the server starts in turn does not see any of that, see [`crate::build::OWN_HEAP`].
+//! process. What the server starts in turn does not see any of that, see [`crate::compiler::OWN_HEAP`].
 
 /// Starts this program once more with one heap, unless that is how it was started; comes back if it cannot.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub fn share() {
-    use crate::build::OWN_HEAP;
+    use crate::compiler::OWN_HEAP;
     use std::os::unix::process::CommandExt as _;
     let [mark, ..] = OWN_HEAP;
     // Whoever has set one of them knows better.

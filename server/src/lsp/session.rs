@@ -11,7 +11,7 @@ use super::outbox::{Out, Outbox};
 use super::protocol::{self, State, Status, Wanted};
 use super::unsaved::{self, Unsaved};
 use super::warm::{self, Taken, WarmStart, Watch};
-use crate::build::{BuildError, Cancel, Project};
+use crate::compiler::{BuildError, Cancel, Project};
 use crate::engine::{self, Early, Links, Measurement, Units, Warm};
 use crate::features::diagnostics;
 use crate::features::hints::{self, Hint};

@@ -2,7 +2,7 @@
 //! Never while a build runs.
 
 use super::actions::Ground;
-use crate::build::{BuildError, Cancel};
+use crate::compiler::{BuildError, Cancel};
 use crate::engine::Unsaved as Measurer;
 use crate::features::Snapshot;
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 //!
 //! And noticing what rides along with the user's own builds, see [`watch`].
 
-use crate::build::{Index, Request, ride_along};
+use crate::compiler::{Index, Request, ride_along};
 use crate::engine::Warm;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

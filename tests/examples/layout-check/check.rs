@@ -1,6 +1,6 @@
 //! Lays out every measured future again and compares with what the compiler printed.
 
-use futurelens::build::Unit;
+use futurelens::compiler::Unit;
 use futurelens::features::Snapshot;
 use futurelens::features::snapshot::UnitText;
 use futurelens::layout::whatif::{self, Recomputed};

@@ -1,6 +1,6 @@
 //! The readers of what the compiler printed.
 
-use futurelens::build::dep_info::sources;
+use futurelens::compiler::dep_info::sources;
 use futurelens::dump::coroutine::{statement_spans, trimmed};
 use futurelens::dump::drops::{Drops, Moved};
 use futurelens::dump::names::{self, CoroutineName, Parameters};

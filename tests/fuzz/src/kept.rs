@@ -1,7 +1,7 @@
 //! What lies on the disk: kept units, the index, reports and baselines.
 
 use arbitrary::Unstructured;
-use futurelens::build::{Index, Invocation, Unit, UnitError, UnitFile};
+use futurelens::compiler::{Index, Invocation, Unit, UnitError, UnitFile};
 use futurelens::features::growth::compare;
 use futurelens::features::record::Record;
 use std::path::{Path, PathBuf};

@@ -11,7 +11,7 @@
 //! …the next run; of a source that is not there, the text is as it was…
 //! ```
 
-use futurelens::build::Unit;
+use futurelens::compiler::Unit;
 use futurelens::dump::CoroutineBody;
 use futurelens::dump::names::CoroutineName;
 use std::borrow::Cow;

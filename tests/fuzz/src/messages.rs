@@ -1,8 +1,8 @@
 //! What the compiler says in JSON, and what one run printed put over another's.
 
 use crate::measured::{Run, runs};
-use futurelens::build::printed::Printed;
-use futurelens::build::{Form, Inputs, Unit};
+use futurelens::compiler::printed::Printed;
+use futurelens::compiler::{Form, Inputs, Unit};
 use futurelens::dump::diagnostics::errors;
 
 /// Both; which, the text tells.
