@@ -74,7 +74,7 @@ pub fn diagnostics(
     let sites = sites(views, text);
     let mut found = Vec::new();
     // A remark about a number that may be wrong by now would only confuse.
-    for site in sites.iter().filter(|site| !site.stale) {
+    for site in sites.iter().filter(|site| !site.standing.is_stale()) {
         found.extend(over_budget(snapshot, site, budget));
         found.extend(arguments_stored_twice(site));
     }
@@ -184,7 +184,9 @@ fn boxed_by_tokio(snapshot: &Snapshot, sites: &[MeasuredSite<'_>], text: &Outlin
     let found = spawns(text.text()).into_iter().filter_map(|spawn| {
         let future = match &spawn.argument {
             Argument::Block(at) => {
-                let site = sites.iter().find(|site| site.site().token.start() == *at && !site.stale)?;
+                let site = sites
+                    .iter()
+                    .find(|site| site.site().token.start() == *at && !site.standing.is_stale())?;
                 site.outermost().find(large)?.clone()
             }
             Argument::Call(name) => {

@@ -4,7 +4,6 @@ use super::breakdown::{self, Context};
 use super::bytes::exact;
 use super::nesting;
 use super::report::relative;
-use super::sites::STALE;
 use super::snapshot::{Placed, Snapshot};
 use super::today::Today;
 use crate::dump::{Span, absolute};
@@ -44,9 +43,8 @@ pub fn explain(today: &Today<'_>, instances: &[&Placed], settings: &ExplainSetti
         let place = page.place(&format!("{}:{line}", relative(&snapshot.root, &home.file)));
         page.paragraph(&place);
     }
-    let stale = today.is_stale(first);
     let futures: Vec<&Arc<Future>> = instances.iter().map(|placed| &placed.future).collect();
-    breakdown::future(&mut page, &futures, stale.then_some(STALE), &context);
+    breakdown::future(&mut page, &futures, today.standing(first).caveat(), &context);
     for state in first.future.states.iter().filter(|state| state.is_suspended()) {
         breakdown::one_await(&mut page, &first.future, state, None, false, &context);
     }

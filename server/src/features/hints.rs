@@ -90,7 +90,7 @@ pub(super) fn size_label(site: &MeasuredSite<'_>, settings: &HintSettings) -> Op
 }
 
 fn with_mark(label: String, site: &MeasuredSite<'_>) -> String {
-    match site.mark() {
+    match site.standing.mark() {
         Some(mark) => format!("{label} · {mark}"),
         None => label,
     }
@@ -240,7 +240,7 @@ pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: Option<NonZeroU
     if let Some(note) = Missing::note(largest, &snapshot.compiler) {
         lines.push(format!("{note}\n"));
     }
-    if let Some(caveat) = hint.site.caveat() {
+    if let Some(caveat) = hint.site.standing.caveat() {
         lines.push(format!("{caveat}\n"));
     }
     lines.push(format!("{} · {}", snapshot.profile, snapshot.compiler));

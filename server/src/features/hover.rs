@@ -59,7 +59,7 @@ pub fn hover(
             full_types: false,
         };
         if let Some((future, state, range)) = await_at(site, at) {
-            breakdown::one_await(&mut page, future, state, site.caveat(), true, &context);
+            breakdown::one_await(&mut page, future, state, site.standing.caveat(), true, &context);
             return Some(Hover { range, text: page.finish() });
         }
         let named = site.site().name.filter(|name| name.contains_inclusive(at));
@@ -76,7 +76,7 @@ pub fn hover(
                 }
             }
         }
-        breakdown::future(&mut page, &futures, site.caveat(), &context);
+        breakdown::future(&mut page, &futures, site.standing.caveat(), &context);
         return Some(Hover { range, text: page.finish() });
     }
     None

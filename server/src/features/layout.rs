@@ -183,7 +183,7 @@ pub fn layout<'a, L>(
         align: future.align,
         cache_line,
         discriminant: future.discriminant,
-        stale: today.is_stale(placed),
+        stale: today.standing(placed).is_stale(),
         location: today.home(placed).map(|home| location(home.spot())),
         instances: instances
             .iter()

@@ -78,7 +78,7 @@ pub fn overview<'a, L>(
             budget,
             over_budget: budget.is_some_and(|budget| future.size > budget),
             before: before.get(&name_of(future)).copied().filter(|&before| before != future.size),
-            stale: today.is_stale(placed),
+            stale: today.standing(placed).is_stale(),
         }
     };
     today.snapshot.futures(false).map(entry).collect()

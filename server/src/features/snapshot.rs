@@ -2,6 +2,7 @@
 //! that shares what did not change.
 
 mod ahead;
+mod standing;
 mod words;
 mod written;
 
@@ -12,6 +13,7 @@ use super::parallel;
 use crate::dump::{CoroutineBody, LineCol, Span, TypeSizes, Unread, absolute, names};
 use crate::layout::{self, Away, Bodies, Body, BodyIndex, Future};
 use crate::source::{self, Outline, SiteKind, TextRange};
+pub use standing::Standing;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -167,10 +169,8 @@ pub struct FileView {
     pub path: Arc<str>,
     /// The text.
     pub outline: Outline,
-    /// A newer text of the crate does not compile: these are the last good numbers.
-    pub stale: bool,
-    /// It was measured on text that is not saved.
-    pub unsaved: bool,
+    /// Is it the text of now? Never [`Standing::Stale`] because of an edit: that [`Standing::in_text`] tells.
+    pub standing: Standing,
     /// What was measured at each site.
     pub sites: BTreeMap<usize, SiteView>,
 }
@@ -218,15 +218,6 @@ impl Snapshot {
             circumstances: self.circumstances(),
             recursions: self.recursions.clone(),
             read: Vec::new(),
-        }
-    }
-
-    /// Says of a unit that it was measured on text that is not saved.
-    pub fn mark_unsaved(&mut self, origin: &Arc<str>) {
-        self.unsaved.insert(origin.clone());
-        for view in self.files.values_mut().flatten() {
-            let mut bodies = view.sites.values().flat_map(|site| &site.bodies);
-            view.unsaved |= bodies.any(|body| body.origin == *origin);
         }
     }
 
@@ -401,11 +392,6 @@ impl Snapshot {
         Some(texts)
     }
 
-    /// Does the future's crate not compile as it is now?
-    pub fn is_stale(&self, future: &Future) -> bool {
-        future.body.as_ref().is_some_and(|body| self.stale.contains(&body.origin))
-    }
-
     /// How many places have a future without a size: generic ones that nothing measured uses.
     pub fn unused_generics(&self) -> usize {
         let places: HashSet<(&Path, TextRange)> = self
@@ -436,7 +422,7 @@ impl Snapshot {
                     && seen_bodies.insert((&unit.name[0], body.def_path.clone(), location.file.clone()))
                     && let Some((path, outline)) = unit.text_of(body)
                 {
-                    let standing = (self.stale.contains(&body.origin), self.unsaved.contains(&body.origin));
+                    let standing = self.standing_of(&body.origin);
                     let view = view_of(&mut self.files, &location.file, path, outline, standing);
                     let site = view.sites.entry(location.site).or_default();
                     site.unread |= unit.unread.contains(&body.def_path);
@@ -470,7 +456,7 @@ impl Snapshot {
                 if let (Some(location), Some(body)) = (&location, &future.body)
                     && let Some((path, outline)) = owner.text_of(body)
                 {
-                    let standing = (self.stale.contains(&body.origin), self.unsaved.contains(&body.origin));
+                    let standing = self.standing_of(&body.origin);
                     let view = view_of(&mut self.files, &location.file, path, outline, standing);
                     view.sites.entry(location.site).or_default().futures.push(future.clone());
                 }
@@ -624,15 +610,13 @@ fn view_of<'a>(
     file: &Path,
     path: &Arc<str>,
     outline: &Outline,
-    (stale, unsaved): (bool, bool),
+    standing: Standing,
 ) -> &'a mut FileView {
     let views = files.entry(file.to_owned()).or_default();
-    let same = |view: &FileView| {
-        (view.stale, view.unsaved) == (stale, unsaved) && view.outline.text() == outline.text()
-    };
+    let same = |view: &FileView| view.standing == standing && view.outline.text() == outline.text();
     let index = views.iter().position(same).unwrap_or_else(|| {
         let (path, outline, sites) = (path.clone(), outline.clone(), BTreeMap::new());
-        views.push(FileView { path, outline, stale, unsaved, sites });
+        views.push(FileView { path, outline, standing, sites });
         views.len() - 1
     });
     &mut views[index]

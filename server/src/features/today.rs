@@ -1,13 +1,9 @@
 //! Measured places in the texts of today: those of open documents, and the measured ones where none is open.
 
-use super::snapshot::{Placed, Snapshot};
+use super::snapshot::{Placed, Snapshot, Standing};
 use crate::dump::{Span, absolute};
-use crate::source::{self, Match, Outline, Site, TextRange};
-use std::cell::RefCell;
-use std::collections::HashMap;
+use crate::source::{Outline, Relocation, Site, TextRange};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
-use std::sync::Arc;
 
 /// Finds places of one snapshot.
 pub struct Today<'a> {
@@ -15,19 +11,7 @@ pub struct Today<'a> {
     pub snapshot: &'a Snapshot,
     /// The text of an open document, by absolute path.
     open: &'a dyn Fn(&Path) -> Option<&'a Outline>,
-    /// Where the sites of a measured text are.
-    matches: RefCell<HashMap<Measured, Matches>>,
-    /// Where places of futures are: many states hold the same things.
-    ranges: RefCell<HashMap<Inside, Option<TextRange>>>,
 }
-
-/// A measured text: its compiler run and path.
-type Measured = (Arc<str>, Arc<str>);
-
-/// A place of the future with this identity.
-type Inside = (Arc<str>, Span);
-
-type Matches = Rc<[Option<Match>]>;
 
 /// A place in a text.
 pub struct Spot<'a> {
@@ -47,8 +31,8 @@ pub struct Home<'a> {
     pub text: &'a Outline,
     /// The site in that text.
     pub site: &'a Site,
-    /// The numbers were measured on another text of this site.
-    pub changed: bool,
+    /// Are the numbers those of that text?
+    pub standing: Standing,
 }
 
 impl<'a> Home<'a> {
@@ -61,7 +45,7 @@ impl<'a> Home<'a> {
 impl<'a> Today<'a> {
     /// `open` gives the text of an open document by its absolute path.
     pub fn new(snapshot: &'a Snapshot, open: &'a dyn Fn(&Path) -> Option<&'a Outline>) -> Self {
-        Today { snapshot, open, matches: RefCell::default(), ranges: RefCell::default() }
+        Today { snapshot, open }
     }
 
     /// Where a future is; none if it is in no text of the workspace, or not any more.
@@ -69,20 +53,19 @@ impl<'a> Today<'a> {
         let place = self.snapshot.place(&placed.future)?;
         let measured = self.snapshot.text(&placed.future, &place.file)?;
         let file = absolute(&placed.dir, &place.file);
-        let (text, site, changed) = match (self.open)(&file) {
-            Some(text) => {
-                let now = (*self.matches(placed, &place.file, measured, text).get(place.site)?)?;
-                (text, now.site, now.changed)
-            }
-            None => (measured, place.site, false),
-        };
-        Some(Home { file, text, site: text.sites().get(site)?, changed })
+        let text = (self.open)(&file).unwrap_or(measured);
+        let now = Relocation::new(measured, text).site(place.site)?;
+        let standing = self.snapshot.standing(&placed.future).in_text(now);
+        Some(Home { file, text, site: text.sites().get(now.site)?, standing })
     }
 
-    /// Are the future's numbers not those of today's text?
-    pub fn is_stale(&self, placed: &Placed) -> bool {
-        let is_gone_or_changed = || self.home(placed).is_none_or(|home| home.changed);
-        self.snapshot.is_stale(&placed.future) || (placed.location.is_some() && is_gone_or_changed())
+    /// Are the future's numbers those of the current text?
+    pub fn standing(&self, placed: &Placed) -> Standing {
+        match self.home(placed) {
+            Some(home) => home.standing,
+            None if placed.location.is_some() => Standing::Stale,
+            None => self.snapshot.standing(&placed.future),
+        }
     }
 
     /// Where a place of a future is; none if it is in no text of its crate, or stands no more.
@@ -90,19 +73,10 @@ impl<'a> Today<'a> {
         let measured = self.snapshot.text(&placed.future, &span.file)?;
         let file = absolute(&placed.dir, &span.file);
         let range = measured.range(span)?;
-        match (self.open)(&file) {
-            Some(text) => {
-                let key = (placed.future.id.clone(), span.clone());
-                let known = self.ranges.borrow().get(&key).copied();
-                let range = known.unwrap_or_else(|| {
-                    let range = self.carried(placed, &span.file, measured, text, range);
-                    self.ranges.borrow_mut().insert(key, range);
-                    range
-                });
-                Some(Spot { file, text, range: range? })
-            }
-            None => Some(Spot { file, text: measured, range }),
-        }
+        let text = (self.open)(&file).unwrap_or(measured);
+        let own = self.snapshot.place(&placed.future).filter(|place| place.file == span.file);
+        let range = Relocation::new(measured, text).range_near(own.map(|place| place.site), range)?;
+        Some(Spot { file, text, range })
     }
 
     /// The one-based line of a place of a future, as the compiler said it where no document is open.
@@ -111,37 +85,5 @@ impl<'a> Today<'a> {
             return Some(span.start.line);
         }
         self.spot(placed, span).map(|spot| spot.text.line_col(spot.range.start()).line)
-    }
-
-    fn carried(
-        &self,
-        placed: &Placed,
-        path: &Arc<str>,
-        measured: &Outline,
-        text: &Outline,
-        range: TextRange,
-    ) -> Option<TextRange> {
-        if measured.text() == text.text() {
-            return Some(range);
-        }
-        let matches = self.matches(placed, path, measured, text);
-        let own = self.snapshot.place(&placed.future).filter(|place| place.file == *path);
-        let around = measured.innermost(range.start(), |site| site.range.contains_range(range));
-        let mut sites = own.map(|place| place.site).into_iter().chain(around);
-        sites.find_map(|site| {
-            let now = matches.get(site).copied().flatten()?;
-            source::carry(measured, site, text, now, range)
-        })
-    }
-
-    fn matches(&self, placed: &Placed, path: &Arc<str>, measured: &Outline, text: &Outline) -> Matches {
-        let origin = placed.future.body.as_ref().map(|body| body.origin.clone()).unwrap_or_default();
-        let key = (origin, path.clone());
-        let known = self.matches.borrow().get(&key).cloned();
-        known.unwrap_or_else(|| {
-            let found: Matches = source::relocate(measured, text).into();
-            self.matches.borrow_mut().insert(key, found.clone());
-            found
-        })
     }
 }

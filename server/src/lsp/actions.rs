@@ -5,7 +5,7 @@ use crate::compiler::{BuildError, Cancel, Project};
 use crate::engine::{Refusal, Units, Verdict, Verifier};
 use crate::features::Snapshot;
 use crate::features::actions::{self, ActionKind, Candidate, Saving};
-use crate::source::{self, Edit, Outline, TextRange};
+use crate::source::{Edit, Outline, Relocation, TextRange};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -284,7 +284,7 @@ impl Actions {
         is_as: &dyn Fn(&Path, &str) -> bool,
     ) -> Vec<Found> {
         let Some(offers) = self.offers.get(file) else { return Vec::new() };
-        let mut places = Places { today, is_as, known: Vec::new() };
+        let places = Places { today, is_as };
         let mut found: Vec<Found> = offers.iter().filter_map(|offer| places.found(offer, range)).collect();
         found.sort_by_key(|one| {
             let saving = one.saving.as_ref().map_or(u64::MAX, Saving::bytes);
@@ -302,7 +302,7 @@ impl Actions {
         id: &str,
         is_as: &dyn Fn(&Path, &str) -> bool,
     ) -> Option<Found> {
-        let mut places = Places { today, is_as, known: Vec::new() };
+        let places = Places { today, is_as };
         let offer = self.offers.get(file)?.iter().find(|offer| *offer.candidate.id == *id)?;
         places.placed(offer)
     }
@@ -313,11 +313,10 @@ struct Places<'a> {
     today: &'a Outline,
     /// Is this a file's text today?
     is_as: &'a dyn Fn(&Path, &str) -> bool,
-    known: Vec<(Outline, Vec<Option<source::Match>>)>,
 }
 
 impl Places<'_> {
-    fn found(&mut self, offer: &Offer, range: TextRange) -> Option<Found> {
+    fn found(&self, offer: &Offer, range: TextRange) -> Option<Found> {
         let candidate = &offer.candidate;
         let name = candidate.site().name.unwrap_or(candidate.site().token);
         let anchors: Vec<TextRange> = candidate.anchors.iter().copied().chain([name]).collect();
@@ -326,7 +325,7 @@ impl Places<'_> {
         if is_here { self.placed(offer) } else { None }
     }
 
-    fn placed(&mut self, offer: &Offer) -> Option<Found> {
+    fn placed(&self, offer: &Offer) -> Option<Found> {
         let candidate = &offer.candidate;
         let mut candidate = candidate.clone();
         let (saving, way) = match &offer.verdict {
@@ -366,25 +365,8 @@ impl Places<'_> {
     }
 
     /// Where a range of the candidate's text is today, if its site has not changed.
-    fn now(&mut self, candidate: &Candidate, range: TextRange) -> Option<TextRange> {
-        if candidate.text.text() == self.today.text() {
-            return Some(range);
-        }
-        let same = |(text, _): &(Outline, _)| text.text() == candidate.text.text();
-        let index = match self.known.iter().position(same) {
-            Some(index) => index,
-            None => {
-                let now = source::relocate(&candidate.text, self.today);
-                self.known.push((candidate.text.clone(), now));
-                self.known.len() - 1
-            }
-        };
-        let now = self.known[index].1.get(candidate.site).copied().flatten().filter(|now| !now.changed)?;
-        let (old, new) = (candidate.site().range, self.today.sites().get(now.site)?.range);
-        // White space and comments in it may have changed: then an edit may not fit any more.
-        let is_same = candidate.text.text()[old] == self.today.text()[new];
-        let is_inside = old.contains_range(range);
-        (is_same && is_inside).then(|| range - old.start() + new.start())
+    fn now(&self, candidate: &Candidate, range: TextRange) -> Option<TextRange> {
+        Relocation::new(&candidate.text, self.today).unchanged_range(candidate.site, range)
     }
 }
 

@@ -1281,7 +1281,7 @@ impl Session {
         let Some((document, workspace, views)) = self.measured_in(uri) else { return false };
         let hints =
             || hints::hints(views, &document.outline, &self.config.hint_settings(&workspace.shown().target));
-        workspace.is_warm && hints().iter().all(|hint| !hint.site.stale)
+        workspace.is_warm && hints().iter().all(|hint| !hint.site.standing.is_stale())
     }
 
     /// Answers the requests for hints that were held back, `all` of them or those that need not wait any more.

@@ -6,7 +6,7 @@
 //! - [`Outline`]: the places in one text where a future can be ([`Site`]).
 //! - [`place`]: which site a compiled body belongs to, macros included.
 //! - [`call_of`]: which macro call something is of that a macro declares.
-//! - [`relocate`]: where the sites of the measured text are in the text of today.
+//! - [`Relocation`]: where what was measured in one text is in another, the current one.
 //! - [`with_tree`]: a look at the syntax tree of a text; [`edited`]: the text with [`Edit`]s made.
 //! - [`PositionMap`]: byte offsets, the compiler's positions and the editor's positions.
 
@@ -21,6 +21,7 @@ mod outline;
 mod place;
 mod position;
 mod relocate;
+mod relocation;
 mod spawns;
 mod tokens;
 mod tree;
@@ -29,12 +30,12 @@ mod trees;
 pub use ra_ap_syntax::{TextRange, TextSize};
 
 pub use calls::{call_of, has_word, scope_end};
-pub use carry::carry;
 pub use drafts::SiteKind;
 pub use edit::{Edit, edited};
 pub use outline::{Outline, Site};
 pub use place::{Body, Place, header_span, place};
 pub use position::{Encoding, Pos, PositionMap, apply_change};
-pub use relocate::{Match, relocate};
+pub use relocate::Match;
+pub use relocation::Relocation;
 pub use spawns::{Argument, Spawn, spawns};
 pub use tree::with_tree;

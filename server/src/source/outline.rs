@@ -1,6 +1,6 @@
 //! The places in a text where a future can be.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use ra_ap_syntax::ast::{self, AstNode, HasName};
 use ra_ap_syntax::{NodeOrToken, SyntaxKind, SyntaxNode, TextRange, TextSize, WalkEvent};
@@ -9,6 +9,7 @@ use super::attributes::{self, Attribute};
 use super::drafts::{Context, Definition, Draft, Drafts, FnItem, SiteKind, join};
 use super::generics::{self, Generics};
 use super::position::PositionMap;
+use super::relocation::Matches;
 use super::tokens::{Token, Tokens};
 use super::tree::with_tree;
 use super::trees;
@@ -66,7 +67,15 @@ pub struct Outline {
     map: PositionMap,
     /// Looked for when someone asks: of a hundred keystrokes, nobody may look at the text of ninety.
     found: Arc<OnceLock<Found>>,
+    /// Where the sites of measured texts are in this one.
+    relocations: Arc<Mutex<Vec<Relocated>>>,
 }
+
+/// A measured text, and where its sites are.
+type Relocated = (Weak<OnceLock<Found>>, Arc<Matches>);
+
+/// Of one file more texts are measured only if it is part of many packages.
+const RELOCATIONS: usize = 8;
 
 #[derive(Debug, Default)]
 struct Found {
@@ -85,7 +94,23 @@ struct Found {
 impl Outline {
     /// Finds the sites of a text, which may be broken in any way.
     pub fn new(text: Arc<str>) -> Outline {
-        Outline { map: PositionMap::new(text), found: Arc::default() }
+        Outline { map: PositionMap::new(text), found: Arc::default(), relocations: Arc::default() }
+    }
+
+    /// What `make` tells of another text and this one; it is asked once.
+    pub(super) fn relocation_from(&self, measured: &Outline, make: impl FnOnce() -> Matches) -> Arc<Matches> {
+        let mut known = self.relocations.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|(text, _)| text.strong_count() > 0);
+        let is_it = |(text, _): &&Relocated| std::ptr::eq(text.as_ptr(), Arc::as_ptr(&measured.found));
+        if let Some((_, matches)) = known.iter().find(is_it) {
+            return matches.clone();
+        }
+        let matches = Arc::new(make());
+        if known.len() == RELOCATIONS {
+            known.remove(0);
+        }
+        known.push((Arc::downgrade(&measured.found), matches.clone()));
+        matches
     }
 
     fn found(&self) -> &Found {

@@ -1,4 +1,4 @@
-//! Where the sites of the measured text are in the text of today.
+//! Where the sites of the measured text are in the current one.
 //!
 //! Sites are compared within the item they are in, so that whole items may move freely. Within one
 //! item the order decides, as it does for a person who reads a diff: equal things are lined up
@@ -24,7 +24,7 @@ pub struct Match {
 ///
 /// A fn that was renamed, or whose impl's header was edited, is found by its body and counts as
 /// changed. White space, comments and moves of whole items change nothing.
-pub fn relocate(measured: &Outline, current: &Outline) -> Vec<Option<Match>> {
+pub(super) fn relocate(measured: &Outline, current: &Outline) -> Vec<Option<Match>> {
     let renames = Renames::new(measured, current);
     let mut groups: FxHashMap<String, Vec<usize>> = FxHashMap::default();
     let mut moved = vec![false; measured.sites().len()];

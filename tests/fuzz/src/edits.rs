@@ -6,8 +6,8 @@ use futurelens::features::Snapshot;
 use futurelens::features::actions::candidates;
 use futurelens::features::snapshot::UnitText;
 use futurelens::source::{
-    Argument, Edit, Encoding, Outline, Pos, PositionMap, SiteKind, TextRange, TextSize, apply_change, carry,
-    edited, relocate, spawns,
+    Argument, Edit, Encoding, Outline, Pos, PositionMap, Relocation, SiteKind, TextRange, TextSize,
+    apply_change, edited, spawns,
 };
 use std::fmt::Write as _;
 use std::path::Path;
@@ -135,8 +135,9 @@ fn outline(text: &str) -> Outline {
 
 /// Where everything of one text is in another.
 fn follow(measured: &Outline, current: &Outline) {
-    let matches = relocate(measured, current);
-    assert_eq!(matches.len(), measured.sites().len());
+    let relocation = Relocation::new(measured, current);
+    let matches: Vec<_> = (0..measured.sites().len()).map(|site| relocation.site(site)).collect();
+    assert_eq!(relocation.site(matches.len()), None);
     let mut taken: Vec<usize> = matches.iter().flatten().map(|it| it.site).collect();
     taken.sort_unstable();
     assert!(taken.windows(2).all(|pair| pair[0] != pair[1]), "two sites became one");
@@ -150,7 +151,9 @@ fn follow(measured: &Outline, current: &Outline) {
             .floor_char_boundary(usize::from(old.range.start()) + usize::from(old.range.len()) / 2);
         let middle = TextRange::new((middle as u32).into(), old.range.end());
         for range in [old.range, old.body, old.token, middle, TextRange::empty(old.range.end())] {
-            if let Some(carried) = carry(measured, site, current, now, range) {
+            let unchanged = relocation.unchanged_range(site, range);
+            assert!(unchanged.is_none() || unchanged == relocation.range(site, range), "two places");
+            if let Some(carried) = relocation.range(site, range) {
                 assert!(new.range.contains_range(carried), "it landed outside");
                 let text = current.text().get(std::ops::Range::<usize>::from(carried));
                 assert!(text.is_some(), "within a character");

@@ -294,7 +294,7 @@ const ABOUT: u64 = 64;
 
 /// Everything that may be worth doing in a file. What is certain to save nothing is left out.
 pub fn candidates(snapshot: &Snapshot, file: &Path) -> Vec<Candidate> {
-    let views = snapshot.file(file).iter().filter(|view| !view.stale);
+    let views = snapshot.file(file).iter().filter(|view| !view.standing.is_stale());
     let mut found: Vec<Candidate> = views.flat_map(|view| in_view(snapshot, file, view)).collect();
     // Of what does not compile there is no view, or an old one.
     let mut recursions = box_recursion::candidates(&snapshot.recursions, file);
