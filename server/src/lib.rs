@@ -9,6 +9,7 @@ pub mod engine;
 pub mod features;
 pub mod layout;
 pub mod lsp;
+mod parallel;
 pub mod render;
 pub mod source;
 

@@ -4,11 +4,12 @@ use super::git::folder_in_repository;
 use super::{
     BuildArgs, CliError, OutputArgs, PARTIAL, in_file, json, read_text, record, warn_of_budgets, write_file,
 };
+use crate::features::Snapshot;
 use crate::features::check::{self, Check, Question, Tolerance};
 use crate::features::growth::compare;
-use crate::features::record::{Key, Record};
+use crate::features::record::{Key, Recording};
 use crate::features::report::SCHEMA;
-use crate::features::{Snapshot, bytes};
+use crate::render::size;
 use clap::{Args, ValueEnum};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -135,20 +136,21 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::from(if passed { PARTIAL } else { FAILED }));
     }
     if let Some(file) = args.baseline.as_ref().filter(|_| args.update_baseline) {
-        let mut records: Vec<Record> = Vec::new();
+        let mut records: Vec<Recording> = Vec::new();
         for OfTarget { record, others, .. } in all {
             let mut new = record;
             new.futures.extend(others.into_iter().flat_map(|others| others.futures));
             records.push(new);
         }
         // If only some targets are measured, what is known of the others stays.
-        let is_measured = |old: &Record| records.iter().any(|new| new.measured.target == old.measured.target);
+        let is_measured =
+            |old: &Recording| records.iter().any(|new| new.measured.target == old.measured.target);
         let others =
             old.into_iter().flatten().filter(|old| !args.build.targets.is_empty() && !is_measured(old));
-        let others: Vec<Record> = others.collect();
-        write_file(file, &Record::baseline_of_all(records.iter().chain(&others)))?;
+        let others: Vec<Recording> = others.collect();
+        write_file(file, &Recording::baseline_of_all(records.iter().chain(&others)))?;
         let count: usize = records.iter().chain(&others).map(|record| record.futures.len()).sum();
-        eprintln!("`{}` has {}", file.display(), bytes::count(count, "future"));
+        eprintln!("`{}` has {}", file.display(), size::count(count, "future"));
     }
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
@@ -156,20 +158,20 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
 /// What was measured for one target.
 struct OfTarget<'a> {
     snapshot: &'a Snapshot,
-    record: Record,
+    record: Recording,
     /// What it is compared with.
-    old: Option<Record>,
+    old: Option<Recording>,
     /// What of the baseline was not measured now.
-    others: Option<Record>,
+    others: Option<Recording>,
 }
 
 /// The part of a baseline that is of the record's target.
 fn of_same_target(
     args: &CheckArgs,
     file: &Path,
-    old: &[Record],
-    new: &Record,
-) -> Result<Option<Record>, CliError> {
+    old: &[Recording],
+    new: &Recording,
+) -> Result<Option<Recording>, CliError> {
     let target = &new.measured.target;
     match (old.iter().find(|old| old.measured.target == *target), old) {
         (Some(old), _) => Ok(Some(old.clone())),
@@ -183,7 +185,7 @@ fn of_same_target(
     }
 }
 
-fn read(file: &Path) -> Result<Vec<Record>, CliError> {
+fn read(file: &Path) -> Result<Vec<Recording>, CliError> {
     let text = read_text(file).map_err(|error| match error {
         CliError::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             CliError::Other(format!(
@@ -193,11 +195,15 @@ fn read(file: &Path) -> Result<Vec<Record>, CliError> {
         }
         other => other,
     })?;
-    Record::parse_all(&text).map_err(|error| in_file(file, &error))
+    Recording::parse_all(&text).map_err(|error| in_file(file, &error))
 }
 
 /// The futures of crates, or units, that were measured now, and the others.
-fn of_same(old: &Record, new: &Record, of: &dyn Fn(&Key) -> String) -> (Option<Record>, Option<Record>) {
+fn of_same(
+    old: &Recording,
+    new: &Recording,
+    of: &dyn Fn(&Key) -> String,
+) -> (Option<Recording>, Option<Recording>) {
     let measured: BTreeSet<(&str, String)> =
         new.futures.keys().map(|key| (key.package.as_str(), of(key))).collect();
     let of_any_package: BTreeSet<&String> = measured.iter().map(|(_, of)| of).collect();

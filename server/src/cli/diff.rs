@@ -4,7 +4,7 @@ use super::git::{Worktree, git_top};
 use super::{BuildArgs, CliError, Measured, OutputArgs, in_file, json, read_text, record};
 use crate::compiler::Project;
 use crate::features::growth::compare;
-use crate::features::record::Record;
+use crate::features::record::Recording;
 use crate::features::report::SCHEMA;
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -52,7 +52,7 @@ pub(super) fn run(args: &DiffArgs) -> Result<(), CliError> {
         eprintln!("note: measured with {old}, and with {new}");
     }
     let is_list = pairs.len() > 1;
-    let heading = |new: &Record, mark: &str| match is_list {
+    let heading = |new: &Recording, mark: &str| match is_list {
         true => format!("{mark}for {}\n\n", new.measured.target),
         false => String::new(),
     };
@@ -83,8 +83,8 @@ pub(super) fn run(args: &DiffArgs) -> Result<(), CliError> {
 }
 
 /// What was measured for the same target in both. If there is no such, a pair that cannot be compared: that says why.
-fn of_same_target<'a>(old: &'a [Record], new: &'a [Record]) -> Vec<(&'a Record, &'a Record)> {
-    let same = |new: &'a Record| {
+fn of_same_target<'a>(old: &'a [Recording], new: &'a [Recording]) -> Vec<(&'a Recording, &'a Recording)> {
+    let same = |new: &'a Recording| {
         let old = old.iter().find(|old| old.measured.target == new.measured.target)?;
         Some((old, new))
     };
@@ -92,24 +92,24 @@ fn of_same_target<'a>(old: &'a [Record], new: &'a [Record]) -> Vec<(&'a Record, 
     if pairs.is_empty() {
         return old.first().zip(new.first()).into_iter().collect();
     }
-    let is_paired = |one: &Record| pairs.iter().any(|(old, _)| old.measured.target == one.measured.target);
+    let is_paired = |one: &Recording| pairs.iter().any(|(old, _)| old.measured.target == one.measured.target);
     for one in old.iter().chain(new).filter(|one| !is_paired(one)) {
         eprintln!("note: only one of the two was measured for {}", one.measured.target);
     }
     pairs
 }
 
-fn read(file: &Path) -> Result<Vec<Record>, CliError> {
-    Record::parse_all(&read_text(file)?).map_err(|error| in_file(file, &error))
+fn read(file: &Path) -> Result<Vec<Recording>, CliError> {
+    Recording::parse_all(&read_text(file)?).map_err(|error| in_file(file, &error))
 }
 
 /// The project as it is, for each target.
-fn measured(args: &DiffArgs) -> Result<Vec<Record>, CliError> {
+fn measured(args: &DiffArgs) -> Result<Vec<Recording>, CliError> {
     args.build.measure(Path::new("."))?.whole()?.all().map(record).collect()
 }
 
 /// The project as it was.
-fn of_revision(args: &DiffArgs, revision: &str) -> Result<Vec<Record>, CliError> {
+fn of_revision(args: &DiffArgs, revision: &str) -> Result<Vec<Recording>, CliError> {
     let request = args.build.request(Path::new("."));
     let project = Project::open(&request)?;
     let folder = project.target_dir.join("revision");

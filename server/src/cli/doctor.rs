@@ -3,8 +3,8 @@
 use super::{BuildArgs, CliError, OutputArgs, json};
 use crate::dump::Dialect;
 use crate::engine::doctor::{Compiler, Diagnosis, diagnose};
-use crate::features::bytes::{count, short as bytes};
 use crate::render::one_line;
+use crate::render::size::{count, short as bytes};
 use clap::{Args, ValueEnum};
 use std::fmt::Write as _;
 use std::path::PathBuf;

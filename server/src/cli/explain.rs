@@ -3,7 +3,7 @@
 use super::{CliError, CommonArgs, named};
 use crate::features::drift::Missing;
 use crate::features::explain::{self, ExplainSettings};
-use crate::features::find::{Found, find};
+use crate::features::find::{Meaning, find};
 use crate::features::snapshot::{Placed, Snapshot};
 use crate::features::today::Today;
 use crate::render::{PictureOptions, one_line, svg};
@@ -51,7 +51,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
     let mut texts = Vec::new();
     for snapshot in measured.all().filter(|_| is_list) {
         // What it is called in the one it is called in all, where it is there.
-        if let (Found::One(instances), Format::Text) = (find(snapshot, &args.name), args.format) {
+        if let (Meaning::One(instances), Format::Text) = (find(snapshot, &args.name), args.format) {
             texts.push(format!("For {}:\n\n{}", snapshot.target, explain(args, snapshot, &instances)));
         }
     }

@@ -3,11 +3,11 @@
 use super::git::git_top;
 use super::{BuildArgs, CliError, OutputArgs, json, progress_bar};
 use crate::compiler::{self, BuildError, Cancel, Project};
-use crate::engine::{self, Changes, Measurement, Refusal, Verdict, Verifier, Wanted};
+use crate::engine::{self, Changes, Measurement, Rejection, Verdict, Verifier, Wanted};
 use crate::features::actions::list::{List, Summary};
 use crate::features::actions::{ActionKind, Candidate};
-use crate::features::bytes::count;
 use crate::render::one_line;
+use crate::render::size::count;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -228,7 +228,7 @@ fn offered(
                 list.push(&project.root, &candidate, way, Some(&saving));
             }
             Verdict::Compiles { way } => list.push(&project.root, candidate, way, None),
-            Verdict::Refused(Refusal::MadeElsewhere | Refusal::NotTried) => untried += 1,
+            Verdict::Refused(Rejection::MadeElsewhere | Rejection::NotTried) => untried += 1,
             Verdict::Saves { .. } | Verdict::Refused(_) => {}
         }
         for entry in list.actions.get(before..).unwrap_or_default() {

@@ -16,8 +16,8 @@ use crate::compiler::{BuildError, Cancel, Project, Request, Selection, files};
 use crate::engine;
 use crate::engine::News;
 use crate::features::cache_line::CacheLine;
-use crate::features::find::{Found, find, told_apart};
-use crate::features::record::Record;
+use crate::features::find::{Meaning, find, told_apart};
+use crate::features::record::Recording;
 use crate::features::report::Choice;
 use crate::features::snapshot::Placed;
 use crate::features::{Snapshot, drift, unused_budgets};
@@ -399,21 +399,21 @@ fn named<'a>(snapshot: &'a Snapshot, name: &str) -> Result<Vec<&'a Placed>, CliE
         told_apart(snapshot, futures).iter().map(|line| format!("\n  {}", one_line(line))).collect()
     };
     Err(CliError::Other(match find(snapshot, name) {
-        Found::One(instances) => return Ok(instances),
-        Found::Ambiguous(futures) => format!(
+        Meaning::One(instances) => return Ok(instances),
+        Meaning::Ambiguous(futures) => format!(
             "`{name}` is the name of {} futures; which one? Ask for it by a longer name, its place or its identity{}",
             futures.len(),
             list(&futures)
         ),
-        Found::Inside(futures) => format!(
+        Meaning::Inside(futures) => format!(
             "`{name}` is no future itself, and there are {} in it; which one? Ask for it by its name or its place{}",
             futures.len(),
             list(&futures)
         ),
-        Found::Unknown(names) if names.is_empty() => {
+        Meaning::Unknown(names) if names.is_empty() => {
             format!("no future is called `{name}`; `futurelens report` lists them all")
         }
-        Found::Unknown(names) => {
+        Meaning::Unknown(names) => {
             let names: Vec<String> = names.iter().map(|name| one_line(name)).collect();
             format!("no future is called `{name}`; did you mean\n  {}", names.join("\n  "))
         }
@@ -473,8 +473,8 @@ fn json(value: &impl serde::Serialize) -> Result<String, CliError> {
 }
 
 /// What was measured, to be compared.
-fn record(snapshot: &Snapshot) -> Result<Record, CliError> {
-    Record::of(&crate::features::report::report(snapshot, &Choice::default()))
+fn record(snapshot: &Snapshot) -> Result<Recording, CliError> {
+    Recording::of(&crate::features::report::report(snapshot, &Choice::default()))
         .map_err(|error| CliError::Other(error.to_string()))
 }
 

@@ -219,11 +219,11 @@ impl<'a> Flow<'a> {
             Base::Place(place) => place,
             Base::Itself(_) => return None,
         };
-        let Found { path, is_behind, is_element, is_in_box, ty, .. } = found;
+        let ReadPlace { path, is_behind, is_element, is_in_box, ty, .. } = found;
         Some((Operand { place, path, is_behind, is_element, ty, is_moved: false, is_in_box }, rest))
     }
 
-    fn place_in(&self, text: &'a str, depth: usize) -> Option<(Found<'a>, &'a str)> {
+    fn place_in(&self, text: &'a str, depth: usize) -> Option<(ReadPlace<'a>, &'a str)> {
         const DEEPEST: usize = 64;
         if depth > DEEPEST {
             return None;
@@ -239,7 +239,7 @@ impl<'a> Flow<'a> {
                 local => Base::Place(Place::Local(local)),
             };
             (
-                Found {
+                ReadPlace {
                     base,
                     path: Vec::new(),
                     is_behind: false,
@@ -258,11 +258,11 @@ impl<'a> Flow<'a> {
     }
 
     /// What stands in parentheses: `*P`, `P.3: T`, `P as Some`.
-    fn group(&self, text: &'a str, depth: usize) -> Option<Found<'a>> {
+    fn group(&self, text: &'a str, depth: usize) -> Option<ReadPlace<'a>> {
         if let Some(pointer) = text.strip_prefix('*') {
             let (found, rest) = self.place_in(pointer, depth + 1)?;
             let is_behind = true;
-            return rest.is_empty().then_some(Found { is_behind, is_in_box: false, ty: None, ..found });
+            return rest.is_empty().then_some(ReadPlace { is_behind, is_in_box: false, ty: None, ..found });
         }
         let (mut found, rest) = self.place_in(text, depth + 1)?;
         if let Some(variant) = rest.strip_prefix(" as ") {
@@ -293,7 +293,7 @@ impl<'a> Flow<'a> {
 }
 
 /// A place while it is read.
-struct Found<'a> {
+struct ReadPlace<'a> {
     base: Base,
     path: Vec<u32>,
     is_behind: bool,

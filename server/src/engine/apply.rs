@@ -6,7 +6,7 @@
 //! if that fails, the files are as they were.
 
 use super::verify::{
-    Around, Built, Texts, Verifier, blamed, makes_one_grow, overlap, saving, texts_with, touched,
+    Around, Built, EditedTexts, Verifier, blamed, makes_one_grow, overlap, saving, texts_with, touched,
 };
 use super::{Measurement, measure_project};
 use crate::compiler::{BuildError, Cancel, Project, Request, files};
@@ -103,7 +103,7 @@ pub fn apply(
     if !recursive.is_empty() {
         let edits: Vec<(&Candidate, &[Edit])> =
             recursive.iter().map(|candidate| (candidate, &candidate.ways[0][..])).collect();
-        let written = Written::write(&texts_with(&Texts::new(), &edits), &originals(&recursive))?;
+        let written = Written::write(&texts_with(&EditedTexts::new(), &edits), &originals(&recursive))?;
         let new = measure(&changes)?;
         // That the crate has other errors too is no reason to take it back; that it has this one is.
         if new.snapshot.recursions.is_empty() {
@@ -128,7 +128,7 @@ pub fn apply(
             origin,
             wanted,
             refused: HashSet::new(),
-            texts: Texts::new(),
+            texts: EditedTexts::new(),
         };
         let applied = match rounds.run(snapshot, cancel) {
             Err(BuildError::NotShadowable { reason }) => {
@@ -175,8 +175,8 @@ fn first_of_each(candidates: Vec<Candidate>, wanted: &dyn Fn(&Candidate) -> bool
     first
 }
 
-fn originals(candidates: &[Candidate]) -> Texts {
-    let mut texts = Texts::new();
+fn originals(candidates: &[Candidate]) -> EditedTexts {
+    let mut texts = EditedTexts::new();
     for (file, text, _) in candidates.iter().flat_map(|candidate| candidate.edits(&[])) {
         texts.entry(file.to_owned()).or_insert_with(|| text.text().to_string());
     }
@@ -191,7 +191,7 @@ struct Rounds<'a> {
     wanted: &'a Wanted<'a>,
     refused: HashSet<String>,
     /// The files as they have become.
-    texts: Texts,
+    texts: EditedTexts,
 }
 
 /// One that is being tried.
@@ -349,7 +349,7 @@ struct Written(Vec<(PathBuf, String)>);
 
 impl Written {
     /// Replaces files whose text still is what it was; none if one is not.
-    fn write(texts: &Texts, originals: &Texts) -> Result<Self, ApplyError> {
+    fn write(texts: &EditedTexts, originals: &EditedTexts) -> Result<Self, ApplyError> {
         for file in texts.keys() {
             let now = std::fs::read_to_string(file).ok();
             if now.is_none() || now.as_ref() != originals.get(file) {

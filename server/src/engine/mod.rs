@@ -16,7 +16,7 @@ pub use apply::{Applied, ApplyError, Changes, Wanted, apply};
 pub use links::Links;
 pub use units::Units;
 pub use unsaved::Unsaved;
-pub use verify::{Refusal, Verdict, Verifier};
+pub use verify::{Rejection, Verdict, Verifier};
 pub use warm::Warm;
 
 use crate::compiler::{BuildError, Cancel, Event, MeasuredUnit, Project, Request};

@@ -34,12 +34,12 @@ pub enum Verdict {
         way: usize,
     },
     /// It is not to be offered.
-    Refused(Refusal),
+    Refused(Rejection),
 }
 
 /// Why a candidate is not offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum Rejection {
     /// No way to write it compiles.
     DoesNotCompile,
     /// The future stays as large as it is, or grows, or another one does that the edit is in, too.
@@ -65,7 +65,7 @@ pub struct Verifier {
 const STARTS: usize = 16;
 
 /// A text of a file in the shadow.
-pub(super) type Texts = BTreeMap<PathBuf, String>;
+pub(super) type EditedTexts = BTreeMap<PathBuf, String>;
 
 impl Verifier {
     /// For candidates of this snapshot. `own_group` as in [`crate::compiler::Request`].
@@ -128,7 +128,7 @@ impl Verifier {
                     on_verdict(index, verdict);
                 }
                 _ if self.is_made_elsewhere(candidate) => {
-                    on_verdict(index, Verdict::Refused(Refusal::MadeElsewhere));
+                    on_verdict(index, Verdict::Refused(Rejection::MadeElsewhere));
                 }
                 _ => open.push(Try { index, way: 0, with: With::Any }),
             }
@@ -189,11 +189,11 @@ impl Verifier {
             .iter()
             .map(|one| (candidates[one.index], &candidates[one.index].ways[one.way][..]))
             .collect();
-        let texts = texts_with(&Texts::new(), &edits);
+        let texts = texts_with(&EditedTexts::new(), &edits);
         let built = match self.compile(&origin, &texts, cancel) {
             Err(BuildError::NotShadowable { reason }) => {
                 tracing::info!("{origin}: {reason}");
-                batch.iter().for_each(|one| on_verdict(one.index, Verdict::Refused(Refusal::NotTried)));
+                batch.iter().for_each(|one| on_verdict(one.index, Verdict::Refused(Rejection::NotTried)));
                 return Ok(());
             }
             built => built?,
@@ -223,9 +223,9 @@ impl Verifier {
                         _ if batch.len() == 1 => None,
                         _ if is_disturbed => Some(careful),
                         // Perhaps it has another name, by what others have made of theirs.
-                        Verdict::Refused(Refusal::MadeElsewhere) => Some(fewer),
+                        Verdict::Refused(Rejection::MadeElsewhere) => Some(fewer),
                         // Who made this instance may do so no more, and what it was is printed still.
-                        Verdict::Refused(Refusal::DoesNotShrink)
+                        Verdict::Refused(Rejection::DoesNotShrink)
                             if one.with != With::Unrelated
                                 && self.is_instance_of_others(candidates, &batch, one) =>
                         {
@@ -264,7 +264,7 @@ impl Verifier {
                     } else if one.way + 1 < candidates[one.index].ways.len() {
                         open.push(Try { way: one.way + 1, ..one });
                     } else {
-                        on_verdict(one.index, Verdict::Refused(Refusal::DoesNotCompile));
+                        on_verdict(one.index, Verdict::Refused(Rejection::DoesNotCompile));
                     }
                 }
                 return self.verify_batch(candidates, others, open, cancel, on_verdict);
@@ -298,10 +298,10 @@ impl Verifier {
         edited: Option<&drops::Edited<'_>>,
     ) -> Verdict {
         let Some((mut saving, future)) = saving(candidate, after).zip(result(candidate, after)) else {
-            return Verdict::Refused(Refusal::MadeElsewhere);
+            return Verdict::Refused(Rejection::MadeElsewhere);
         };
         if saving.after >= saving.before || makes_one_grow(touched) {
-            return Verdict::Refused(Refusal::DoesNotShrink);
+            return Verdict::Refused(Rejection::DoesNotShrink);
         }
         let new = Prediction { size: saving.after, align: future.align, exact: true };
         saving.outermost = match candidate.kind {
@@ -332,7 +332,7 @@ impl Verifier {
     pub(super) fn compile(
         &mut self,
         origin: &Arc<str>,
-        texts: &Texts,
+        texts: &EditedTexts,
         cancel: &Cancel,
     ) -> Result<Built, BuildError> {
         let changed: Vec<(&Path, &str)> =
@@ -373,9 +373,9 @@ impl Verifier {
                 chosen.push((other, &other.ways[0]));
             }
         }
-        let texts = texts_with(&Texts::new(), &chosen);
+        let texts = texts_with(&EditedTexts::new(), &chosen);
         let built = match self.compile(&candidate.origin, &texts, cancel) {
-            Err(BuildError::NotShadowable { .. }) => return Ok(Verdict::Refused(Refusal::NotTried)),
+            Err(BuildError::NotShadowable { .. }) => return Ok(Verdict::Refused(Rejection::NotTried)),
             built => built?,
         };
         Ok(match built {
@@ -385,7 +385,7 @@ impl Verifier {
                 let dir = self.units.dir(&candidate.origin);
                 match blamed(&messages, &dir, &texts, &chosen[..1]).is_empty() {
                     true => Verdict::Compiles { way: 0 },
-                    false => Verdict::Refused(Refusal::DoesNotCompile),
+                    false => Verdict::Refused(Rejection::DoesNotCompile),
                 }
             }
         })
@@ -491,7 +491,7 @@ fn renames(one: &Candidate, other: &Candidate) -> bool {
 }
 
 /// The files with edits made, on top of texts that stay as they are.
-pub(super) fn texts_with(base: &Texts, edits: &[(&Candidate, &[Edit])]) -> Texts {
+pub(super) fn texts_with(base: &EditedTexts, edits: &[(&Candidate, &[Edit])]) -> EditedTexts {
     let mut by_file: BTreeMap<&Path, (&Outline, Vec<Edit>)> = BTreeMap::new();
     for (file, text, edits) in edits.iter().flat_map(|(candidate, edits)| candidate.edits(edits)) {
         by_file.entry(file).or_insert((text, Vec::new())).1.extend(edits);
@@ -509,7 +509,7 @@ pub(super) fn texts_with(base: &Texts, edits: &[(&Candidate, &[Edit])]) -> Texts
 pub(super) fn blamed(
     messages: &str,
     dir: &Path,
-    texts: &Texts,
+    texts: &EditedTexts,
     edits: &[(&Candidate, &[Edit])],
 ) -> HashSet<usize> {
     let mut places: HashMap<&Path, PositionMap> = HashMap::new();

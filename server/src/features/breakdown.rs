@@ -1,6 +1,5 @@
 //! What makes up a future, in words: for the hover and for `explain`.
 
-use super::bytes::{cache_lines, exact, in_full, percent};
 use super::drift::Missing;
 use super::language::Heap;
 use super::snapshot::{Placed, Snapshot};
@@ -10,6 +9,7 @@ use crate::layout::whatif::{Change, Prediction, predict};
 use crate::layout::{
     Bytes, Copy, Future, FutureKind, Held, HeldKind, Largest, State, Usage, Why, is_poll_fn, needs,
 };
+use crate::render::size::{cache_lines, exact, in_full, percent};
 use crate::render::{Page, PictureOptions, picture, short_type};
 use std::num::NonZeroU64;
 use std::sync::Arc;

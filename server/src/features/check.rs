@@ -6,11 +6,11 @@ mod sarif;
 pub use github::github;
 pub use sarif::sarif;
 
-use super::bytes::{self, exact, in_full};
 use super::growth::{Comparison, Thing, What};
-use super::record::{Key, Measured, Record, Recorded};
+use super::record::{Key, Measured, Recorded, Recording};
 use super::snapshot::Snapshot;
 use crate::render::one_line;
+use crate::render::size::{self, exact, in_full};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::str::FromStr;
@@ -173,7 +173,7 @@ pub struct Question<'a> {
     /// Everything measured.
     pub snapshot: &'a Snapshot,
     /// The same, as it is compared.
-    pub record: &'a Record,
+    pub record: &'a Recording,
     /// Bytes a future may take where the manifests say nothing.
     pub budget: Option<u64>,
     /// The baseline's compiler, and what changed since.
@@ -317,7 +317,7 @@ impl Check<'_> {
         let count = |rule: Rule| self.findings.iter().filter(|finding| finding.rule == rule).count();
         let (grown, over) = (count(Rule::Grown), count(Rule::OverBudget));
         let Self { futures, new, gone, renamed, .. } = self;
-        let all = bytes::count(*futures, "future");
+        let all = size::count(*futures, "future");
         let mut out = match self.findings.is_empty() {
             true => format!("{all}: none is over its budget, none grew"),
             false => format!("{all}: {grown} grew, {over} over budget"),

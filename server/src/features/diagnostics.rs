@@ -1,12 +1,12 @@
 //! Diagnostics: what is worth a remark about a file's futures. One function each below.
 
 use super::breakdown::stored_twice;
-use super::bytes::{exact, in_full, short};
 use super::hints::{HintSettings, called, largest_things, size_label};
 use super::sites::{MeasuredSite, sites};
 use super::snapshot::{FileView, Snapshot};
 use crate::layout::{Future, HeldKind};
 use crate::render::short_type;
+use crate::render::size::{exact, in_full, short};
 use crate::source::{Argument, Outline, TextRange, spawns};
 use std::sync::Arc;
 

@@ -11,8 +11,8 @@
 //!   update futurelens, or choose another toolchain: `--toolchain` (`futurelens.toolchain` in an editor)
 //! ```
 
-use super::bytes;
 use crate::layout::Future;
+use crate::render::size;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -164,7 +164,7 @@ pub fn text(drift: &[Drift], compiler: &str) -> String {
             Missing::Sources | Missing::Instances | Missing::Generic => "crate",
             _ => "future",
         };
-        let _ = write!(text, "\n  {unread} of {}: {}", bytes::count(*of, what), missing.words());
+        let _ = write!(text, "\n  {unread} of {}: {}", size::count(*of, what), missing.words());
         if !example.is_empty() {
             let _ = write!(text, "\n    such as `{}`", example.trim_start());
         }

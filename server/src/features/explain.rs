@@ -1,13 +1,13 @@
 //! Everything about one future, as one text: what `futurelens explain` prints.
 
 use super::breakdown::{self, Context};
-use super::bytes::exact;
-use super::nesting;
 use super::report::relative;
 use super::snapshot::{Placed, Snapshot};
+use super::stored;
 use super::today::Today;
 use crate::dump::{Span, absolute};
 use crate::layout::Future;
+use crate::render::size::exact;
 use crate::render::{Page, PictureOptions, TreeOptions, tree};
 use std::collections::HashSet;
 use std::path::Path;
@@ -53,7 +53,7 @@ pub fn explain(today: &Today<'_>, instances: &[&Placed], settings: &ExplainSetti
         let PictureOptions { width, color, ascii, .. } = settings.picture;
         page.paragraph("Futures stored in it:");
         let options = TreeOptions { width, depth, color, ascii };
-        page.picture(&tree(&nesting::tree(snapshot, first, depth), &options));
+        page.picture(&tree(&stored::tree(snapshot, first, depth), &options));
     }
     page.finish()
 }

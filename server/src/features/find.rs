@@ -7,7 +7,7 @@ use crate::layout::Body;
 use std::collections::BTreeMap;
 
 /// What a name stands for.
-pub enum Found<'a> {
+pub enum Meaning<'a> {
     /// One body: its instances, largest first.
     One(Vec<&'a Placed>),
     /// Several; one future of each.
@@ -23,7 +23,7 @@ const SUGGESTIONS: usize = 5;
 
 /// Looks for a future by its name, with or without the crate, any end of it (`apply`, `Set::apply`), its type, its
 /// identity, the place it is at (`src/cmd/set.rs:128`), or the fn that it is in.
-pub fn find<'a>(snapshot: &'a Snapshot, wanted: &str) -> Found<'a> {
+pub fn find<'a>(snapshot: &'a Snapshot, wanted: &str) -> Meaning<'a> {
     let (given, whole) = (wanted, wanted.trim());
     let wanted = whole.trim_end_matches("()");
     let called = |placed: &'a Placed| Called::future(&placed.future);
@@ -46,8 +46,8 @@ pub fn find<'a>(snapshot: &'a Snapshot, wanted: &str) -> Found<'a> {
             let bodies = one_of_each(snapshot.futures(all).filter(|placed| way(placed)));
             match bodies.len() {
                 0 => {}
-                1 => return Found::One(bodies.into_iter().flatten().collect()),
-                _ => return Found::Ambiguous(firsts(bodies)),
+                1 => return Meaning::One(bodies.into_iter().flatten().collect()),
+                _ => return Meaning::Ambiguous(firsts(bodies)),
             }
         }
     }
@@ -59,9 +59,9 @@ pub fn find<'a>(snapshot: &'a Snapshot, wanted: &str) -> Found<'a> {
     let inside = snapshot.futures(false).filter(|placed| placed.future.body.as_deref().is_some_and(is_in));
     let bodies = one_of_each(inside);
     match bodies.len() {
-        0 => Found::Unknown(suggestions(snapshot, wanted)),
-        1 => Found::One(bodies.into_iter().flatten().collect()),
-        _ => Found::Inside(firsts(bodies)),
+        0 => Meaning::Unknown(suggestions(snapshot, wanted)),
+        1 => Meaning::One(bodies.into_iter().flatten().collect()),
+        _ => Meaning::Inside(firsts(bodies)),
     }
 }
 

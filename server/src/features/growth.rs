@@ -1,8 +1,8 @@
 //! What became larger or smaller between two measurements, and which of the things held is to blame.
 
-use super::bytes::{exact, in_full};
-use super::record::{Key, Record, Recorded};
+use super::record::{Key, Recorded, Recording};
 use crate::render::one_line;
+use crate::render::size::{exact, in_full};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -77,7 +77,7 @@ pub struct Incomparable {
 /// # Errors
 ///
 /// If they are of different profiles or targets.
-pub fn compare<'a>(old: &'a Record, new: &'a Record) -> Result<Comparison<'a>, Incomparable> {
+pub fn compare<'a>(old: &'a Recording, new: &'a Recording) -> Result<Comparison<'a>, Incomparable> {
     let (a, b) = (&old.measured, &new.measured);
     for (what, old, new) in [("profile", &a.profile, &b.profile), ("target", &a.target, &b.target)] {
         if old != new {
@@ -141,7 +141,7 @@ struct Pairs<'a> {
 }
 
 impl<'a> Pairs<'a> {
-    fn new(old: &'a Record, new: &'a Record, tells_packages: bool) -> Self {
+    fn new(old: &'a Recording, new: &'a Recording, tells_packages: bool) -> Self {
         let (old, new) = (old.futures.iter().collect(), new.futures.iter().collect());
         Self { old, new, tells_packages, found: Vec::new() }
     }
@@ -382,7 +382,7 @@ struct DiffEntry<'a> {
 
 impl<'a> Comparison<'a> {
     /// For programs.
-    pub fn diff(&'a self, new: &'a Record) -> Diff<'a> {
+    pub fn diff(&'a self, new: &'a Recording) -> Diff<'a> {
         let changes = self.changes.iter().filter_map(|change| {
             let future = change.future()?;
             Some(DiffEntry {
@@ -503,7 +503,7 @@ mod tests {
     /// Identity, bytes, what it holds.
     type Line<'a> = (&'a str, u64, &'a [(&'a str, u64)]);
 
-    fn record(futures: &[Line<'_>]) -> Record {
+    fn record(futures: &[Line<'_>]) -> Recording {
         let measured = Measured {
             compiler: "rustc".to_owned(),
             profile: "release".to_owned(),
@@ -515,10 +515,10 @@ mod tests {
             let held = held.iter().map(|&(name, size)| (name.to_owned(), size)).collect();
             (key, Recorded { name: id.to_owned(), size, held, ..Recorded::default() })
         };
-        Record { measured, futures: futures.iter().map(future).collect() }
+        Recording { measured, futures: futures.iter().map(future).collect() }
     }
 
-    fn table(old: &Record, new: &Record) -> String {
+    fn table(old: &Recording, new: &Recording) -> String {
         compare(old, new).map_or_else(|error| error.to_string(), |comparison| comparison.table())
     }
 
@@ -624,7 +624,7 @@ mod tests {
         let old = record(&[("p/t::f::{closure#0}", 100, &[]), ("q/t::f::{closure#0}", 900, &[])]);
         let new = record(&[("p/t::f::{closure#0}", 800, &[]), ("q/t::f::{closure#0}", 900, &[])]);
         let summary =
-            |old: &Record, new: &Record| compare(old, new).expect("they were measured alike").summary();
+            |old: &Recording, new: &Recording| compare(old, new).expect("they were measured alike").summary();
         assert_eq!(summary(&old, &new), "1 grown, 0 shrunk, 0 new, 0 gone, 0 renamed, 1 of the same size");
         let swapped = record(&[("p/t::f::{closure#0}", 900, &[]), ("q/t::f::{closure#0}", 100, &[])]);
         assert_eq!(

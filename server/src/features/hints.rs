@@ -7,12 +7,12 @@
 //! async move { … }                    async move «40 B · 1 cache line» { … }
 //! ```
 
-use super::bytes;
 use super::drift::Missing;
 use super::sites::{MeasuredSite, sites};
 use super::snapshot::{FileView, Snapshot};
 use crate::layout::{Branch, Future, Held, HeldKind, State};
 use crate::render::Page;
+use crate::render::size;
 use crate::source::{Outline, TextRange, TextSize};
 use std::num::NonZeroU64;
 use std::rc::Rc;
@@ -114,7 +114,7 @@ pub fn label(futures: &[&Arc<Future>], cache_line: Option<NonZeroU64>) -> String
     let sizes = || futures.iter().map(|future| future.size);
     let (least, most) = (sizes().min().unwrap_or(0), sizes().max().unwrap_or(0));
     let lines = cache_line.map(|line| (least.div_ceil(line.get()), most.div_ceil(line.get())));
-    let mut label = format!("{}{}", bytes::range(least, most), bytes::and_cache_lines(lines));
+    let mut label = format!("{}{}", size::range(least, most), size::and_cache_lines(lines));
     let n = futures.len();
     if futures.iter().any(|future| !future.arguments.is_empty()) {
         label.push_str(&format!(" ({n} instance{})", if n == 1 { "" } else { "s" }));
@@ -141,7 +141,7 @@ fn await_hints<'a>(site: &Rc<MeasuredSite<'a>>, settings: &HintSettings) -> Vec<
                 let large = is_large(size, future.size, settings);
                 let known = hints.iter().any(|hint| hint.at == range.end());
                 if !known && (large || settings.awaits == Awaits::All) {
-                    let label = with_mark(format!("{} held", bytes::short(size)), site);
+                    let label = with_mark(format!("{} held", size::short(size)), site);
                     let (at, site, holder) = (range.end(), site.clone(), Some(&**future));
                     hints.push(Hint { at, label, site, awaitee, holder, branch });
                 }
@@ -162,7 +162,7 @@ fn await_hints<'a>(site: &Rc<MeasuredSite<'a>>, settings: &HintSettings) -> Vec<
 
 /// Whether an awaitee dominates its future: it is at least half of it, by the share that is printed.
 fn is_large(awaitee: u64, future: u64, settings: &HintSettings) -> bool {
-    bytes::percent(awaitee, future) >= 50 && awaitee >= settings.min_bytes.max(LARGE_AWAITEE)
+    size::percent(awaitee, future) >= 50 && awaitee >= settings.min_bytes.max(LARGE_AWAITEE)
 }
 
 /// What a state awaits, and where its `await` is in today's text.
@@ -200,8 +200,8 @@ pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: Option<NonZeroU
         lines.push(page.code(ty));
         lines.push(format!(
             "is stored in the future while it is awaited: {} of {}.",
-            bytes::exact(held.size),
-            bytes::in_full(hint.holder.map_or(largest.size, |holder| holder.size))
+            size::exact(held.size),
+            size::in_full(hint.holder.map_or(largest.size, |holder| holder.size))
         ));
         return lines.join("\n\n");
     }
@@ -209,19 +209,19 @@ pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: Option<NonZeroU
         lines.push(page.code(&branch.ty));
         lines.push(format!(
             "is stored in the future while it is polled here: {} of {}.",
-            bytes::exact(branch.size.unwrap_or_default()),
-            bytes::in_full(hint.holder.map_or(largest.size, |holder| holder.size))
+            size::exact(branch.size.unwrap_or_default()),
+            size::in_full(hint.holder.map_or(largest.size, |holder| holder.size))
         ));
         return lines.join("\n\n");
     }
     let cache_lines = cache_line.map(|line| {
         let lines = largest.cache_lines(line);
-        format!(", {} of {line} bytes", bytes::cache_lines(lines, lines))
+        format!(", {} of {line} bytes", size::cache_lines(lines, lines))
     });
     lines.push(format!(
         "{}: {}, aligned to {}{}",
         page.code(&largest.name),
-        bytes::in_full(largest.size),
+        size::in_full(largest.size),
         largest.align,
         cache_lines.unwrap_or_default(),
     ));
@@ -233,7 +233,7 @@ pub fn tooltip(hint: &Hint<'_>, snapshot: &Snapshot, cache_line: Option<NonZeroU
     for held in largest_things(largest, 5) {
         let line = held.declared.as_ref().and_then(|span| hint.site.line(span));
         let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
-        let (size, what) = (bytes::exact(held.size), what(held));
+        let (size, what) = (size::exact(held.size), what(held));
         lines.push(format!("- {size} B {what} {}{line}", page.code(called(held))));
     }
     lines.push(String::new());

@@ -2,9 +2,9 @@
 
 use super::breakdown::{self, Context};
 use super::explain::{self, ExplainSettings};
-use super::nesting::{Nested, nested};
 use super::sites;
 use super::snapshot::{FileView, Placed, Snapshot};
+use super::stored::{Nested, nested};
 use super::today::{Spot, Today};
 use crate::dump::Span;
 use crate::layout::{Bytes, FutureKind, Held, HeldKind, Usage, needs};
@@ -44,7 +44,7 @@ pub struct Layout<'a, L> {
     /// All futures made there, largest first, this one too.
     pub instances: Vec<Instance<'a>>,
     /// In the compiler's order.
-    pub states: Vec<State<'a, L>>,
+    pub states: Vec<StateView<'a, L>>,
     /// Captures and arguments.
     pub upvars: Vec<Thing<'a, L>>,
     /// The futures stored in it.
@@ -66,7 +66,7 @@ pub struct Instance<'a> {
 
 /// One state.
 #[derive(Debug, Serialize)]
-pub struct State<'a, L> {
+pub struct StateView<'a, L> {
     /// `Suspend0`, …
     pub name: &'a str,
     /// Bytes as the compiler prints them: up to the end of the last local, without the discriminant's.
@@ -197,7 +197,7 @@ pub fn layout<'a, L>(
             .states
             .iter()
             .enumerate()
-            .map(|(index, state)| State {
+            .map(|(index, state)| StateView {
                 name: &state.name,
                 size: state.size,
                 padding: state.padding,

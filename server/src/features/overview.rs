@@ -15,7 +15,7 @@ pub type Sizes = HashMap<(Arc<str>, Arc<str>), u64>;
 /// One future. `L` is a place in the source.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry<'a, L> {
+pub struct FutureSummary<'a, L> {
     /// Survives line moves.
     pub id: &'a str,
     /// Path of the fn or block.
@@ -60,12 +60,12 @@ pub fn overview<'a, L>(
     today: &Today<'a>,
     circumstances: &Circumstances<'_>,
     location: &dyn Fn(Spot<'a>) -> L,
-) -> Vec<Entry<'a, L>> {
+) -> Vec<FutureSummary<'a, L>> {
     let Circumstances { cache_line, budget, before } = circumstances;
     let entry = |placed: &'a Placed| {
         let future = &placed.future;
         let budget = today.snapshot.budgets.of(future, *budget);
-        Entry {
+        FutureSummary {
             id: &future.id,
             name: &future.name,
             kind: future.kind,

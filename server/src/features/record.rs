@@ -32,7 +32,7 @@ const TYPE_WIDTH: usize = 80;
 
 /// Sizes of one day.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Record {
+pub struct Recording {
     /// What was measured with and for.
     pub measured: Measured,
     /// By package, unit and identity.
@@ -69,7 +69,7 @@ pub struct Recorded {
     /// `async fn`, `async block`, …; empty if not known.
     pub kind: String,
     /// Where it is in the source, if that is known.
-    pub place: Option<Place>,
+    pub place: Option<RecordedPlace>,
     /// Bytes.
     pub size: u64,
     /// Bytes of the largest thing of each name that it holds in any state.
@@ -80,7 +80,7 @@ pub struct Recorded {
 
 /// A place in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct RecordedPlace {
     /// Relative to the workspace, with forward slashes.
     pub file: String,
     /// One-based.
@@ -124,7 +124,7 @@ fn least(size: u64) -> u64 {
     (size / 16).max(16)
 }
 
-impl Record {
+impl Recording {
     /// What a report says.
     ///
     /// # Errors
@@ -177,9 +177,9 @@ impl Record {
         }
     }
 
-    /// The text of a baseline of several targets: what [`Record::baseline`] gives of each, one after another.
-    pub fn baseline_of_all<'a>(records: impl Iterator<Item = &'a Record>) -> String {
-        let texts = records.map(Record::baseline).enumerate();
+    /// The text of a baseline of several targets: what [`Recording::baseline`] gives of each, one after another.
+    pub fn baseline_of_all<'a>(records: impl Iterator<Item = &'a Recording>) -> String {
+        let texts = records.map(Recording::baseline).enumerate();
         let cut = |(index, text): (usize, String)| match (index, text.split_once('\n')) {
             (0, _) | (_, None) => text,
             (_, Some((_head, rest))) => rest.to_owned(),
@@ -195,7 +195,7 @@ impl Record {
         let mut record = Self { measured, futures: BTreeMap::new() };
         for entry in file.futures {
             let place = match (entry.file, entry.line, entry.column) {
-                (Some(file), Some(line), Some(column)) => Some(Place { file, line, column }),
+                (Some(file), Some(line), Some(column)) => Some(RecordedPlace { file, line, column }),
                 _ => None,
             };
             let things = entry.states.iter().flat_map(|state| &state.held);
@@ -470,7 +470,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn record() -> Record {
+    fn record() -> Recording {
         let measured = Measured {
             compiler: "rustc 1.97.0-nightly".to_owned(),
             profile: "release".to_owned(),
@@ -486,7 +486,7 @@ mod tests {
             (key("a::f::{closure#0}"), future(1040, &[("buffer", 1024), ("small", 8)])),
             (key("a::g::{closure#0}<T = u8>"), future(2, &[])),
         ];
-        Record { measured, futures: futures.into() }
+        Recording { measured, futures: futures.into() }
     }
 
     #[test]
@@ -503,7 +503,7 @@ mod tests {
                 "p\tlib\ta::g::{closure#0}<T = u8>\t2",
             ]
         );
-        let again = Record::parse(&text).expect("it was just written");
+        let again = Recording::parse(&text).expect("it was just written");
         assert_eq!(again.baseline(), text);
         let first = again.futures.values().next().expect("there are two");
         assert_eq!((first.size, first.least, first.held.len()), (1040, 65, 1));
@@ -514,13 +514,13 @@ mod tests {
         let mut other = record();
         other.measured.target = "thumbv6m-none-eabi".to_owned();
         other.futures.values_mut().next().expect("there are two").size = 4000;
-        let text = Record::baseline_of_all([&record(), &other].into_iter());
+        let text = Recording::baseline_of_all([&record(), &other].into_iter());
         assert_eq!(text.lines().filter(|line| line.starts_with(HEAD)).count(), 1);
-        let both = Record::parse_all(&text).expect("it was just written");
+        let both = Recording::parse_all(&text).expect("it was just written");
         assert_eq!(both.len(), 2);
         assert_eq!((both[0].baseline(), both[1].baseline()), (record().baseline(), other.baseline()));
         // A line that is wrong in the second part has its own number.
-        let wrong = Record::parse_all(&text.replace("\t4000", "\tmany")).expect_err("that is no size");
+        let wrong = Recording::parse_all(&text.replace("\t4000", "\tmany")).expect_err("that is no size");
         assert!(wrong.to_string().starts_with("line 10: `many` is no number"), "{wrong}");
         let future = |target: &str, size: u64| {
             serde_json::json!({
@@ -532,30 +532,30 @@ mod tests {
             "schema": 1, "compiler": "c", "profile": "release", "target": "t, u, none",
             "futures": [future("u", 2), future("t", 1)],
         });
-        let all = Record::parse_all(&report.to_string()).expect("it is a report");
-        let sizes = |record: &Record| record.futures.values().map(|one| one.size).collect::<Vec<_>>();
+        let all = Recording::parse_all(&report.to_string()).expect("it is a report");
+        let sizes = |record: &Recording| record.futures.values().map(|one| one.size).collect::<Vec<_>>();
         let of: Vec<_> = all.iter().map(|one| (&*one.measured.target, sizes(one))).collect();
         assert_eq!(of, [("t", vec![1]), ("u", vec![2]), ("none", vec![])]);
-        assert_eq!(Record::parse_all(&record().baseline()).map(|all| all.len()), Ok(1));
+        assert_eq!(Recording::parse_all(&record().baseline()).map(|all| all.len()), Ok(1));
     }
 
     #[test]
     fn any_name_is_written_as_it_is_sorted() {
         let (one, other) = ("a::\u{b}f", "a::!f");
-        let mut record = Record { futures: BTreeMap::new(), ..record() };
+        let mut record = Recording { futures: BTreeMap::new(), ..record() };
         for name in [one, other] {
             let held = [(name.to_owned(), 9), (other.to_owned(), 9)].into();
             let key = Key { package: "p".to_owned(), unit: "lib".to_owned(), id: name.to_owned() };
             record.add(key, Recorded { size: 9, held, ..Recorded::default() });
         }
         let text = record.baseline();
-        assert_eq!(Record::parse(&text).expect("it was just written").baseline(), text);
+        assert_eq!(Recording::parse(&text).expect("it was just written").baseline(), text);
     }
 
     #[test]
     fn what_is_wrong_is_said_with_its_line() {
         let good = record().baseline();
-        let said = |text: &str| Record::parse(text).expect_err(text).to_string();
+        let said = |text: &str| Recording::parse(text).expect_err(text).to_string();
         assert!(said("").contains("neither a baseline"));
         assert!(said("fn main() {}").contains("neither a baseline"));
         assert!(said(&good.replacen("baseline 2", "baseline 3", 1)).contains("newer futurelens"));
@@ -588,7 +588,7 @@ mod tests {
     #[test]
     fn a_baseline_without_packages_is_read() {
         let old = record().baseline().replacen("baseline 2", "baseline 1", 1).replace("\np\tlib", "\nlib");
-        let record = Record::parse(&old).expect("it is of form 1");
+        let record = Recording::parse(&old).expect("it is of form 1");
         assert!(record.futures.keys().all(|key| key.package.is_empty() && key.unit == "lib"), "{record:?}");
         let sizes: Vec<u64> = record.futures.values().map(|future| future.size).collect();
         assert_eq!(sizes, [1040, 2]);
@@ -597,8 +597,8 @@ mod tests {
     proptest! {
         #[test]
         fn readers_take_any_text(text in "(# futurelens baseline [12]\n)?[a-z\\t\\n=#{<0-9\"\\[\\]:,é]{0,80}") {
-            if let Ok(record) = Record::parse(&text) {
-                prop_assert_eq!(Record::parse(&record.baseline()).map(|again| again.baseline()), Ok(record.baseline()));
+            if let Ok(record) = Recording::parse(&text) {
+                prop_assert_eq!(Recording::parse(&record.baseline()).map(|again| again.baseline()), Ok(record.baseline()));
             }
         }
     }

@@ -1,13 +1,13 @@
 //! The table of all futures: as JSON for programs, as text for people.
 
 use super::breakdown::duplicated;
-use super::bytes;
 use super::called::matches;
 use super::drift::Drift;
 use super::snapshot::{Placed, Snapshot};
 use crate::dump::{Span, absolute};
 use crate::layout::{Branch, Bytes, FutureKind, Held, HeldKind, Usage, Why, needs};
 use crate::render::one_line;
+use crate::render::size;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -502,12 +502,12 @@ pub fn table(report: &Report<'_>, sort: Sort) -> String {
     );
     for (future, place) in report.futures.iter().zip(&places) {
         let (kind, name) = (future.kind.name(), one_line(&future.full_name()));
-        let size = bytes::exact(future.size);
-        let lines = column(&future.cache_lines.map(bytes::exact).unwrap_or_default());
+        let size = size::exact(future.size);
+        let lines = column(&future.cache_lines.map(size::exact).unwrap_or_default());
         let more = match sort {
             Sort::Size => String::new(),
-            Sort::Padding => future.padding.map_or_else(|| "?".to_owned(), bytes::exact),
-            Sort::Duplicated => future.duplicated.map_or_else(|| "?".to_owned(), bytes::exact),
+            Sort::Padding => future.padding.map_or_else(|| "?".to_owned(), size::exact),
+            Sort::Duplicated => future.duplicated.map_or_else(|| "?".to_owned(), size::exact),
         };
         let target = future.target.map(|target| format!("  {target}")).unwrap_or_default();
         let _ = writeln!(

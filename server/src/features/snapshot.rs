@@ -9,9 +9,9 @@ mod written;
 use super::actions::box_recursion::Recursion;
 use super::drift::{self, Drift, Missing};
 use super::language::Language;
-use super::parallel;
 use crate::dump::{CoroutineBody, LineCol, Span, TypeSizes, Unread, absolute, names};
 use crate::layout::{self, Away, Bodies, Body, BodyIndex, Future};
+use crate::parallel;
 use crate::source::{self, Outline, SiteKind, TextRange};
 pub use standing::Standing;
 use std::borrow::Cow;
@@ -72,7 +72,7 @@ struct Unit {
     /// The words of all other texts, as hashes in order.
     other_words: Box<[u64]>,
     /// Of the bodies, by definition path.
-    places: HashMap<Arc<str>, source::Place>,
+    places: HashMap<Arc<str>, source::Placement>,
     /// By name of the dump's file.
     dumps: HashMap<Arc<str>, Dump>,
     /// Bodies that have no future although each has to be laid out, by definition path.
@@ -353,7 +353,7 @@ impl Snapshot {
     }
 
     /// Where a future's body is placed; the path is as the compiler prints it.
-    pub fn place(&self, future: &Future) -> Option<&source::Place> {
+    pub fn place(&self, future: &Future) -> Option<&source::Placement> {
         let body = future.body.as_ref()?;
         self.units.get(&body.origin)?.places.get(&body.def_path)
     }
@@ -924,7 +924,7 @@ fn written(files: &BTreeMap<Arc<str>, Outline>, span: &Span) -> Option<String> {
 fn set_parameters(
     files: &BTreeMap<Arc<str>, Outline>,
     body: &mut Body,
-    place: Option<&source::Place>,
+    place: Option<&source::Placement>,
     is_type: impl Fn(&str) -> bool,
 ) {
     let of_place = place.and_then(|place| {
@@ -966,10 +966,10 @@ fn read_body(
 }
 
 /// Places a body, and puts right what the source tells about it.
-fn place(files: &BTreeMap<Arc<str>, Outline>, body: &mut Body) -> Option<source::Place> {
+fn place(files: &BTreeMap<Arc<str>, Outline>, body: &mut Body) -> Option<source::Placement> {
     let span = body.span.clone()?;
     let segments = body.segments();
-    let query = source::Body {
+    let query = source::CompiledBody {
         span: &span,
         spans: &body.spans,
         path: &segments,

@@ -40,14 +40,14 @@ type Future = (
     Option<u64>,
     Option<u64>,
     Option<u64>,
-    Vec<State>,
+    Vec<StateRow>,
 );
 
 /// Name, bytes held, bytes free, bytes needed, where it waits, what it holds.
-type State = (Text, u64, u64, Option<u64>, Option<Text>, Vec<Held>);
+type StateRow = (Text, u64, u64, Option<u64>, Option<Text>, Vec<HeldRow>);
 
 /// Name, kind, type, bytes, offset, where it is declared, why it is held, the identity of the future it is.
-type Held = (Text, Text, Option<Text>, u64, u64, Option<Text>, Option<Text>, Option<Text>);
+type HeldRow = (Text, Text, Option<Text>, u64, u64, Option<Text>, Option<Text>, Option<Text>);
 
 /// The page. `title` is what the project is called, `cache_line` in bytes, none where cache lines are not shown.
 ///
@@ -59,7 +59,7 @@ pub fn page(
     title: &str,
     cache_line: Option<NonZeroU64>,
 ) -> Result<String, serde_json::Error> {
-    let mut texts = Texts::default();
+    let mut texts = TextTable::default();
     let futures = report.futures.iter().map(|future| texts.future(future)).collect();
     let data = Data {
         compiler: report.compiler,
@@ -74,12 +74,12 @@ pub fn page(
 }
 
 #[derive(Default)]
-struct Texts {
+struct TextTable {
     all: Vec<String>,
     numbers: HashMap<String, Text>,
 }
 
-impl Texts {
+impl TextTable {
     fn number(&mut self, text: &str) -> Text {
         if let Some(&known) = self.numbers.get(text) {
             return known;
@@ -108,7 +108,7 @@ impl Texts {
         )
     }
 
-    fn state(&mut self, state: &StateEntry<'_>, of: &FutureEntry<'_>) -> State {
+    fn state(&mut self, state: &StateEntry<'_>, of: &FutureEntry<'_>) -> StateRow {
         let at =
             state.awaiting.as_ref().map(|at| self.number(&format!("{}:{}:{}", at.file, at.line, at.column)));
         let held = state.held.iter().map(|held| self.held(held, of)).collect();
@@ -116,7 +116,7 @@ impl Texts {
         (name, bytes.held, bytes.free, state.needs, at, held)
     }
 
-    fn held(&mut self, held: &HeldEntry<'_>, of: &FutureEntry<'_>) -> Held {
+    fn held(&mut self, held: &HeldEntry<'_>, of: &FutureEntry<'_>) -> HeldRow {
         let declared = held.line.map(|line| match held.file.as_deref().or(of.file.as_deref()) {
             Some(file) => format!("{file}:{line}"),
             None => format!("line {line}"),

@@ -2,7 +2,7 @@
 
 use super::align::{self, Identity, Seen, TypeFacts};
 use super::body::{Body, BodyIndex, BodyState, Instance};
-use super::states::{Of, Packing, Text, Texts, Thing};
+use super::states::{Interner, Of, Packing, Text, Thing};
 use super::whatif::{Part, Parts};
 use super::why::CopiedValue;
 use super::{Future, HeldKind};
@@ -72,7 +72,7 @@ struct Names<'a> {
     /// By verbose type, what of it is kept: many things are of one type.
     types: RefCell<HashMap<String, Type>>,
     /// What the futures are told in.
-    texts: RefCell<Texts>,
+    texts: RefCell<Interner>,
 }
 
 /// What is kept of a type.

@@ -75,7 +75,7 @@ pub(super) struct Thing {
     pub of: Option<Of>,
 }
 
-/// Number of a text among [`Texts`], plus one.
+/// Number of a text among [`Interner`], plus one.
 pub(super) type Text = std::num::NonZeroU32;
 /// An index plus one.
 pub(super) type Of = std::num::NonZeroU32;
@@ -290,14 +290,14 @@ impl Packed {
     }
 }
 
-/// Texts that are mentioned by number. There is one of each.
+/// Interner that are mentioned by number. There is one of each.
 #[derive(Debug, Default)]
-pub(super) struct Texts {
+pub(super) struct Interner {
     numbers: HashMap<Arc<str>, u32>,
     texts: Vec<Arc<str>>,
 }
 
-impl Texts {
+impl Interner {
     /// The number of a text.
     pub fn number(&mut self, text: &str) -> u32 {
         if let Some(number) = self.numbers.get(text) {

@@ -2,7 +2,7 @@
 //! background: those the user asked about first, and the others if they save much. Never while a build runs.
 
 use crate::compiler::{BuildError, Cancel, Project};
-use crate::engine::{Refusal, Units, Verdict, Verifier};
+use crate::engine::{Rejection, Units, Verdict, Verifier};
 use crate::features::Snapshot;
 use crate::features::actions::{self, ActionKind, Candidate, Saving};
 use crate::source::{Edit, Outline, Relocation, TextRange};
@@ -255,7 +255,7 @@ impl Actions {
         let best = others.filter_map(Offer::safe).map(|(_, saving, _)| saving.after).min();
         let is_more = drops_earlier.is_empty() && best.is_none_or(|best| saving.after < best);
         match candidate.kind == ActionKind::AllSafe && !is_more {
-            true => Verdict::Refused(Refusal::DoesNotShrink),
+            true => Verdict::Refused(Rejection::DoesNotShrink),
             false => verdict,
         }
     }
@@ -336,11 +336,12 @@ impl Places<'_> {
                 (Some(saving.clone()), *way)
             }
             Some(Verdict::Compiles { way }) => (None, *way),
-            Some(Verdict::Refused(Refusal::MadeElsewhere | Refusal::NotTried)) | None => match candidate.kind
-            {
-                ActionKind::BoxRecursion => (None, 0),
-                _ => (Some(candidate.predicted_saving()?), 0),
-            },
+            Some(Verdict::Refused(Rejection::MadeElsewhere | Rejection::NotTried)) | None => {
+                match candidate.kind {
+                    ActionKind::BoxRecursion => (None, 0),
+                    _ => (Some(candidate.predicted_saving()?), 0),
+                }
+            }
             Some(Verdict::Refused(_)) => return None,
         };
         let edits: Option<Vec<Edit>> = candidate

@@ -1,6 +1,6 @@
 //! What futurelens adds to the protocol; `docs/protocol.md` describes it for those who write editors' parts.
 
-use crate::features::overview::Entry;
+use crate::features::overview::FutureSummary;
 use lsp_types as lsp;
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +63,7 @@ pub struct WorkspaceReport<'a> {
     /// The triple.
     pub target: &'a str,
     /// Largest first; one entry per instance.
-    pub futures: Vec<Entry<'a, Option<lsp::Location>>>,
+    pub futures: Vec<FutureSummary<'a, Option<lsp::Location>>>,
 }
 
 /// `futurelens/status`, for editors that ask for it with `experimental.futurelens.status`.

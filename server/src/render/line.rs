@@ -214,24 +214,6 @@ pub(super) fn elide(text: &str, max: usize) -> String {
     head.into_iter().chain(['…']).chain(tail.into_iter().rev()).collect()
 }
 
-/// `4,099`: for exact numbers.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `4,099 B`.
-pub(super) fn bytes(number: u64) -> String {
-    grouped(number) + " B"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,11 +8,12 @@ pub mod html;
 mod line;
 pub mod page;
 pub mod picture;
+pub mod size;
 pub mod svg;
 pub mod tree;
 pub mod types;
 
-pub use line::{grouped, one_line};
+pub use line::one_line;
 pub use page::Page;
 pub use picture::{PictureOptions, picture};
 pub use svg::svg;

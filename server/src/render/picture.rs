@@ -12,7 +12,8 @@
 //! future to the last, then what the letters in the bars are. A bar has a rule where a cache line ends.
 
 use super::contents::{Contents, OTHER, Row, Rows, Thing, name, rows};
-use super::line::{Line, Paper, Style, bytes, columns, elide, grouped};
+use super::line::{Line, Paper, Style, columns, elide};
+use super::size::{bytes, exact};
 use super::types::short_type;
 use crate::layout::{Future, HeldKind};
 use std::fmt::Write as _;
@@ -188,7 +189,7 @@ impl Drawing<'_> {
         let mut text = bytes(future.size);
         if let Some((line, lines)) = lines {
             let s = if lines == 1 { "" } else { "s" };
-            let _ = write!(text, ", {} cache line{s} of {}", grouped(lines), bytes(line));
+            let _ = write!(text, ", {} cache line{s} of {}", exact(lines), bytes(line));
         }
         let _ = write!(text, "; one column = {}", power_of_two(self.scale.column));
         if self.scale.rules().count() > 1 {
@@ -390,7 +391,7 @@ impl Drawing<'_> {
             |of: &dyn Fn(&Thing<'_>) -> u64| things.iter().map(|thing| of(thing)).max().unwrap_or(0);
         let name_at = 4;
         // Numbers end at these columns.
-        let offset_to = name_at + names + 2 + grouped(largest(&|t| t.held.offset)).len().max(6);
+        let offset_to = name_at + names + 2 + exact(largest(&|t| t.held.offset)).len().max(6);
         let size_to = offset_to + 2 + bytes(largest(&|t| t.held.size).max(tag)).len().max(4);
         let kind_at = size_to + 2;
         let kind = things.iter().map(|thing| thing.held.kind.name().len()).max().unwrap_or(4).max(4);
@@ -416,7 +417,7 @@ impl Drawing<'_> {
             line.put(style(held.kind), &format!("{letter}{}", self.fill(held.kind).repeat(2)));
             line.to(name_at);
             line.put(Style::Plain, &self.paper.elide(&name(held), names));
-            line.put_right(offset_to, Style::Plain, &grouped(held.offset));
+            line.put_right(offset_to, Style::Plain, &exact(held.offset));
             line.put_right(size_to, Style::Plain, &bytes(held.size));
             line.to(kind_at);
             if line.room() < kind {
@@ -442,7 +443,7 @@ impl Drawing<'_> {
             line.to(name_at);
             line.put(Style::Plain, "tag");
             if let Some(offset) = contents.tag {
-                line.put_right(offset_to, Style::Plain, &grouped(offset));
+                line.put_right(offset_to, Style::Plain, &exact(offset));
             }
             line.put_right(size_to, Style::Plain, &bytes(tag));
             line.to(kind_at);

@@ -5,7 +5,8 @@
 
 use super::contents::{Contents, OTHER, Row, name, rows};
 use super::html::escaped;
-use super::line::{bytes, elide, grouped};
+use super::line::elide;
+use super::size::{bytes, exact};
 use super::types::short_type;
 use crate::layout::{Bytes, Future, HeldKind};
 use std::fmt::Write as _;
@@ -58,7 +59,7 @@ pub fn svg(future: &Future, cache_line: Option<NonZeroU64>) -> String {
     if let Some(line) = cache_line {
         let lines = future.cache_lines(line);
         let s = if lines == 1 { "" } else { "s" };
-        let _ = write!(size, ", {} cache line{s} of {}", grouped(lines), bytes(line.get()));
+        let _ = write!(size, ", {} cache line{s} of {}", exact(lines), bytes(line.get()));
     }
     let (tag, padding) = (bytes(future.discriminant), bytes(contents.padding));
     let _ = write!(size, "; in every state a tag of {tag} and {padding} of padding");
@@ -84,7 +85,7 @@ pub fn svg(future: &Future, cache_line: Option<NonZeroU64>) -> String {
         );
         text(&mut out, 17.0, y + 13, "ink", &thing.letter.to_string());
         let mut words =
-            format!("{}  {} at {}, {}", name(held), bytes(held.size), grouped(held.offset), held.kind.name());
+            format!("{}  {} at {}, {}", name(held), bytes(held.size), exact(held.offset), held.kind.name());
         if let Some(ty) = &held.ty {
             let _ = write!(words, "  {}", short_type(ty, TYPE));
         }
@@ -125,14 +126,14 @@ impl Drawing<'_> {
     fn ruler(&self, out: &mut String, cache_line: u64, bottom: usize) {
         let extent = self.contents.extent;
         let mut every = cache_line;
-        let closest = CHARACTER * (grouped(extent).len() + 1) as f64;
+        let closest = CHARACTER * (exact(extent).len() + 1) as f64;
         while every as f64 * self.scale < closest && every < extent {
             every = every.saturating_mul(2);
         }
         let mut at = 0;
         while at < extent.max(1) {
             let x = self.x(at);
-            text(out, x + 2.0, HEAD - 12, "dim", &grouped(at));
+            text(out, x + 2.0, HEAD - 12, "dim", &exact(at));
             let _ = writeln!(
                 out,
                 "<path class=\"rule\" d=\"M{x:.2} {}V{bottom}\" stroke=\"#59636e\" stroke-dasharray=\"2 3\"/>",
@@ -181,7 +182,7 @@ impl Drawing<'_> {
                 "{}: {} at {}</title></rect>",
                 escaped(&name(held)),
                 bytes(held.size),
-                grouped(held.offset)
+                exact(held.offset)
             );
             let letter = contents.things[thing].letter;
             let room = ((width - 6.0) / CHARACTER).max(0.0) as usize;
@@ -203,7 +204,7 @@ impl Drawing<'_> {
                 self.x(tag),
                 (contents.future.discriminant as f64 * self.scale).max(0.5),
                 bytes(contents.future.discriminant),
-                grouped(tag)
+                exact(tag)
             );
         }
         text(out, LEFT + BAR + 10.0, y + 13, "text", &bytes(row.bytes.held));

@@ -7,7 +7,8 @@
 //!     2 B      1 B     └─ yield_now::yield_now   src/yield_now.rs:8, held at src/boxes.rs:14
 //! ```
 
-use super::line::{Line, Paper, Style, bytes, columns};
+use super::line::{Line, Paper, Style, columns};
+use super::size::bytes;
 
 /// A future, and the futures that are stored in it. One that is boxed is not: only its pointer is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,7 +99,7 @@ pub fn tree(root: &Node, options: &TreeOptions) -> String {
 }
 
 /// A line of the tree.
-struct Entry<'a> {
+struct TreeLine<'a> {
     /// `None`: something deeper than is shown.
     node: Option<&'a Node>,
     /// Equal neighbours that this line stands for; without a node, levels that are not shown.
@@ -110,9 +111,9 @@ struct Entry<'a> {
 }
 
 /// The lines from the root down. No recursion: how deep a tree may be is not decided here.
-fn lines(root: &Node, depth: usize) -> Vec<Entry<'_>> {
+fn lines(root: &Node, depth: usize) -> Vec<TreeLine<'_>> {
     let mut out = Vec::new();
-    let mut open = vec![Entry { node: Some(root), count: 1, more: Vec::new(), around: None }];
+    let mut open = vec![TreeLine { node: Some(root), count: 1, more: Vec::new(), around: None }];
     while let Some(entry) = open.pop() {
         let (Some(node), level) = (entry.node, entry.more.len()) else {
             out.push(entry);
@@ -122,7 +123,7 @@ fn lines(root: &Node, depth: usize) -> Vec<Entry<'_>> {
         if level >= depth {
             if !node.children.is_empty() {
                 let hidden =
-                    Entry { node: None, count: levels(&node.children), more: more(true), around: None };
+                    TreeLine { node: None, count: levels(&node.children), more: more(true), around: None };
                 open.push(hidden);
             }
         } else {
@@ -139,7 +140,7 @@ fn lines(root: &Node, depth: usize) -> Vec<Entry<'_>> {
             // The stack gives them back in reverse.
             for (i, (child, count)) in groups.into_iter().rev().enumerate() {
                 let around = node.at.as_deref();
-                open.push(Entry { node: Some(child), count, more: more(i == 0), around });
+                open.push(TreeLine { node: Some(child), count, more: more(i == 0), around });
             }
         }
         out.push(entry);
@@ -158,7 +159,7 @@ fn levels(nodes: &[Node]) -> usize {
     count
 }
 
-impl Entry<'_> {
+impl TreeLine<'_> {
     fn branches(&self, line: &mut Line, paper: Paper) {
         let Some((last, above)) = self.more.split_last() else { return };
         let (through, branch, corner) =

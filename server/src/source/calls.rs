@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ra_ap_syntax::{TextRange, TextSize};
 
-use super::drafts::SiteKind;
+use super::collect::SiteKind;
 use super::outline::{Outline, Site};
 use crate::dump::Span;
 use crate::dump::span::is_of_std;

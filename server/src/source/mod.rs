@@ -13,10 +13,10 @@
 mod attributes;
 mod calls;
 mod carry;
-mod drafts;
+mod collect;
+mod depth;
 mod edit;
 mod generics;
-mod nesting;
 mod outline;
 mod place;
 mod position;
@@ -30,10 +30,10 @@ mod trees;
 pub use ra_ap_syntax::{TextRange, TextSize};
 
 pub use calls::{call_of, has_word, scope_end};
-pub use drafts::SiteKind;
+pub use collect::SiteKind;
 pub use edit::{Edit, edited};
 pub use outline::{Outline, Site};
-pub use place::{Body, Place, header_span, place};
+pub use place::{CompiledBody, Placement, header_span, place};
 pub use position::{Encoding, Pos, PositionMap, apply_change};
 pub use relocate::Match;
 pub use relocation::Relocation;

@@ -6,7 +6,7 @@ use ra_ap_syntax::ast::{self, AstNode, HasName};
 use ra_ap_syntax::{NodeOrToken, SyntaxKind, SyntaxNode, TextRange, TextSize, WalkEvent};
 
 use super::attributes::{self, Attribute};
-use super::drafts::{Context, Definition, Draft, Drafts, FnItem, SiteKind, join};
+use super::collect::{Collected, CollectedSite, Context, Definition, FnItem, SiteKind, join};
 use super::generics::{self, Generics};
 use super::position::PositionMap;
 use super::relocation::Matches;
@@ -66,19 +66,19 @@ pub(super) struct Extra {
 pub struct Outline {
     map: PositionMap,
     /// Looked for when someone asks: of a hundred keystrokes, nobody may look at the text of ninety.
-    found: Arc<OnceLock<Found>>,
+    found: Arc<OnceLock<Contents>>,
     /// Where the sites of measured texts are in this one.
     relocations: Arc<Mutex<Vec<Relocated>>>,
 }
 
 /// A measured text, and where its sites are.
-type Relocated = (Weak<OnceLock<Found>>, Arc<Matches>);
+type Relocated = (Weak<OnceLock<Contents>>, Arc<Matches>);
 
 /// Of one file more texts are measured only if it is part of many packages.
 const RELOCATIONS: usize = 8;
 
 #[derive(Debug, Default)]
-struct Found {
+struct Contents {
     sites: Vec<Site>,
     extras: Vec<Extra>,
     fns: Vec<FnItem>,
@@ -113,7 +113,7 @@ impl Outline {
         matches
     }
 
-    fn found(&self) -> &Found {
+    fn found(&self) -> &Contents {
         self.found.get_or_init(|| find(self.map.text()))
     }
 
@@ -217,7 +217,7 @@ pub(super) fn last_segment(path: &str) -> &str {
     path.rsplit("::").next().unwrap_or(path).trim()
 }
 
-fn find(text: &str) -> Found {
+fn find(text: &str) -> Contents {
     // The parser wants no byte order mark.
     let shift = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     with_tree(&text[shift..], |tree| Walk { shift: TextSize::new(shift as u32), text }.run(tree.syntax()))
@@ -239,13 +239,13 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// What is in the tree.
-    fn run(&self, root: &SyntaxNode) -> Found {
+    fn run(&self, root: &SyntaxNode) -> Contents {
         let tokens = root.descendants_with_tokens().filter_map(NodeOrToken::into_token);
         let list = tokens.filter(|token| !token.kind().is_trivia());
         let list =
             list.map(|token| Token { kind: token.kind(), range: token.text_range() + self.shift }).collect();
         let tokens = Tokens::new(self.text, list);
-        let mut drafts = Drafts::default();
+        let mut collected = Collected::default();
         let outside = Context { path: "".into(), depth: 0, definition: None, async_trait: false };
         // What is around the nodes entered, with the level at which it was.
         let mut stack = vec![(0, outside)];
@@ -256,7 +256,7 @@ impl Walk<'_> {
                 WalkEvent::Enter(node) => {
                     level += 1;
                     let Some((_, context)) = stack.last() else { break };
-                    match self.enter(&node, context, &tokens, &mut drafts) {
+                    match self.enter(&node, context, &tokens, &mut collected) {
                         Within::Same => (),
                         Within::Nothing => preorder.skip_subtree(),
                         Within::Other(inside) => stack.push((level, inside)),
@@ -268,7 +268,7 @@ impl Walk<'_> {
                 }
             }
         }
-        finish(drafts, &tokens)
+        finish(collected, &tokens)
     }
 
     /// Notes what is at the node, and tells what is within it.
@@ -277,9 +277,9 @@ impl Walk<'_> {
         node: &SyntaxNode,
         context: &Context,
         tokens: &Tokens<'_>,
-        drafts: &mut Drafts,
+        collected: &mut Collected,
     ) -> Within {
-        self.look(node, context, tokens, drafts).unwrap_or(Within::Same)
+        self.look(node, context, tokens, collected).unwrap_or(Within::Same)
     }
 
     /// `None` for what the text leaves incomplete.
@@ -288,10 +288,10 @@ impl Walk<'_> {
         node: &SyntaxNode,
         context: &Context,
         tokens: &Tokens<'_>,
-        drafts: &mut Drafts,
+        collected: &mut Collected,
     ) -> Option<Within> {
         if matches!(node.kind(), SyntaxKind::FN | SyntaxKind::IMPL | SyntaxKind::TRAIT) {
-            drafts.generics.extend(generics::of(node, self.shift));
+            collected.generics.extend(generics::of(node, self.shift));
         }
         let within = match node.kind() {
             // Nothing that is a future stands in these.
@@ -306,11 +306,11 @@ impl Walk<'_> {
             | SyntaxKind::VISIBILITY
             | SyntaxKind::WHERE_CLAUSE => Within::Nothing,
             SyntaxKind::USE | SyntaxKind::EXTERN_CRATE => {
-                drafts.uses.push(self.range(node));
+                collected.uses.push(self.range(node));
                 Within::Nothing
             }
             SyntaxKind::FN => {
-                Within::Other(self.function(&ast::Fn::cast(node.clone())?, context, tokens, drafts))
+                Within::Other(self.function(&ast::Fn::cast(node.clone())?, context, tokens, collected))
             }
             SyntaxKind::MODULE | SyntaxKind::TRAIT | SyntaxKind::CONST | SyntaxKind::STATIC => {
                 let (keyword, name) = match node.kind() {
@@ -321,7 +321,7 @@ impl Walk<'_> {
                 };
                 let name = name.map(|it| it.text().to_string());
                 let inside = context.within(keyword, name.as_deref().unwrap_or("_"));
-                Within::Other(self.item(node, inside, tokens, drafts))
+                Within::Other(self.item(node, inside, tokens, collected))
             }
             SyntaxKind::IMPL => {
                 let item = ast::Impl::cast(node.clone())?;
@@ -332,10 +332,10 @@ impl Walk<'_> {
                 if let Some(it) = item.self_ty() {
                     header += &self.words(it.syntax(), tokens);
                 }
-                Within::Other(self.item(node, context.within("impl", &header), tokens, drafts))
+                Within::Other(self.item(node, context.within("impl", &header), tokens, collected))
             }
             SyntaxKind::STRUCT | SyntaxKind::ENUM | SyntaxKind::UNION => {
-                self.item(node, context.clone(), tokens, drafts);
+                self.item(node, context.clone(), tokens, collected);
                 Within::Same
             }
             SyntaxKind::BLOCK_EXPR => {
@@ -347,12 +347,12 @@ impl Walk<'_> {
                 let inside = context.deeper(1);
                 let (token, body) = (keyword.text_range() + self.shift, self.range(list.syntax()));
                 let is_gen = block.gen_token().is_some();
-                drafts.add(Draft {
+                collected.add(CollectedSite {
                     kind: if is_gen { SiteKind::GenBlock } else { SiteKind::AsyncBlock },
                     hint: tokens.end_before(body.start()),
                     range: token.cover(body),
                     body,
-                    ..Draft::at(token, &inside)
+                    ..CollectedSite::at(token, &inside)
                 });
                 Within::Other(inside)
             }
@@ -368,29 +368,29 @@ impl Walk<'_> {
                     let first = first.into_iter().flatten().map(|it| it.text_range());
                     let bars = closure.param_list().map(|it| it.syntax().text_range());
                     let start = first.chain(bars).map(TextRange::start).min()? + self.shift;
-                    drafts.add(Draft {
+                    collected.add(CollectedSite {
                         kind: SiteKind::Coroutine,
                         hint: tokens.end_before(body.start()),
                         range: TextRange::new(start, body.end()),
                         body,
-                        ..Draft::at(self.range(attribute.syntax()), &inside)
+                        ..CollectedSite::at(self.range(attribute.syntax()), &inside)
                     });
                     return Some(Within::Other(inside));
                 }
                 let (Some(keyword), Some(body)) = (keyword, closure.body()) else {
-                    drafts.closures.push(self.range(node));
+                    collected.closures.push(self.range(node));
                     return Some(Within::Other(context.deeper(1)));
                 };
                 let inside = context.deeper(2);
                 let token = keyword.text_range() + self.shift;
                 let body = self.range(body.syntax());
                 let is_gen = closure.gen_token().is_some();
-                drafts.add(Draft {
+                collected.add(CollectedSite {
                     kind: if is_gen { SiteKind::GenClosure } else { SiteKind::AsyncClosure },
                     hint: tokens.end_before(body.start()),
                     range: token.cover(body),
                     body,
-                    ..Draft::at(token, &inside)
+                    ..CollectedSite::at(token, &inside)
                 });
                 Within::Other(inside)
             }
@@ -400,10 +400,10 @@ impl Walk<'_> {
                 let (arguments, excl) = (self.range(tree.syntax()), call.excl_token()?);
                 if let Some(path) = call.path() {
                     let path = self.range(path.syntax()).cover(excl.text_range() + self.shift);
-                    drafts.add(Draft::macro_call(path, arguments, context));
+                    collected.add(CollectedSite::macro_call(path, arguments, context));
                 }
                 let (first, end) = (tokens.index(arguments.start()), tokens.index(arguments.end()));
-                trees::scan(tokens, first, end, context.clone(), drafts);
+                trees::scan(tokens, first, end, context.clone(), collected);
                 Within::Nothing
             }
             SyntaxKind::MACRO_RULES | SyntaxKind::MACRO_DEF => {
@@ -413,11 +413,11 @@ impl Walk<'_> {
                 };
                 let range = self.range(node);
                 let name = name.map_or_else(String::new, |it| it.text().to_string());
-                let definition = Some(drafts.define(Definition { name, range }));
+                let definition = Some(collected.define(Definition { name, range }));
                 for tree in node.children().filter(|it| it.kind() == SyntaxKind::TOKEN_TREE) {
                     let range = self.range(&tree);
                     let (first, end) = (tokens.index(range.start()), tokens.index(range.end()));
-                    trees::scan(tokens, first, end, Context { definition, ..context.clone() }, drafts);
+                    trees::scan(tokens, first, end, Context { definition, ..context.clone() }, collected);
                 }
                 Within::Nothing
             }
@@ -431,7 +431,7 @@ impl Walk<'_> {
         item: &ast::Fn,
         context: &Context,
         tokens: &Tokens<'_>,
-        drafts: &mut Drafts,
+        collected: &mut Collected,
     ) -> Context {
         let name = item.name();
         let text = name.as_ref().map(|it| it.text().to_string()).unwrap_or_default();
@@ -448,7 +448,7 @@ impl Walk<'_> {
         let start = keyword.map_or(body.start(), |it| it.start() + self.shift);
         let range = TextRange::new(start, body.end());
         let attributes = attributes::before(tokens, tokens.index(start));
-        drafts.fns.push(FnItem {
+        collected.fns.push(FnItem {
             name: text,
             path: inside.path.clone(),
             range,
@@ -460,19 +460,19 @@ impl Walk<'_> {
         let hint = tokens.end_before(body.start());
         let Some(keyword) = item.async_token().or_else(|| item.gen_token()) else {
             for attribute in &attributes {
-                drafts.add(Draft {
+                collected.add(CollectedSite {
                     kind: SiteKind::AttrFn,
                     hint,
                     name,
                     range,
                     body,
-                    ..Draft::at(attribute.range, &inside)
+                    ..CollectedSite::at(attribute.range, &inside)
                 });
             }
             return inside;
         };
         inside.depth = 1;
-        drafts.add(Draft {
+        collected.add(CollectedSite {
             kind: if item.gen_token().is_some() { SiteKind::GenFn } else { SiteKind::AsyncFn },
             token: keyword.text_range() + self.shift,
             hint,
@@ -494,7 +494,7 @@ impl Walk<'_> {
         node: &SyntaxNode,
         mut inside: Context,
         tokens: &Tokens<'_>,
-        drafts: &mut Drafts,
+        collected: &mut Collected,
     ) -> Context {
         // Attributes, docs and visibility come first.
         let first = node.children_with_tokens().find(|it| {
@@ -507,7 +507,12 @@ impl Walk<'_> {
         let body = body.filter(|it| range.contains_range(*it)).unwrap_or(range);
         for attribute in attributes::before(tokens, tokens.index(start)) {
             inside.async_trait |= attribute.is_async_trait();
-            drafts.add(Draft { kind: SiteKind::AttrFn, range, body, ..Draft::at(attribute.range, &inside) });
+            collected.add(CollectedSite {
+                kind: SiteKind::AttrFn,
+                range,
+                body,
+                ..CollectedSite::at(attribute.range, &inside)
+            });
         }
         inside
     }
@@ -526,33 +531,33 @@ impl Walk<'_> {
 }
 
 /// Hashes and sorts.
-fn finish(drafts: Drafts, tokens: &Tokens<'_>) -> Found {
-    let Drafts { mut drafts, mut fns, definitions, uses, closures, generics } = drafts;
-    drafts.sort_by_key(|draft| (draft.token.start(), draft.range.start()));
-    let mut found = Found { definitions, uses, closures, generics, ..Found::default() };
-    for draft in drafts {
-        let own = &draft.attributes;
-        let hash = own.iter().fold(tokens.hash(draft.range), |hash, attribute| {
+fn finish(collected: Collected, tokens: &Tokens<'_>) -> Contents {
+    let Collected { mut sites, mut fns, definitions, uses, closures, generics } = collected;
+    sites.sort_by_key(|site| (site.token.start(), site.range.start()));
+    let mut found = Contents { definitions, uses, closures, generics, ..Contents::default() };
+    for site in sites {
+        let own = &site.attributes;
+        let hash = own.iter().fold(tokens.hash(site.range), |hash, attribute| {
             hash.rotate_left(1) ^ tokens.hash(attribute.range)
         });
         let makes_block = own.iter().any(Attribute::makes_block);
         found.extras.push(Extra {
-            depth: draft.depth,
-            definition: draft.definition,
-            is_block: draft.async_trait || makes_block,
-            in_async_trait: draft.async_trait,
-            last: makes_block.then(|| tokens.last_within(draft.body)).flatten(),
+            depth: site.depth,
+            definition: site.definition,
+            is_block: site.async_trait || makes_block,
+            in_async_trait: site.async_trait,
+            last: makes_block.then(|| tokens.last_within(site.body)).flatten(),
             attributes: own.iter().map(|it| it.range).collect(),
-            parenthesized: tokens.with_parentheses(draft.range),
+            parenthesized: tokens.with_parentheses(site.range),
         });
         found.sites.push(Site {
-            kind: draft.kind,
-            token: draft.token,
-            hint: draft.hint,
-            name: draft.name,
-            range: draft.range,
-            body: draft.body,
-            path: draft.path,
+            kind: site.kind,
+            token: site.token,
+            hint: site.hint,
+            name: site.name,
+            range: site.range,
+            body: site.body,
+            path: site.path,
             hash,
         });
     }

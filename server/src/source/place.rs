@@ -11,14 +11,14 @@ use std::sync::Arc;
 use ra_ap_syntax::TextRange;
 
 use super::calls::{Call, calls, crate_of, has_word, is_standard};
-use super::drafts::{FnItem, SiteKind};
+use super::collect::{FnItem, SiteKind};
 use super::outline::{Outline, Site, last_segment};
 use crate::dump::Span;
 use crate::dump::names::CoroutineSource;
 
 /// What the compiler said about one coroutine's body.
 #[derive(Clone, Copy, Debug)]
-pub struct Body<'a> {
+pub struct CompiledBody<'a> {
     /// The span of the return place `_0` in the MIR dump.
     pub span: &'a Span,
     /// Other spans in that body, of any file.
@@ -33,7 +33,7 @@ pub struct Body<'a> {
 
 /// Where a future is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Placement {
     /// A key of the map that was searched.
     pub file: Arc<str>,
     /// Index into [`Outline::sites`].
@@ -51,7 +51,7 @@ pub struct Place {
 
 /// Finds the site of a body in the crate's measured texts, whose keys are paths as the compiler
 /// prints them. `None` if nothing in them can have made it.
-pub fn place(files: &BTreeMap<Arc<str>, Outline>, body: &Body<'_>) -> Option<Place> {
+pub fn place(files: &BTreeMap<Arc<str>, Outline>, body: &CompiledBody<'_>) -> Option<Placement> {
     let search = Search::new(files, body);
     search.closure_around_macro().or_else(|| search.own_text()).or_else(|| search.foreign_macro())
 }
@@ -61,7 +61,7 @@ pub fn place(files: &BTreeMap<Arc<str>, Outline>, body: &Body<'_>) -> Option<Pla
 ///
 /// What is not at hand, and keeps its whole span: a block that a `macro_rules!` of another crate
 /// makes.
-pub fn header_span(files: &BTreeMap<Arc<str>, Outline>, body: &Body<'_>) -> Span {
+pub fn header_span(files: &BTreeMap<Arc<str>, Outline>, body: &CompiledBody<'_>) -> Span {
     if Search::new(files, body).closure_around_macro().is_some() {
         return body.span.clone();
     }
@@ -117,17 +117,17 @@ fn exact(outline: &Outline, range: TextRange, depth: u32) -> Option<usize> {
 
 struct Search<'a> {
     files: &'a BTreeMap<Arc<str>, Outline>,
-    body: &'a Body<'a>,
+    body: &'a CompiledBody<'a>,
     depth: u32,
 }
 
 impl<'a> Search<'a> {
-    fn new(files: &'a BTreeMap<Arc<str>, Outline>, body: &'a Body<'a>) -> Self {
+    fn new(files: &'a BTreeMap<Arc<str>, Outline>, body: &'a CompiledBody<'a>) -> Self {
         Search { files, body, depth: closures_at_end(body.path) }
     }
 
     /// The body's span lies in one of the texts.
-    fn own_text(&self) -> Option<Place> {
+    fn own_text(&self) -> Option<Placement> {
         let (file, outline) = self.files.get_key_value(&self.body.span.file)?;
         let range = outline.range(self.body.span)?;
         let site = exact(outline, range, self.depth);
@@ -156,7 +156,7 @@ impl<'a> Search<'a> {
 
     /// `async || todo!()`: the body is nothing but a macro call, and its span what the macro makes of it, wherever that
     /// is. The numbers in the path tell which closure it is.
-    fn closure_around_macro(&self) -> Option<Place> {
+    fn closure_around_macro(&self) -> Option<Placement> {
         let is_alone = |outline: &Outline, closure: &Site| {
             let is_call = |site: &Site| site.kind == SiteKind::MacroCall && site.range == closure.body;
             closure.kind == SiteKind::AsyncClosure && outline.sites().iter().any(is_call)
@@ -214,7 +214,7 @@ impl<'a> Search<'a> {
     }
 
     /// The call of a macro of this crate that made the body.
-    fn local_macro(&self, home: &Outline, definition: usize, made: Option<usize>) -> Option<Place> {
+    fn local_macro(&self, home: &Outline, definition: usize, made: Option<usize>) -> Option<Placement> {
         let name = home.definitions()[definition].name.as_str();
         let names = self.callers(name);
         let calls: Vec<Call<'_>> = calls(self.files).filter(|call| names.contains(&call.name())).collect();
@@ -233,7 +233,7 @@ impl<'a> Search<'a> {
     }
 
     /// The body's span lies in a file of another crate.
-    fn foreign_macro(&self) -> Option<Place> {
+    fn foreign_macro(&self) -> Option<Placement> {
         let origin = crate_of(&self.body.span.file);
         let all: Vec<Call<'_>> = calls(self.files).filter(|call| !makes_no_future(call.name())).collect();
         let ours: Vec<Call<'_>> = all
@@ -327,11 +327,11 @@ impl<'a> Search<'a> {
         Some(2 * (fit + inside.len()) + usize::from(outside.is_empty()))
     }
 
-    fn at(&self, file: &Arc<str>, outline: &Outline, site: usize, made_by_macro: bool) -> Place {
+    fn at(&self, file: &Arc<str>, outline: &Outline, site: usize, made_by_macro: bool) -> Placement {
         let source = self.source(outline, site);
         let made_by_macro = made_by_macro
             || (outline.sites()[site].kind == SiteKind::AsyncFn && source == CoroutineSource::Block);
-        Place { file: file.clone(), site, source, made_by_macro }
+        Placement { file: file.clone(), site, source, made_by_macro }
     }
 
     fn source(&self, outline: &Outline, site: usize) -> CoroutineSource {
@@ -712,7 +712,7 @@ mod tests {
         let one = LineCol { line: 1, col: 1 };
         let own = span("/*<*/", "/*>*/").unwrap_or(Span { file: outside, start: one, end: one });
         let others: Vec<Span> = span("/*-*/", "/*-*/").into_iter().collect();
-        let body = Body { span: &own, spans: &others, path, impl_span: None, type_path };
+        let body = CompiledBody { span: &own, spans: &others, path, impl_span: None, type_path };
         let files = BTreeMap::from([(file, outline)]);
         let shown = match place(&files, &body) {
             None => "nowhere".to_owned(),
@@ -1297,7 +1297,7 @@ mod tests {
                 }
             }
             for span in &spans {
-                let body = Body { span, spans: &spans, path: &path, impl_span: spans.last(), type_path: text.as_str() };
+                let body = CompiledBody { span, spans: &spans, path: &path, impl_span: spans.last(), type_path: text.as_str() };
                 header_span(&files, &body);
                 if let Some(it) = place(&files, &body) {
                     prop_assert!(it.site < files[&it.file].sites().len());

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::drafts::{FnItem, SiteKind};
+use super::collect::{FnItem, SiteKind};
 use super::outline::Outline;
 
 /// Where a measured site is now.

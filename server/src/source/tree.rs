@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ra_ap_syntax::{Edition, NodeOrToken, SourceFile, SyntaxNode, WalkEvent};
 
-use super::nesting;
+use super::depth;
 
 /// Bytes of stack that one level of nesting takes in the parser, measured without optimization
 /// (under 4 KiB) and rounded up.
@@ -30,7 +30,7 @@ pub fn with_tree<R: Send>(text: &str, look: impl FnOnce(&SourceFile) -> R + Send
         }
         seen
     });
-    match nesting::bound(text) {
+    match depth::bound(text) {
         ..=SHALLOW => catch_unwind(parse).ok(),
         bound @ ..=TOO_DEEP => std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().stack_size(STACK + bound * STACK_PER_LEVEL);

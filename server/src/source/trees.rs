@@ -5,7 +5,7 @@
 
 use ra_ap_syntax::{TextRange, TextSize};
 
-use super::drafts::{Context, Definition, Draft, Drafts, FnItem, SiteKind, join};
+use super::collect::{Collected, CollectedSite, Context, Definition, FnItem, SiteKind, join};
 use super::tokens::Tokens;
 use super::{attributes, generics};
 
@@ -14,7 +14,13 @@ use super::{attributes, generics};
 const LONGEST: usize = 1 << 12;
 
 /// Finds the sites in the tokens from `first` to (not including) `end`.
-pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Context, drafts: &mut Drafts) {
+pub(super) fn scan(
+    tokens: &Tokens<'_>,
+    first: usize,
+    end: usize,
+    context: Context,
+    collected: &mut Collected,
+) {
     let mut stack = vec![(end, context)];
     let mut at = first;
     while at < end {
@@ -24,7 +30,7 @@ pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Conte
         let Some((_, context)) = stack.last().cloned() else { return };
         let mut enter = |until: usize, context: Context| stack.push((until, context));
         match tokens.word(at) {
-            "async" | "gen" => at = async_thing(tokens, at, end, &context, drafts, &mut enter),
+            "async" | "gen" => at = async_thing(tokens, at, end, &context, collected, &mut enter),
             "coroutine" if at > first + 1 && (tokens.word(at - 2), tokens.word(at - 1)) == ("#", "[") => {
                 let mut start = at + 2;
                 while start < end && tokens.word(start) == "#" {
@@ -39,9 +45,10 @@ pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Conte
                 if bars < end && tokens.word(at) == "]" {
                     let inside = context.deeper(1);
                     let token = tokens.cover(header - 2, at);
-                    let draft = Draft { kind: SiteKind::Coroutine, ..Draft::at(token, &inside) };
-                    if let Some((draft, last)) = closure(tokens, (start, bars), end, draft) {
-                        drafts.add(draft);
+                    let site =
+                        CollectedSite { kind: SiteKind::Coroutine, ..CollectedSite::at(token, &inside) };
+                    if let Some((site, last)) = closure(tokens, (start, bars), end, site) {
+                        collected.add(site);
                         enter(last + 1, inside);
                         at = bars + 1;
                     }
@@ -51,11 +58,16 @@ pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Conte
                 at = match signature(tokens, at, end, &context) {
                     Some(fun) => {
                         let inside = context.within("fn", fun.name);
-                        drafts.fns.push(fun.item(tokens, &inside));
-                        drafts.generics.extend(generics::in_tokens(tokens, at + 2, fun.open, (at, fun.last)));
+                        collected.fns.push(fun.item(tokens, &inside));
+                        collected.generics.extend(generics::in_tokens(
+                            tokens,
+                            at + 2,
+                            fun.open,
+                            (at, fun.last),
+                        ));
                         let keyword = first_keyword(tokens, at);
                         let parts = (keyword, fun.open, fun.last);
-                        attributes_on(tokens, parts, fun.name_range, &inside, drafts);
+                        attributes_on(tokens, parts, fun.name_range, &inside, collected);
                         enter(fun.last + 1, inside);
                         fun.open
                     }
@@ -66,8 +78,8 @@ pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Conte
                 if let Some((open, close)) = header_end(tokens, at + 2, end) {
                     let mut inside = context.within(tokens.word(at), tokens.word(at + 1));
                     inside.async_trait = owner_is_async_trait(tokens, at);
-                    drafts.generics.extend(generics::in_tokens(tokens, at + 2, open, (at, close)));
-                    attributes_on(tokens, (first_keyword(tokens, at), open, close), None, &inside, drafts);
+                    collected.generics.extend(generics::in_tokens(tokens, at + 2, open, (at, close)));
+                    attributes_on(tokens, (first_keyword(tokens, at), open, close), None, &inside, collected);
                     enter(close, inside);
                     at = open;
                 }
@@ -75,11 +87,11 @@ pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Conte
             }
             "impl" if starts_item(tokens, at, first) => {
                 if let Some((open, close)) = header_end(tokens, at + 1, end) {
-                    drafts.generics.extend(generics::in_tokens(tokens, at + 1, open, (at, close)));
+                    collected.generics.extend(generics::in_tokens(tokens, at + 1, open, (at, close)));
                     let header: Vec<&str> = (at + 1..open).map(|i| tokens.word(i)).collect();
                     let mut inside = context.within("impl", &join(&header));
                     inside.async_trait = owner_is_async_trait(tokens, at);
-                    attributes_on(tokens, (first_keyword(tokens, at), open, close), None, &inside, drafts);
+                    attributes_on(tokens, (first_keyword(tokens, at), open, close), None, &inside, collected);
                     enter(close, inside);
                     at = open;
                 }
@@ -87,7 +99,7 @@ pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Conte
             }
             "macro_rules" if tokens.word(at + 1) == "!" && tokens.is_name(at + 2) => {
                 if let Some(close) = tokens.group(at + 3, "([{") {
-                    let definition = drafts.define(Definition {
+                    let definition = collected.define(Definition {
                         name: tokens.word(at + 2).to_owned(),
                         range: tokens.cover(at, close),
                     });
@@ -98,7 +110,7 @@ pub(super) fn scan(tokens: &Tokens<'_>, first: usize, end: usize, context: Conte
             "!" if at > first && tokens.is_name(at - 1) => {
                 if let Some(close) = tokens.group(at + 1, "([{") {
                     let path = path_start(tokens, at - 1, first);
-                    drafts.add(Draft::macro_call(
+                    collected.add(CollectedSite::macro_call(
                         tokens.cover(path, at),
                         tokens.cover(at + 1, close),
                         &context,
@@ -117,7 +129,7 @@ fn async_thing(
     at: usize,
     end: usize,
     context: &Context,
-    drafts: &mut Drafts,
+    collected: &mut Collected,
     enter: &mut impl FnMut(usize, Context),
 ) -> usize {
     let is_async = tokens.word(at) == "async";
@@ -142,9 +154,9 @@ fn async_thing(
             let Some(fun) = signature(tokens, next, end, context) else { return next + 1 };
             let keyword = first_keyword(tokens, at);
             let inside = Context { depth: 1, ..context.within("fn", fun.name) };
-            drafts.generics.extend(generics::in_tokens(tokens, next + 2, fun.open, (keyword, fun.last)));
-            drafts.fns.push(fun.item(tokens, &inside));
-            drafts.add(Draft {
+            collected.generics.extend(generics::in_tokens(tokens, next + 2, fun.open, (keyword, fun.last)));
+            collected.fns.push(fun.item(tokens, &inside));
+            collected.add(CollectedSite {
                 kind: kind(SiteKind::AsyncFn, SiteKind::GenFn),
                 token,
                 hint: fun.hint(tokens),
@@ -163,13 +175,13 @@ fn async_thing(
         "{" => {
             let Some(close) = tokens.group(next, "{").filter(|&it| it < end) else { return next };
             let inside = context.deeper(1);
-            drafts.add(Draft {
+            collected.add(CollectedSite {
                 kind: kind(SiteKind::AsyncBlock, SiteKind::GenBlock),
                 token,
                 hint: tokens.range(next - 1).end(),
                 range: tokens.cover(at, close),
                 body: tokens.cover(next, close),
-                ..Draft::at(token, &inside)
+                ..CollectedSite::at(token, &inside)
             });
             enter(close, inside);
             next + 1
@@ -177,24 +189,24 @@ fn async_thing(
         // `async move $block` of a definition
         "$" if context.definition.is_some() && next + 1 < end => {
             let inside = context.deeper(1);
-            drafts.add(Draft {
+            collected.add(CollectedSite {
                 kind: kind(SiteKind::AsyncBlock, SiteKind::GenBlock),
                 token,
                 hint: tokens.range(next - 1).end(),
                 range: tokens.cover(at, next + 1),
                 body: tokens.cover(next, next + 1),
-                ..Draft::at(token, &inside)
+                ..CollectedSite::at(token, &inside)
             });
             next + 1
         }
         "|" | "||" => {
             let inside = context.deeper(2);
-            let draft = Draft {
+            let site = CollectedSite {
                 kind: kind(SiteKind::AsyncClosure, SiteKind::GenClosure),
-                ..Draft::at(token, &inside)
+                ..CollectedSite::at(token, &inside)
             };
-            if let Some((draft, last)) = closure(tokens, (at, next), end, draft) {
-                drafts.add(draft);
+            if let Some((site, last)) = closure(tokens, (at, next), end, site) {
+                collected.add(site);
                 enter(last + 1, inside);
             }
             next + 1
@@ -203,13 +215,13 @@ fn async_thing(
     }
 }
 
-/// A closure whose first token is `start` and whose `|` or `||` is `bars`: fills in the draft, and gives its last token.
+/// A closure whose first token is `start` and whose `|` or `||` is `bars`: fills in the site, and gives its last token.
 fn closure(
     tokens: &Tokens<'_>,
     (start, bars): (usize, usize),
     end: usize,
-    draft: Draft,
-) -> Option<(Draft, usize)> {
+    site: CollectedSite,
+) -> Option<(CollectedSite, usize)> {
     let mut params = bars;
     if tokens.word(params) == "|" {
         params += 1;
@@ -238,13 +250,13 @@ fn closure(
             at.min(end).max(body + 1) - 1
         }
     };
-    let draft = Draft {
+    let site = CollectedSite {
         hint: tokens.range(body - 1).end(),
         range: tokens.cover(start, last),
         body: tokens.cover(body, last),
-        ..draft
+        ..site
     };
-    Some((draft, last))
+    Some((site, last))
 }
 
 /// A fn in tokens.
@@ -329,13 +341,13 @@ fn attributes_on(
     (keyword, open, close): (usize, usize, usize),
     name: Option<TextRange>,
     inside: &Context,
-    drafts: &mut Drafts,
+    collected: &mut Collected,
 ) {
     if inside.definition.is_some() {
         return;
     }
     for attribute in attributes::before(tokens, keyword) {
-        drafts.add(Draft {
+        collected.add(CollectedSite {
             kind: SiteKind::AttrFn,
             hint: if name.is_some() {
                 tokens.range(open.saturating_sub(1)).end()
@@ -345,7 +357,7 @@ fn attributes_on(
             name,
             range: tokens.cover(keyword, close),
             body: tokens.cover(open, close),
-            ..Draft::at(attribute.range, inside)
+            ..CollectedSite::at(attribute.range, inside)
         });
     }
 }

@@ -3,7 +3,7 @@
 use arbitrary::Unstructured;
 use futurelens::compiler::{Index, Invocation, Unit, UnitError, UnitFile};
 use futurelens::features::growth::compare;
-use futurelens::features::record::Record;
+use futurelens::features::record::Recording;
 use std::path::{Path, PathBuf};
 
 thread_local! {
@@ -181,10 +181,10 @@ pub fn index(text: &str) {
 /// Any text in the place of a report or a baseline, and two of them compared.
 pub fn record(text: &str) {
     let (old, new) = text.split_once("%%%").unwrap_or((text, text));
-    let (old, new) = (Record::parse(old), Record::parse(new));
+    let (old, new) = (Recording::parse(old), Recording::parse(new));
     for record in [&old, &new].into_iter().flatten() {
         let written = record.baseline();
-        if let Ok(again) = Record::parse(&written) {
+        if let Ok(again) = Recording::parse(&written) {
             assert_eq!(again.baseline(), written);
         }
     }

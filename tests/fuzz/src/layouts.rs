@@ -5,10 +5,10 @@ use crate::measured::{Run, runs};
 use futurelens::features::actions::{candidates, gains};
 use futurelens::features::check::{Question, Tolerance, check};
 use futurelens::features::explain::{ExplainSettings, explain};
-use futurelens::features::find::{Found, find};
+use futurelens::features::find::{Meaning, find};
 use futurelens::features::hints::{Awaits, HintSettings, hints};
 use futurelens::features::hover::{HoverSettings, hover};
-use futurelens::features::record::Record;
+use futurelens::features::record::Recording;
 use futurelens::features::report::{Choice, Sort, report, table};
 use futurelens::features::snapshot::Snapshot;
 use futurelens::features::today::{Spot, Today};
@@ -160,8 +160,8 @@ fn reports(snapshot: &Snapshot) {
         if sort == Sort::Size {
             let json = serde_json::to_string(&report).expect("it is JSON");
             webpage::page(&report, "a </script>", NonZeroU64::new(64)).expect("it is JSON");
-            let record = Record::parse(&json).expect("a report was just written");
-            assert_eq!(Ok(&record), Record::of(&report).as_ref());
+            let record = Recording::parse(&json).expect("a report was just written");
+            assert_eq!(Ok(&record), Recording::of(&report).as_ref());
             let question = Question {
                 snapshot,
                 record: &record,
@@ -172,8 +172,8 @@ fn reports(snapshot: &Snapshot) {
             check(&question).text();
             if let Some(first) = report.futures.first() {
                 match find(snapshot, first.id) {
-                    Found::One(found) | Found::Ambiguous(found) => assert!(!found.is_empty()),
-                    Found::Inside(_) | Found::Unknown(_) => panic!("`{}` is not found", first.id),
+                    Meaning::One(found) | Meaning::Ambiguous(found) => assert!(!found.is_empty()),
+                    Meaning::Inside(_) | Meaning::Unknown(_) => panic!("`{}` is not found", first.id),
                 }
                 find(snapshot, "é");
             }

@@ -129,7 +129,7 @@ impl<'a> Saved<'a> {
 }
 
 /// A saved local or upvar as MIR names its place.
-enum Place<'a> {
+enum SavedPlace<'a> {
     /// `((_1 as variant#V).F: T)`
     Saved { variant: u32, field: usize, ty: &'a str },
     /// `(_1.N: T)`
@@ -319,12 +319,12 @@ impl<'a> CoroutineBody<'a> {
         };
         match place(rest) {
             // Only a bare place is the variable itself; `(*…)` is what it points to.
-            Some((Place::Saved { variant, field, ty }, rest)) if rest.starts_with(';') => {
+            Some((SavedPlace::Saved { variant, field, ty }, rest)) if rest.starts_with(';') => {
                 let Some(saved) = self.saved_at(variant, field) else { return false };
                 saved.add_name(name);
                 saved.ty = Some(ty);
             }
-            Some((Place::Upvar { index, ty }, _)) => {
+            Some((SavedPlace::Upvar { index, ty }, _)) => {
                 // By reference: `debug x => (*(_1.0: &T))` never gets here, see `place`.
                 let span = comment_span(line, "// in scope ");
                 self.upvar(UpvarDebug { index, name, ty, span });
@@ -340,7 +340,7 @@ impl<'a> CoroutineBody<'a> {
                 }
                 // A capture by reference: the variable is what the capture points to.
                 if let Some(inner) = rest.strip_prefix("(*")
-                    && let Some((Place::Upvar { index, ty }, _)) = place(inner)
+                    && let Some((SavedPlace::Upvar { index, ty }, _)) = place(inner)
                 {
                     let span = comment_span(line, "// in scope ");
                     self.upvar(UpvarDebug { index, name, ty, span });
@@ -391,7 +391,7 @@ impl<'a> CoroutineBody<'a> {
 
     /// `((_1 as variant#4).5: bool) = const true;`: is it only ever set to a constant?
     fn assignment(&mut self, line: &'a str, flags: &mut [Option<bool>]) {
-        let Some((Place::Saved { variant, field, ty }, rest)) = place(line) else { return };
+        let Some((SavedPlace::Saved { variant, field, ty }, rest)) = place(line) else { return };
         let Some(index) = self.saved_index(variant, field) else { return };
         self.saved[index].ty.get_or_insert(ty);
         if ty == "bool"
@@ -408,7 +408,8 @@ impl<'a> CoroutineBody<'a> {
     fn place_argument(&mut self, code: &'a str, line: &'a str, placeless: &mut Vec<u32>) {
         let from = code.split_once(" = ").map(|(_, value)| value);
         let from = from.and_then(|value| value.strip_prefix("move ").or_else(|| value.strip_prefix("copy ")));
-        let Some((Place::Upvar { index, .. }, _)) = from.filter(|it| it.starts_with("(_1.")).and_then(place)
+        let Some((SavedPlace::Upvar { index, .. }, _)) =
+            from.filter(|it| it.starts_with("(_1.")).and_then(place)
         else {
             return;
         };
@@ -460,7 +461,7 @@ fn comment_span<'a>(line: &'a str, marker: &str) -> Option<SpanRef<'a>> {
 }
 
 /// Reads a place at the start of `text`; returns what follows it.
-fn place(text: &str) -> Option<(Place<'_>, &str)> {
+fn place(text: &str) -> Option<(SavedPlace<'_>, &str)> {
     let end = super::names::closing(text)?;
     let rest = &text[end + 1..];
     let inner = &text[1..end];
@@ -468,10 +469,10 @@ fn place(text: &str) -> Option<(Place<'_>, &str)> {
         let (variant, inner) = inner.split_once(").")?;
         let (field, ty) = inner.split_once(": ")?;
         let (variant, field) = (variant.parse().ok()?, field.parse().ok()?);
-        return Some((Place::Saved { variant, field, ty }, rest));
+        return Some((SavedPlace::Saved { variant, field, ty }, rest));
     }
     let (index, ty) = inner.strip_prefix("_1.")?.split_once(": ")?;
-    Some((Place::Upvar { index: index.parse().ok()?, ty }, rest))
+    Some((SavedPlace::Upvar { index: index.parse().ok()?, ty }, rest))
 }
 
 #[cfg(test)]

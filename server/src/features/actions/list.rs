@@ -1,9 +1,9 @@
 //! The actions of a project as a list: what `futurelens fix` prints.
 
 use super::{ActionKind, Candidate, Saving};
-use crate::features::bytes::exact;
 use crate::features::report::relative;
 use crate::render::one_line;
+use crate::render::size::exact;
 use crate::source::{Edit, TextRange};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -20,7 +20,7 @@ pub struct List {
     complete: bool,
     /// Those that save most first, of the largest future around; behind all others those that drop something earlier or do
     /// something otherwise.
-    pub actions: Vec<Entry>,
+    pub actions: Vec<ListedAction>,
 }
 
 /// How a list came about: the last line of `futurelens fix --format json-lines`.
@@ -40,7 +40,7 @@ pub struct Summary {
 
 /// One action.
 #[derive(Debug, Serialize)]
-pub struct Entry {
+pub struct ListedAction {
     /// Stable across line moves.
     id: String,
     kind: ActionKind,
@@ -109,7 +109,7 @@ impl List {
                 text: edit.text,
             })
         });
-        self.actions.push(Entry {
+        self.actions.push(ListedAction {
             id: candidate.id.to_string(),
             kind: candidate.kind,
             title: candidate.title(saving),
@@ -131,7 +131,7 @@ impl List {
     /// Leaves out those after which the program may do something else, and says how many.
     pub fn fold(&mut self) -> usize {
         let all = self.actions.len();
-        self.actions.retain(Entry::keeps_behaviour);
+        self.actions.retain(ListedAction::keeps_behaviour);
         all - self.actions.len()
     }
 
@@ -143,8 +143,9 @@ impl List {
     /// Those that save most first; what makes a crate compile before all others, what may do something else behind them.
     pub fn sort(&mut self) {
         self.actions.sort_by(|a, b| {
-            let own =
-                |one: &Entry| one.before.zip(one.after).map(|(before, after)| before.saturating_sub(after));
+            let own = |one: &ListedAction| {
+                one.before.zip(one.after).map(|(before, after)| before.saturating_sub(after))
+            };
             let order = b.keeps_behaviour().cmp(&a.keeps_behaviour()).then_with(|| b.worth.cmp(&a.worth));
             order.then_with(|| own(b).cmp(&own(a))).then_with(|| a.id.cmp(&b.id))
         });
@@ -187,14 +188,14 @@ impl List {
     }
 }
 
-impl Entry {
+impl ListedAction {
     /// See [`Candidate::keeps_behaviour`].
     fn keeps_behaviour(&self) -> bool {
         self.drops_earlier.is_empty() && self.does_otherwise.is_none()
     }
 }
 
-impl std::fmt::Display for Entry {
+impl std::fmt::Display for ListedAction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {} in `{}`", self.place, one_line(&self.title), one_line(&self.future))
     }

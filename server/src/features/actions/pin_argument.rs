@@ -195,7 +195,7 @@ pub(super) fn pins(
     let mut made = made(&operand, wanted)?;
     // As they are evaluated.
     made.sort_by_key(|it| it.syntax().text_range().end());
-    let place = Place::of(&found)?;
+    let place = LetPlace::of(&found)?;
     let mut pinned: Vec<(TextRange, String)> = Vec::new();
     for one in &made {
         is_first(one, &operand, &pinned)?;
@@ -403,22 +403,22 @@ fn with_names(text: &str, range: TextRange, pinned: &[(TextRange, String)]) -> O
 }
 
 /// Where the `let`s come.
-struct Place {
+struct LetPlace {
     /// What is after them, in their scope.
     all: SyntaxNode,
-    kind: PlaceKind,
+    kind: LetScope,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PlaceKind {
+enum LetScope {
     /// In front of the value of a block.
     Front,
     /// In a block around it.
     Around,
 }
 
-impl Place {
-    fn of(found: &ast::AwaitExpr) -> Result<Place, Refusal> {
+impl LetPlace {
+    fn of(found: &ast::AwaitExpr) -> Result<LetPlace, Refusal> {
         // `x.await?.y()`: nothing is evaluated before the await, and all of it is one expression.
         let mut chain = found.syntax().clone();
         while let Some(parent) = chain.parent() {
@@ -443,19 +443,19 @@ impl Place {
             .is_some_and(|tail| *tail.syntax() == chain);
         let has_attributes =
             || ast::AnyHasAttrs::cast(chain.clone()).is_some_and(|it| it.attrs().next().is_some());
-        let at = |all, kind| Ok(Place { all, kind });
+        let at = |all, kind| Ok(LetPlace { all, kind });
         if is_last {
-            return if has_attributes() { Err(Refusal::Position) } else { at(chain, PlaceKind::Front) };
+            return if has_attributes() { Err(Refusal::Position) } else { at(chain, LetScope::Front) };
         }
         if let Some(statement) = ast::ExprStmt::cast(parent.clone()) {
             let is_whole = statement.semicolon_token().is_some() && !has_attributes();
-            return if is_whole { at(parent, PlaceKind::Around) } else { Err(Refusal::Position) };
+            return if is_whole { at(parent, LetScope::Around) } else { Err(Refusal::Position) };
         }
         if parent.kind() == SyntaxKind::MATCH_ARM {
             let is_value = ast::MatchArm::cast(parent)
                 .and_then(|arm| arm.expr())
                 .is_some_and(|it| *it.syntax() == chain);
-            return if is_value { at(chain, PlaceKind::Around) } else { Err(Refusal::Position) };
+            return if is_value { at(chain, LetScope::Around) } else { Err(Refusal::Position) };
         }
         // Where a statement begins, a block ends it.
         let start = found.syntax().text_range().start();
@@ -468,7 +468,7 @@ impl Place {
                 return Err(Refusal::Position);
             }
         }
-        at(found.syntax().clone(), PlaceKind::Around)
+        at(found.syntax().clone(), LetScope::Around)
     }
 
     /// The edits around what is there. `gone` are ranges that are replaced.
@@ -480,12 +480,12 @@ impl Place {
         let before = text.get(..usize::from(range.start())).unwrap_or_default();
         let begins_line = before[before.rfind('\n').map_or(0, |at| at + 1)..].trim().is_empty();
         match self.kind {
-            PlaceKind::Front => {
+            LetScope::Front => {
                 let end = if begins_line { format!("{newline}{indent}") } else { " ".to_owned() };
                 let lets: String = lets.iter().map(|line| format!("{line}{end}")).collect();
                 vec![Edit::insert(range.start(), lets)]
             }
-            PlaceKind::Around => {
+            LetScope::Around => {
                 let lets: String = lets.iter().map(|line| format!("{line}{newline}{indent}{unit}")).collect();
                 let mut edits = vec![Edit::insert(range.start(), format!("{{{newline}{indent}{unit}{lets}"))];
                 edits.extend(lines(&self.all, gone).into_iter().map(|at| Edit::insert(at, unit)));

@@ -133,7 +133,7 @@ fn snapshot(before: &Snapshot, sizes: &str, bodies: &[(&str, &str)], without: &[
 /// no future that is stored in place is left out.
 #[test]
 fn trees_add_up_whatever_compiler_measured() {
-    use crate::features::nesting::{Nested, nested};
+    use crate::features::stored::{Nested, nested};
     fn check(nested: &Nested, name: &str) -> usize {
         let inside = nested.children.iter().map(|child| child.node.size - child.node.shared).sum::<u64>();
         assert_eq!(nested.own() + inside, nested.node.size, "{name}: {nested:#?}");
@@ -312,7 +312,7 @@ fn expect_no_failures(
     doctored: &[(String, String)],
     check: &(dyn Fn(&str) -> Result<(), String> + Sync),
 ) {
-    let failures = crate::features::parallel::map(doctored, |(what, text)| {
+    let failures = crate::parallel::map(doctored, |(what, text)| {
         check(text).err().map(|wrong| format!("{what}\n    {wrong}"))
     });
     let failures: Vec<String> = failures.into_iter().flatten().collect();

@@ -5,17 +5,17 @@
 
 use crate::dump::names::{self, CoroutineKind, CoroutineSource};
 use crate::layout::{Body, FutureKind};
-use crate::source::{Outline, Place, Site, SiteKind, TextRange};
+use crate::source::{Outline, Placement, Site, SiteKind, TextRange};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// What the compiler takes a body for, as far as its place and what it does with its captures tell. (Of `async` blocks
 /// and `async fn`s without captures the dumps are the same.)
-pub(super) fn compiled(body: &Body, place: &Place, outline: &Outline) -> CoroutineKind {
+pub(super) fn compiled(body: &Body, place: &Placement, outline: &Outline) -> CoroutineKind {
     CoroutineKind { source: source(body, place, outline), ..body.compiled }
 }
 
-fn source(body: &Body, place: &Place, outline: &Outline) -> CoroutineSource {
+fn source(body: &Body, place: &Placement, outline: &Outline) -> CoroutineSource {
     let Some(site) = outline.sites().get(place.site) else { return body.compiled.source };
     let is_first = body.def_path.ends_with("::{closure#0}") && body.depth() == 1;
     match site.kind {
@@ -56,7 +56,7 @@ enum Claim {
     Exact,
 }
 
-fn stands_at(body: &Body, place: &Place, outline: &Outline) -> Claim {
+fn stands_at(body: &Body, place: &Placement, outline: &Outline) -> Claim {
     let Some(site) = outline.sites().get(place.site) else { return Claim::Inside };
     let span = body.span.as_ref().filter(|span| span.file == place.file);
     match span.and_then(|span| outline.range(span)) {
@@ -67,7 +67,7 @@ fn stands_at(body: &Body, place: &Place, outline: &Outline) -> Claim {
 }
 
 /// Does the body wait in what the user wrote between the braces of the fn at the site?
-fn has_code_of(body: &Body, place: &Place, outline: &Outline) -> bool {
+fn has_code_of(body: &Body, place: &Placement, outline: &Outline) -> bool {
     let Some(site) = outline.sites().get(place.site) else { return false };
     let waits = body.states.iter().filter_map(|state| state.suspended_at.as_ref());
     let mut here = waits.filter(|span| span.file == place.file).filter_map(|span| outline.range(span));
@@ -97,7 +97,7 @@ fn without_raw(name: &str) -> &str {
 /// What each body of a unit is in the source, and what it is called there. `texts`: all of the crate.
 pub(super) fn name_all(
     bodies: &mut [&mut Arc<Body>],
-    places: &HashMap<Arc<str>, Place>,
+    places: &HashMap<Arc<str>, Placement>,
     files: &BTreeMap<Arc<str>, Outline>,
     texts: &[&str],
 ) {

@@ -1,7 +1,24 @@
 //! How sizes are written everywhere.
 
-pub use crate::render::grouped as exact;
 use std::fmt::Write as _;
+
+/// `4,099`.
+pub fn exact(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `4,099 B`.
+pub(super) fn bytes(number: u64) -> String {
+    exact(number) + " B"
+}
 
 /// `260 B`, `4.0 KiB`, `1.5 MiB`. From 4096 bytes on the short form; exact bytes stand in tooltips.
 pub fn short(bytes: u64) -> String {

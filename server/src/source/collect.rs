@@ -77,7 +77,7 @@ impl Context {
 }
 
 /// A site before its tokens can be hashed.
-pub(super) struct Draft {
+pub(super) struct CollectedSite {
     pub(super) kind: SiteKind,
     pub(super) token: TextRange,
     pub(super) hint: TextSize,
@@ -91,10 +91,10 @@ pub(super) struct Draft {
     pub(super) async_trait: bool,
 }
 
-impl Draft {
+impl CollectedSite {
     /// An async block that is nothing but `token`, to be filled in.
-    pub(super) fn at(token: TextRange, inside: &Context) -> Draft {
-        Draft {
+    pub(super) fn at(token: TextRange, inside: &Context) -> CollectedSite {
+        CollectedSite {
             kind: SiteKind::AsyncBlock,
             token,
             hint: token.end(),
@@ -109,20 +109,20 @@ impl Draft {
         }
     }
 
-    pub(super) fn macro_call(path: TextRange, arguments: TextRange, context: &Context) -> Draft {
-        Draft {
+    pub(super) fn macro_call(path: TextRange, arguments: TextRange, context: &Context) -> CollectedSite {
+        CollectedSite {
             kind: SiteKind::MacroCall,
             range: path.cover(arguments),
             body: arguments,
-            ..Draft::at(path, context)
+            ..CollectedSite::at(path, context)
         }
     }
 }
 
 /// What the walk has found so far.
 #[derive(Default)]
-pub(super) struct Drafts {
-    pub(super) drafts: Vec<Draft>,
+pub(super) struct Collected {
+    pub(super) sites: Vec<CollectedSite>,
     pub(super) fns: Vec<FnItem>,
     pub(super) definitions: Vec<Definition>,
     pub(super) uses: Vec<TextRange>,
@@ -130,9 +130,9 @@ pub(super) struct Drafts {
     pub(super) generics: Vec<Generics>,
 }
 
-impl Drafts {
-    pub(super) fn add(&mut self, draft: Draft) {
-        self.drafts.push(draft);
+impl Collected {
+    pub(super) fn add(&mut self, site: CollectedSite) {
+        self.sites.push(site);
     }
 
     pub(super) fn define(&mut self, definition: Definition) -> u32 {

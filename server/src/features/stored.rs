@@ -1,11 +1,11 @@
 //! The futures stored inside a future, level by level.
 
-use super::bytes::exact;
 use super::report::relative;
 use super::snapshot::{Placed, Snapshot};
 use crate::dump::{Span, absolute};
 use crate::layout::whatif::Embedded;
 use crate::layout::{Future, Held, HeldKind};
+use crate::render::size::exact;
 use crate::render::{Node, short_type};
 use std::path::Path;
 use std::sync::Arc;
