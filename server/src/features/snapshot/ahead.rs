@@ -4,7 +4,7 @@
 //! Until that is over, generic futures stay as they were measured before, beside the text of then: as a unit of
 //! their own, so that they are found in today's text like everything that was measured earlier.
 
-use super::Unit;
+use super::unit::ReadUnit;
 use crate::layout::{Bodies, Body, Future};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(super) fn before(origin: &str) -> Arc<str> {
 
 /// Leaves the concrete futures in a unit, and gives the others as they were `known` before. `known` is all that
 /// was measured last, or what was left of it.
-pub(super) fn split(unit: &mut Unit, origin: &Arc<str>, known: Option<&Unit>) -> Option<Unit> {
+pub(super) fn split(unit: &mut ReadUnit, origin: &Arc<str>, known: Option<&ReadUnit>) -> Option<ReadUnit> {
     let concrete: HashSet<Arc<str>> = unit
         .futures
         .iter()
@@ -55,7 +55,7 @@ pub(super) fn split(unit: &mut Unit, origin: &Arc<str>, known: Option<&Unit>) ->
     };
     let futures = known.futures.iter().filter_map(left).collect();
     unit.boxed_when_large.extend(known.boxed_when_large.iter().cloned());
-    Some(Unit {
+    Some(ReadUnit {
         stamp: STAMP,
         name: known.name.clone(),
         language: known.language.clone(),
@@ -77,7 +77,7 @@ pub(super) fn split(unit: &mut Unit, origin: &Arc<str>, known: Option<&Unit>) ->
 
 /// Is a body where its own text is? Of one that a macro made only the run that finds all tells whether it is
 /// still there.
-fn stands_in_its_text(unit: &Unit, body: &Body) -> bool {
+fn stands_in_its_text(unit: &ReadUnit, body: &Body) -> bool {
     let stands = || {
         let (place, span) = (unit.places.get(&body.def_path)?, body.span.as_ref()?);
         let outline = unit.files.get(&place.file).filter(|_| place.file == span.file)?;
