@@ -325,7 +325,7 @@ mod tests {
         let mut settings = BTreeMap::new();
         declared(&serde_json::to_value(Config::default()).unwrap(), "", &mut settings);
         assert!(settings.len() > 10, "{settings:?}");
-        for (page, heading) in [("docs/protocol.md", "## Settings"), ("README.md", "### Settings")] {
+        for (page, heading) in [("docs/protocol.md", "## Settings"), ("docs/settings.md", "## Settings")] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
             let text = std::fs::read_to_string(path).unwrap();
             let (_, text) = text.split_once(heading).unwrap();

@@ -6,7 +6,7 @@
 //! cargo run --release -p futurelens-tests --example speed -- --scale 50 25000 --skip-workflow
 //! ```
 //!
-//! Prints one table to standard output, and how far it is to standard error. The README says what the columns
+//! Prints one table to standard output, and how far it is to standard error. docs/speed.md says what the columns
 //! mean.
 
 mod edits;
