@@ -40,13 +40,13 @@ pub enum Verdict {
 /// Why a candidate is not offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
-    /// No way to write it compiles.
+    /// The edit does not compile, in any of the ways to write it.
     DoesNotCompile,
-    /// The future stays as large as it is, or grows, or another one does that the edit is in, too.
+    /// The future does not shrink, or another future that the edit changes grows.
     DoesNotShrink,
-    /// The future is not among those that its own crate makes: only a crate that depends on it does.
+    /// The future's own crate makes no instance of it: only a crate that depends on it does.
     MadeElsewhere,
-    /// Its crate cannot be compiled in a shadow.
+    /// The crate cannot be compiled apart from the project.
     NotTried,
 }
 

@@ -1,4 +1,4 @@
-//! All edits of one future that can be made together and change nothing that the program does, as one edit.
+//! Makes all edits of one future that can be made together and that change nothing the program does, as one edit.
 //!
 //! ```text
 //! first().await;                      Box::pin(first()).await;
@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Each of them was compiled alone and saves something. Together they are compiled once more: only that tells whether
-//! they fit each other, and what they save.
+//! they fit each other, and what they save. Editors offer it; `futurelens fix` lists the edits one by one.
 
 use super::{ActionKind, Candidate};
 use crate::source::Edit;
@@ -55,14 +55,19 @@ pub fn all_safe(edits: &[(&Candidate, usize, u64)]) -> Option<Candidate> {
 #[cfg(test)]
 mod tests {
     use super::super::Elsewhere;
+    use super::super::examples::{Example, examples, in_fn};
     use super::*;
     use crate::source::{Outline, TextRange, edited};
 
     const TEXT: &str = "async fn f() { a().await; let b = [0; 9]; c(&b).await; }";
 
     fn candidate(kind: ActionKind, edits: &[(&str, &str)]) -> Candidate {
+        candidate_in(TEXT, kind, edits)
+    }
+
+    fn candidate_in(text: &str, kind: ActionKind, edits: &[(&str, &str)]) -> Candidate {
         let edit = |(old, new): &(&str, &str)| {
-            let at = TEXT.find(old).expect("it is there") as u32;
+            let at = text.find(old).expect("it is there") as u32;
             Edit::replace(TextRange::at(at.into(), (old.len() as u32).into()), *new)
         };
         Candidate {
@@ -73,7 +78,7 @@ mod tests {
             name: "f".into(),
             origin: "demo-1".into(),
             file: "/lib.rs".into(),
-            text: Outline::new(TEXT.into()),
+            text: Outline::new(text.into()),
             site: 0,
             anchors: Vec::new(),
             ways: vec![edits.iter().map(edit).collect()],
@@ -84,6 +89,18 @@ mod tests {
             does_otherwise: None,
             becomes: None,
             plain: None,
+        }
+    }
+
+    #[test]
+    fn the_example() {
+        for Example { before, after } in examples(include_str!("all_safe.rs")) {
+            let text = in_fn(&before);
+            let first = candidate_in(&text, ActionKind::BoxAwaitee, &[("first()", "Box::pin(first())")]);
+            let page = [("[0; 4096]", "vec![0; 4096]"), ("(&page)", "(&page[..])")];
+            let page = candidate_in(&text, ActionKind::BoxLocal, &page);
+            let all = all_safe(&[(&first, 0, 60), (&page, 0, 40)]).expect("they fit");
+            assert_eq!(edited(&text, &all.ways[0]), Some(in_fn(&after)));
         }
     }
 

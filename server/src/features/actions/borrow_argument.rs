@@ -1,5 +1,5 @@
-//! Hands a reference to an `async fn` that takes a large value only to read it. Its future stores an argument where it is
-//! handed over, and once more where the body uses it.
+//! Passes a large argument that an `async fn` only reads by reference. The future of an `async fn` stores an argument
+//! where it is passed, and once more where the body uses it.
 //!
 //! ```text
 //! async fn checksum(page: [u8; 4096]) -> usize {      async fn checksum(page: &[u8; 4096]) -> usize {
@@ -12,12 +12,13 @@
 //! }                                                   }
 //! ```
 //!
-//! The value is then where the caller has it, until the call has been awaited. In the fn every use is written such that it
-//! is of the same type as it was: `page` becomes `*page`, `&page` becomes `page`, and a field, an element, or a method that
-//! only looks at it is found through the reference. Whoever moves the value, or changes it, does not compile then. That
-//! nobody changes it meanwhile the compiler sees to, but for what it cannot know of: statics and raw pointers.
+//! All callers are edited, in whatever file, and the future of none of them may grow. The value stays in the caller until the
+//! call has been awaited. In the fn every use keeps its type: `page` becomes `*page`, `&page` becomes `page`; a field, an
+//! element, or a method that only looks at the value is found through the reference. A fn that moves or changes the value does
+//! not compile then. The compiler also ensures that nobody else changes the value meanwhile, except through statics and raw
+//! pointers, which it does not track.
 //!
-//! A value with a destructor is dropped by the caller then, later than before: that the compiler shows.
+//! The caller drops the value, later than before. If the value has a destructor, the compiler shows that.
 
 use super::callers::{self, Called};
 use super::{ActionKind, Candidate, Context, local, signature};
@@ -99,15 +100,15 @@ fn otherwise(called: &Called, is_library: bool, cloned: BTreeSet<String>) -> Opt
 /// Why an argument stays a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
-    /// It is no variable that takes a value: a reference, a pattern, `mut`, `impl Trait`, or with an attribute.
+    /// The parameter is not a plain variable: it is a reference, a pattern, `mut`, `impl Trait`, or has an attribute.
     Parameter,
-    /// A lifetime that the return type leaves out might mean the new one.
+    /// The return type has an elided lifetime, which might then mean the new reference.
     Lifetime,
-    /// Something else in the body has its name.
+    /// Something else in the body has the argument's name.
     Shadowed,
-    /// It is changed.
+    /// The argument is changed.
     Changed,
-    /// A macro gets it of which nobody knows what it makes of it.
+    /// The argument is passed to a macro of which it is not known what it does with it.
     Macro,
 }
 
@@ -458,10 +459,10 @@ fn is_variable(expr: &ast::Expr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::examples::{Example, examples};
     use super::super::texts::{check_ways, pieces};
     use super::*;
     use crate::source::{edited, with_tree};
-    use expect_test::{Expect, expect};
     use proptest::prelude::*;
     use ra_ap_syntax::{Edition, SourceFile};
 
@@ -501,10 +502,6 @@ mod tests {
         (edited(text, &edits).unwrap(), lents.into_iter().filter_map(|it| it.cloned).collect())
     }
 
-    fn check(text: &str, expected: Expect) {
-        expected.assert_eq(&with_callers(text).0);
-    }
-
     /// What becomes of a body in which `p` is one of several arguments.
     fn body(text: &str) -> Result<String, Refusal> {
         let text = format!("async fn f(p: P) {{ {text} }}");
@@ -523,30 +520,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_read_is_borrowed() {
-        check(
-            "
-async fn checksum(page: [u8; 4096]) -> usize {
-    tick().await;
-    page.len()
-}
-async fn send() {
-    let page = make();
-    checksum(page).await;
-}
-",
-            expect![[r#"
-
-                async fn checksum(page: &[u8; 4096]) -> usize {
-                    tick().await;
-                    page.len()
-                }
-                async fn send() {
-                    let page = make();
-                    checksum(&page).await;
-                }
-            "#]],
-        );
+    fn the_example() {
+        for Example { before, after } in examples(include_str!("borrow_argument.rs")) {
+            assert_eq!(with_callers(&before).0, after);
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Makes what is handed over to someone who stores it smaller: a block that does nothing but wait for one call becomes that
-//! call. The block's own future stores what it captured, and the future of the call beside it.
+//! Passes a future itself, in place of an `async` block that only awaits it. The block's own future stores what it captured,
+//! and beside it the future of the call.
 //!
 //! ```text
 //! tokio::spawn(async move {             tokio::spawn(big_loop(id))
@@ -7,12 +7,12 @@
 //! })
 //! ```
 //!
-//! The call is then made where the block stood, and not when its future is polled for the first time. Nobody notices that of
-//! an `async fn` with arguments that are only moved; else the edit says so, as it says what is dropped in another order if
-//! the future is never polled.
+//! The call then happens where the block was, not when its future is first polled. For an `async fn` whose arguments are only
+//! moved, that makes no difference; else the title of the edit says so. It also says what is dropped in another order if the
+//! future is never polled.
 //!
-//! A block that owns a variable and only lends it to the call stays: without the block, the variable would live on in the
-//! fn around it. Large captures of blocks that stay are the business of `box_capture`.
+//! A block that owns a variable and lends it to the call is left alone: without the block, the variable would live on in the
+//! fn around it. For a block that stays, its large captures can be moved to the heap.
 
 use super::made::{self, Arguments, Made};
 use super::{ActionKind, Candidate, Context, box_capture, local};
@@ -80,19 +80,19 @@ fn is_behind(other: &str, own: &str) -> bool {
 /// Why a block stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
-    /// It is not written as a block: a macro makes it, or it stands among a macro's tokens.
+    /// The block is made by a macro, or stands among a macro's tokens.
     NotABlock,
-    /// It is not the argument of a call.
+    /// The block is not an argument of a call.
     NotGivenAway,
-    /// It does something else than to wait once, with the last thing that it does.
+    /// The block does more than one await, in its last expression.
     NotBare,
-    /// It returns or waits elsewhere, too.
+    /// The block returns or awaits in another place, too.
     Returns,
-    /// What is awaited is no call, or borrows what the block owns.
+    /// What is awaited is not a call, or borrows what the block owns.
     Operand,
-    /// There are closures, blocks or macros among the arguments: their bodies would be another one's.
+    /// Closures, blocks or macros are among the arguments: their bodies would belong to another fn.
     Closures,
-    /// There are comments that would be lost.
+    /// Comments would be lost.
     Comments,
 }
 
@@ -185,6 +185,7 @@ fn outdented(tree: &SourceFile, block: TextRange, kept: &SyntaxNode) -> Vec<Edit
 
 #[cfg(test)]
 mod tests {
+    use super::super::examples::{Example, examples, in_fn};
     use super::super::texts;
     use super::*;
     use crate::source::{Outline, edited, with_tree};
@@ -205,19 +206,11 @@ mod tests {
     }
 
     #[test]
-    fn the_call_is_handed_over() {
-        check(
-            "fn start(id: u32) {
-    tokio::spawn(async move {
-        big_loop(id).await
-    })
-}",
-            &[("id", "u32")],
-            expect![[r#"
-                fn start(id: u32) {
-                    tokio::spawn(big_loop(id))
-                }"#]],
-        );
+    fn the_example() {
+        for Example { before, after } in examples(include_str!("box_argument.rs")) {
+            let text = in_fn(&before);
+            assert_eq!(edited(&text, &of(&text, &[("id", "u32")]).unwrap().edits).unwrap(), in_fn(&after));
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! Puts an awaited future on the heap, so that only a pointer to it is stored.
+//! Moves an awaited future to the heap, so that only a pointer to it is stored.
 //!
 //! ```text
 //! large(x).await?;                    Box::pin(large(x)).await?;
 //! ```
 //!
-//! And all awaits of one callee at once, since one that stays keeps the future as large as it is. The arguments
-//! of `join!` and `select!` are awaited too; what boxing one of them saves, only the compiler can tell.
+//! Where a future awaits the same callee several times, all its awaits are boxed at once: one that stays would keep the future
+//! as large as it is. The arguments of `join!` and the arms of `select!` are awaited, too; what boxing one of them saves, only
+//! the compiler can tell.
 
 use super::{ActionKind, Candidate, Context, macro_arguments};
 use crate::features::language::Heap;
@@ -233,6 +234,7 @@ pub(super) fn pinned(pin: &str, operand: TextRange, (before, behind): (&str, &st
 
 #[cfg(test)]
 mod tests {
+    use super::super::examples::{Example, examples};
     use super::*;
     use crate::source::edited;
     use proptest::prelude::*;
@@ -251,8 +253,15 @@ mod tests {
     }
 
     #[test]
+    fn the_example() {
+        for Example { before, after } in examples(include_str!("box_awaitee.rs")) {
+            let (operand, behind) = before.split_once(".await").unwrap();
+            check(&format!("«{operand}.await»{behind}"), &after);
+        }
+    }
+
+    #[test]
     fn whatever_is_awaited() {
-        check("«large(x).await»?;", "Box::pin(large(x)).await?;");
         check("«self.x().y().await»", "Box::pin(self.x().y()).await");
         check("«f(a()?)?.await»", "Box::pin(f(a()?)?).await");
         check("«{ let x = 1; f(x) }.await»", "Box::pin({ let x = 1; f(x) }).await");

@@ -1,4 +1,4 @@
-//! Puts a large value on the heap before a block captures it, so that only a pointer to it is handed over and stored.
+//! Moves a large value to the heap before an `async` block captures it, so that only a pointer to it is passed on and stored.
 //!
 //! ```text
 //! let page = [0u8; 4096];               let page = [0u8; 4096];
@@ -9,8 +9,8 @@
 //! })                                    })
 //! ```
 //!
-//! What a block captures by value it stores as long as it is there. The box frees its value where the capture was dropped.
-//! The variable must not be used behind the block: there it would be a box, too.
+//! A block stores what it captures by value as long as the block exists. The box is dropped where the capture was dropped.
+//! The variable must not be used after the block: there it would be a box, too.
 
 use super::box_awaitee::pin_path;
 use super::box_local::{self, as_box};
@@ -28,19 +28,19 @@ const LARGE: u64 = 64;
 /// Why a capture stays as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
-    /// It is not written as a block: a macro makes it, or it stands among a macro's tokens.
+    /// The block is made by a macro, or stands among a macro's tokens.
     NotABlock,
-    /// There is no statement that always makes the block: only an arm or a closure does.
+    /// The block is not made each time its statement runs: an arm or a closure makes it.
     NotAlways,
-    /// The statement, or the expression, is there for some configurations only.
+    /// The statement or the expression has an attribute, such as `#[cfg]`.
     Attribute,
-    /// The variable is used behind the block, or beside it.
+    /// The variable is used after the block, or in the same statement.
     UsedElsewhere,
-    /// It is dropped in another order if what is done before the block panics.
+    /// The value would be dropped in another order if something before the block panics.
     Evaluates,
-    /// In the block it is used in a way that does not go with a box.
+    /// The block uses the variable in a way that does not fit a box
     Use(box_local::Refusal),
-    /// Nothing in the block mentions it.
+    /// The block does not mention the variable.
     Unused,
 }
 
@@ -210,6 +210,7 @@ fn is_mutable(block: &ast::BlockExpr, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::examples::{Example, examples, in_fn};
     use super::super::texts;
     use super::*;
     use crate::source::{Outline, SiteKind, edited, with_tree};
@@ -233,25 +234,10 @@ mod tests {
     }
 
     #[test]
-    fn the_capture_is_a_box() {
-        check(
-            "fn f() {
-    let page = [0u8; 4096];
-    tokio::spawn(async move {
-        send(&page).await;
-        page.len()
-    })
-}",
-            expect![[r#"
-                fn f() {
-                    let page = [0u8; 4096];
-                    let page = Box::new(page);
-                    tokio::spawn(async move {
-                        send(&*page).await;
-                        page.len()
-                    })
-                }"#]],
-        );
+    fn the_example() {
+        for Example { before, after } in examples(include_str!("box_capture.rs")) {
+            assert_eq!(of(&in_fn(&before), false), Ok(in_fn(&after)));
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Puts a large local on the heap, so that only a pointer to it is stored.
+//! Moves a large local to the heap, so that only a pointer to it is stored.
 //!
 //! ```text
 //! let mut page = [0u8; 4096];         let mut page = vec![0u8; 4096];
@@ -8,8 +8,9 @@
 //! run(&config).await;                 run(&*config).await;
 //! ```
 //!
-//! Method calls, fields and indices find their way through the pointer. Other uses are rewritten; whether all
-//! of them fit is for the compiler to say.
+//! An array made by repetition becomes a `Vec`, anything else goes into a `Box`. Method
+//! calls, fields and indices dereference the pointer by themselves. Other uses are rewritten; whether all of them fit, only
+//! the compiler can tell.
 
 use super::box_awaitee::pin_path;
 use super::{ActionKind, Candidate, Context, local, macro_arguments};
@@ -26,23 +27,23 @@ const LARGE: u64 = 256;
 /// Why a local cannot be put on the heap by an edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// It is no variable of a `let` directly in a block: an argument, a match arm's, a macro's.
+    /// The variable is not declared by a `let` in a block, but by a parameter, a match arm or a macro.
     NotALet,
-    /// It is part of a larger pattern, or bound by `ref` or with `@`.
+    /// The variable is a part of a larger pattern, or bound by `ref` or with `@`.
     Pattern,
-    /// It gets its value later.
+    /// The variable gets its value later.
     NoValue,
-    /// `let … else`
+    /// The variable is declared by `let … else`.
     LetElse,
-    /// It is a reference or a pointer already.
+    /// The variable is a reference or a pointer already.
     Pointer,
-    /// Nothing is allocated in constants.
+    /// The variable is in a constant, where nothing can be allocated.
     Constant,
-    /// It is awaited: its value would be stored outside of the heap again.
+    /// The variable is awaited: its value would be stored outside of the heap again.
     Awaited,
-    /// A raw pointer to it is made.
+    /// A raw pointer to the variable is made.
     RawPointer,
-    /// A macro makes of it what nobody sees.
+    /// The variable is passed to a macro of which it is not known what it does with it.
     Macro,
 }
 
@@ -412,6 +413,7 @@ fn used(token: &SyntaxToken) -> Result<Option<Use>, Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::examples::{Example, examples, in_fn};
     use super::super::texts;
     use super::*;
     use crate::source::{edited, with_tree};
@@ -423,9 +425,14 @@ mod tests {
     }
 
     fn ways(text: &str, paths: &Paths) -> Result<Vec<String>, Refusal> {
+        ways_of("x", text, paths)
+    }
+
+    /// All texts that moving the first variable of this name makes.
+    fn ways_of(name: &str, text: &str, paths: &Paths) -> Result<Vec<String>, Refusal> {
         let look = |tree: &SourceFile| {
             let mut bindings = tree.syntax().descendants().filter_map(ast::IdentPat::cast);
-            let found = bindings.find(|it| local::name(it) == "x").ok_or(Refusal::NotALet)?;
+            let found = bindings.find(|it| local::name(it) == name).ok_or(Refusal::NotALet)?;
             let moved = moves(tree, found.syntax().text_range(), paths)?;
             Ok(moved.ways.iter().map(|edits| edited(text, edits).unwrap()).collect())
         };
@@ -441,6 +448,15 @@ mod tests {
 
     fn refused(body: &str) -> Refusal {
         ways(&format!("async fn f() {{ {body} }}"), &std()).unwrap_err()
+    }
+
+    #[test]
+    fn the_examples() {
+        let examples = examples(include_str!("box_local.rs"));
+        assert_eq!(examples.len(), 2);
+        for (Example { before, after }, name) in examples.iter().zip(["page", "config"]) {
+            assert_eq!(ways_of(name, &in_fn(before), &std()).unwrap()[0], in_fn(after));
+        }
     }
 
     #[test]

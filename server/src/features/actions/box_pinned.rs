@@ -1,4 +1,4 @@
-//! Puts a pinned future on the heap, so that only a pointer to it is stored.
+//! Moves a future that is pinned on the stack to the heap, so that only a pointer to it is stored.
 //!
 //! ```text
 //! let mut f = std::pin::pin!(large(x));    let mut f = Box::pin(large(x));
@@ -7,7 +7,8 @@
 //! tokio::pin!(f);                          tokio::pin!(f);
 //! ```
 //!
-//! Futures that are polled by reference, as `select!` in a loop does it, are neither awaited nor a macro's own.
+//! Such futures are polled by reference, as in a `select!` in a loop: they are neither awaited nor arguments of the macro.
+//! Several of them at once are an edit of the kind `box-several`.
 
 use super::box_awaitee::{self, pin_path};
 use super::{ActionKind, Candidate, Context, local};
@@ -142,6 +143,7 @@ fn made(call: &ast::MacroCall, name: &str) -> Option<TextRange> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::examples::{Example, examples};
     use super::*;
     use crate::source::{edited, with_tree};
     use proptest::prelude::*;
@@ -166,8 +168,16 @@ mod tests {
     }
 
     #[test]
+    fn the_examples() {
+        let examples = examples(include_str!("box_pinned.rs"));
+        assert_eq!(examples.len(), 2);
+        for Example { before, after } in examples {
+            assert_eq!(boxed(&before), after);
+        }
+    }
+
+    #[test]
     fn the_macro_makes_way() {
-        assert_eq!(boxed("let mut f = std::pin::pin!(large(x));"), "let mut f = Box::pin(large(x));");
         assert_eq!(boxed("g(pin! { a.large::<u8>(x, 1) });"), "g(Box::pin( a.large::<u8>(x, 1) ));");
         assert_eq!(boxed("let f = pin!(async { 1 });"), "let f = Box::pin(async { 1 });");
     }

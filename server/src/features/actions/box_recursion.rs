@@ -1,11 +1,15 @@
-//! Puts a future that an `async fn` awaits and that holds another one of the same fn on the heap: without that
-//! it has no size, and the crate does not compile.
+//! Moves the future of a recursive call to the heap (E0733). A future that stores another one of the same `async fn` has no
+//! size, and the crate does not compile.
 //!
 //! ```text
-//! count(n - 1).await;                    Box::pin(count(n - 1)).await;
+//! async fn count(n: u32) {            async fn count(n: u32) {
+//!     if n > 0 {                          if n > 0 {
+//!         count(n - 1).await;                 Box::pin(count(n - 1)).await;
+//!     }                                   }
+//! }                                   }
 //! ```
 //!
-//! Where one fn calls several times, all its calls are boxed: one that stays is one too many.
+//! Where one fn calls itself several times, all these calls are boxed: one that stays is one too many.
 
 use super::box_awaitee::{operand, pin_path, pinned};
 use super::{ActionKind, Candidate};
@@ -174,6 +178,7 @@ fn callee(awaited: &ast::Expr) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::examples::{Example, examples};
     use super::*;
     use crate::features::Snapshot;
     use crate::features::actions;
@@ -212,6 +217,14 @@ mod tests {
         let mut snapshot = Snapshot::default();
         snapshot.recursions = recursions;
         actions::candidates(&snapshot, Path::new("/p/src/lib.rs"))
+    }
+
+    #[test]
+    fn the_example() {
+        for Example { before, after } in examples(include_str!("box_recursion.rs")) {
+            let [found] = &found(&before, &["count(n - 1).await"], Heap::Std)[..] else { panic!() };
+            assert_eq!(edited(&before, &found.ways[0]).unwrap(), after);
+        }
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! Boxes several futures of different callees that are awaited one after another: only all of them together save much,
-//! since each that stays keeps the future as large as it is.
+//! Moves several awaited futures of different callees to the heap at once. Each alone saves little, since another one of about
+//! the same size keeps the future as large as it is.
 //!
 //! ```text
-//! a().await; // 3000 bytes            Box::pin(a()).await;
-//! b().await; // 2990 bytes            Box::pin(b()).await;
+//! first().await;                      Box::pin(first()).await;
+//! second().await;                     Box::pin(second()).await;
 //! tick().await;                       tick().await;
 //! ```
 //!
-//! And the arms of one `select!` or `join!` together. What that saves, only the compiler can tell.
+//! The large arms of one `select!` or `join!` are boxed together, too. What that saves, only the compiler can tell.
 
 use super::box_awaitee::{self, Await, pin_path};
 use super::{ActionKind, Candidate, Context, macro_arguments};
@@ -18,13 +18,13 @@ use ra_ap_syntax::ast::AstNode;
 /// Why nothing is boxed together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// There are no two.
+    /// There are fewer than two.
     TooFew,
     /// Boxing all of them saves next to nothing.
     TooLittle,
     /// One of them alone saves about as much.
     OneIsEnough,
-    /// Nobody knows what the future would be.
+    /// The size after the edit cannot be predicted.
     NotUnderstood,
 }
 
@@ -160,6 +160,7 @@ fn is_large(context: &Context<'_>, arm: TextRange) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::examples::{Example, examples};
     use super::*;
     use crate::features::actions::box_awaitee::{operand, ways};
     use crate::source::{TextSize, edited};
@@ -205,17 +206,15 @@ mod tests {
     }
 
     #[test]
-    fn all_are_written_at_once() {
-        let text = "a().await;\nb(1).await;\ntick().await;";
-        let at = |part: &str| {
-            let whole = TextRange::at(TextSize::new(text.find(part).unwrap() as u32), TextSize::of(part));
-            operand(text, whole).unwrap()
-        };
-        let ways = ways("Box::pin", &[at("a().await"), at("b(1).await")]);
-        assert_eq!(
-            edited(text, &ways[0]).as_deref(),
-            Some("Box::pin(a()).await;\nBox::pin(b(1)).await;\ntick().await;")
-        );
+    fn the_example() {
+        for Example { before, after } in examples(include_str!("box_several.rs")) {
+            let at = |part: &str| {
+                let at = TextSize::of(&before[..before.find(part).unwrap()]);
+                operand(&before, TextRange::at(at, TextSize::of(part))).unwrap()
+            };
+            let ways = ways("Box::pin", &[at("first().await"), at("second().await")]);
+            assert_eq!(edited(&before, &ways[0]), Some(after));
+        }
     }
 
     proptest! {

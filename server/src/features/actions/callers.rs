@@ -1,8 +1,8 @@
-//! The fns that call an `async fn` and await what it returns on the spot: all of them, in whatever file, for edits of a fn
-//! that change how it is called.
+//! The fns that call an `async fn` and await the returned future on the spot: all of them, in whatever file, for edits that
+//! change how a fn is called.
 //!
-//! They are found by what the compiler says is awaited, and every other place that has the fn's name must be something
-//! else, as far as the text tells.
+//! They are found by what the compiler says is awaited. Every other place that has the fn's name must be something else, as
+//! far as the text tells.
 
 use super::signature::{self, Refusal::NotAnAsyncFn};
 use super::{Context, Elsewhere};
@@ -22,13 +22,13 @@ pub(super) const INTERFACE: &str = "changes the public interface";
 /// Why it stays as it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// Its signature or what is around it.
+    /// The fn cannot have another signature
     Signature(signature::Refusal),
-    /// In other configurations there may be another fn of its name.
+    /// The fn, or what is around it, has `#[cfg]`: in other configurations another fn may have its name.
     Conditional,
-    /// What is awaited is not a call of it as such.
+    /// What is awaited is not written as a call of the fn.
     NotCalled,
-    /// Its name stands somewhere else, too.
+    /// The fn's name is used in another way, too: as a value, in a macro, in a call that is not awaited on the spot.
     Named,
 }
 

@@ -6,7 +6,7 @@
 //! }                                   c: nothing; it would be dropped at the call
 //! ```
 //!
-//! By syntax alone, so in doubt it is less.
+//! This looks at the syntax alone. If in doubt, the answer is less.
 
 use crate::source::TextRange;
 use ra_ap_syntax::ast::{self, AstNode, HasName};

@@ -1,5 +1,5 @@
-//! Uses the arguments of an `async fn` where they are captured. The fn itself stores them a second time, as
-//! the variables of its body, if those are used after an await.
+//! Stores the arguments of an `async fn` once. The future of an `async fn` stores an argument where it is passed, and a second
+//! time as a variable of the body, if that is used after an await. One `async move` block stores its captures only once.
 //!
 //! ```text
 //! async fn send(data: [u8; 4096]) {      fn send(data: [u8; 4096]) -> impl Future<Output = ()> {
@@ -10,8 +10,8 @@
 //!                                        }
 //! ```
 //!
-//! An argument of which the block would capture only a part, or nothing, is captured whole by a first statement: what is
-//! left of it would be dropped at the call.
+//! An argument of which the block would capture only a part, or nothing, is captured whole by a first statement. Otherwise
+//! the rest of it would be dropped at the call.
 //!
 //! ```text
 //! async fn pay(order: Order, _: Permit) {      fn pay(order: Order, _arg1: Permit) -> impl Future<Output = ()> {
@@ -23,15 +23,16 @@
 //!                                              }
 //! ```
 //!
-//! Of several arguments with destructors some may then be dropped earlier: a block drops its captures in the
-//! order in which it mentions them, whether it was polled or not; a fn its arguments from the last to the first, and, if
-//! it was never polled, from the first to the last.
+//! If several arguments have destructors, some may be dropped earlier. A block drops its captures in the order in which it
+//! mentions them, whether it was polled or not. A fn drops its arguments from the last to the first, and, if its future was
+//! never polled, from the first to the last.
 //!
-//! Patterns take their arguments apart at the call. Attributes that may be macros get another fn than before: what they
-//! make of it the compiler tells, and the edit says so, unless it is known that it is the same.
+//! Patterns in the parameters are matched at the call. An attribute that may be a macro gets another fn than before: unless it
+//! is known that it makes the same of both, the title of the edit says so. Methods in implementations of traits are edited,
+//! too.
 //!
-//! A block's value is not converted to what the fn returns: one that becomes a `Box<dyn T>` only by being
-//! returned does not compile then, which nothing but the compiler can tell.
+//! The value of a block is not coerced to the return type: a value that becomes a `Box<dyn T>` only because it is returned
+//! does not compile then. Only the compiler can tell.
 
 use super::captured::{Captured, captured};
 use super::signature::{self, Refusal::NotAnAsyncFn};
@@ -108,11 +109,11 @@ fn makes_the_same(path: &str, text: &str) -> bool {
 /// Why a fn is left as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
-    /// It cannot return a future.
+    /// The fn cannot have another signature
     Signature(signature::Refusal),
-    /// A parameter of which nobody can tell what variables it makes: with an attribute, a macro, `ref` or `@`.
+    /// It is not known which variables a parameter declares: it has an attribute, a macro, `ref` or `@`.
     Parameter,
-    /// The name for one that has none is taken.
+    /// A parameter without a name needs one, and that is taken.
     Name,
 }
 
@@ -449,6 +450,7 @@ fn wrap(
 
 #[cfg(test)]
 mod tests {
+    use super::super::examples::{Example, examples};
     use super::super::signature::Refusal as Why;
     use super::super::texts;
     use super::*;
@@ -481,6 +483,13 @@ mod tests {
 
     fn refused(text: &str) -> Refusal {
         desugared(text, &language("2021")).unwrap_err()
+    }
+
+    #[test]
+    fn the_examples() {
+        for Example { before, after } in examples(include_str!("desugar_async_fn.rs")) {
+            assert_eq!(ways(&before, &language("2024"))[0], after);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Ends the temporaries of a `match`, `if let`, `while let` or `for` before its arms, with a variable for its value.
+//! Drops the temporaries of a `match`, `if let`, `while let` or `for` before its arms: its value becomes a variable.
 //!
 //! ```text
 //! match big().id() {                  let id = big().id();
@@ -8,10 +8,10 @@
 //!                                     }
 //! ```
 //!
-//! What is made on the way to the value that is matched lives until the whole statement ends, and so across every
-//! await in its arms. The variable takes its place: before the statement if nothing in that is evaluated earlier, and if
-//! the value has no destructor that the end of the scope could run later; else in a block of the `match`'s own. The
-//! condition of a `while let` is evaluated each time, so it gets the block.
+//! A temporary in the value that is matched lives until the whole statement ends, and so across every await in the arms.
+//! The variable is declared before the statement, if nothing in the statement is evaluated earlier and the value has no
+//! destructor that would run later, at the end of the scope. Otherwise the `match` and its variable get a block of their own.
+//! The condition of a `while let` is evaluated each time, so it gets the block.
 
 use super::scope_block::{is_number, is_place};
 use super::{ActionKind, Candidate, Context, local, naming};
@@ -27,17 +27,17 @@ use std::sync::Arc;
 pub(super) enum Refusal {
     /// The temporary is not in the value of a `match`, `if let`, `while let` or `for` whose arms wait.
     NoScrutinee,
-    /// It is the value itself, which has to be there.
+    /// The temporary is the value itself, which the arms need.
     Value,
-    /// A place is matched: a variable would be a copy of it.
+    /// A place is matched, such as a field: a variable would be a copy of it.
     Place,
-    /// A macro makes the value, or a place.
+    /// A macro makes the value, or the place.
     Macro,
-    /// A `let` keeps the temporary too: `let x = &big();`.
+    /// A `let` would keep the temporary, too: `let x = &big();`.
     Kept,
-    /// Another condition is evaluated before: `else if let`, `if a && let`.
+    /// Another condition is evaluated first: `else if let`, `if a && let`.
     Behind,
-    /// The statement is not always there.
+    /// The statement has an attribute, such as `#[cfg]`.
     Conditional,
 }
 
@@ -567,6 +567,7 @@ impl Before {
 
 #[cfg(test)]
 mod tests {
+    use super::super::examples::{Example, examples, in_fn};
     use super::super::texts;
     use super::*;
     use crate::source::{TextSize, edited, with_tree};
@@ -591,13 +592,19 @@ mod tests {
     }
 
     #[test]
-    fn the_value_gets_a_variable() {
+    fn the_example() {
+        for Example { before, after } in examples(include_str!("hoist_scrutinee.rs")) {
+            assert_eq!(new(&in_fn(&before)), Ok(in_fn(&after)));
+        }
+    }
+
+    #[test]
+    fn a_comment_in_front_stays_there() {
         check(
             "
     // What it is.
     match big().id() {
         0 => tick().await,
-        n => show(n),
     }
     more();
 ",
@@ -607,7 +614,6 @@ mod tests {
                     let id = big().id();
                     match id {
                         0 => tick().await,
-                        n => show(n),
                     }
                     more();
                 }

@@ -1,4 +1,4 @@
-//! The futures in the arguments of macros that wait for several at once.
+//! The futures among the arguments of macros that poll several futures at once.
 //!
 //! ```text
 //! join!(«a()», «b(1)»)

@@ -1,9 +1,9 @@
-//! How a future is made that a body does nothing but wait for, and what it means to make it earlier: where the body's own
-//! future was made.
+//! How the future is made that a body only awaits, and what changes if it is made earlier: where the body's own future was
+//! made.
 //!
 //! ```text
 //! fetch(key, self.most, 3)            moves `key`, reads a place, and does nothing else if `fetch` is an `async fn`
-//! self.inner.get(key.hash())          does something for an argument
+//! self.inner.get(key.hash())          runs code for an argument
 //! ```
 
 use super::{Candidate, Context, local, signature};
@@ -71,7 +71,7 @@ pub(super) fn replace(
 }
 
 /// For a title.
-const AT_CALL: &str = "runs what is before the await at the call";
+pub(super) const AT_CALL: &str = "runs what is before the await at the call";
 
 /// Is it nothing to evaluate what is passed for the parameter of this index?
 fn is_still(passed: &Passed, of: Option<&Arc<Body>>, index: usize) -> bool {

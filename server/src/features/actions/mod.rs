@@ -1,7 +1,10 @@
 //! Code actions: edits that may make a future smaller. One file each.
 //!
-//! They are found on the text that was measured, by its syntax and by what the compiler said is held and
-//! why. What one saves is predicted here, and measured by who compiles it ([`crate::engine`]).
+//! Candidates are found in the text that was measured, by its syntax and by what the compiler says is held and why. What an
+//! edit saves is predicted here; [`crate::engine`] compiles the edit and measures it.
+//!
+//! The doc comment of each file says what the edit does, with the code before and after. It is the file's first test, and
+//! `docs/actions.md` is generated from it (`manual`).
 
 mod all_safe;
 pub mod borrow_argument;
@@ -15,11 +18,15 @@ pub mod box_several;
 mod callers;
 mod captured;
 pub mod desugar_async_fn;
+#[cfg(test)]
+mod examples;
 pub mod hoist_scrutinee;
 pub mod list;
 mod local;
 mod macro_arguments;
 mod made;
+#[cfg(test)]
+mod manual;
 mod naming;
 pub mod pin_argument;
 pub mod return_inner;

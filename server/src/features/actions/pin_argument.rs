@@ -1,4 +1,4 @@
-//! Pins a future in the body that makes it, where what it is handed to would store it more than once.
+//! Pins a future that is passed to an `async fn`, which would store it more than once; a pinned reference takes its place.
 //!
 //! ```text
 //! logged(3, large(x)).await?;         {
@@ -12,9 +12,9 @@
 //!                                     }?;
 //! ```
 //!
-//! An `async fn` that takes a future stores it among its arguments, and where it awaits it once more. A pinned reference
-//! takes no more than a pointer there. No heap is needed; the future itself is dropped where the block ends. The only
-//! thing that changes place is what makes the future: it comes before the other arguments, so these may only be read.
+//! An `async fn` that takes a future stores it among its arguments, and once more where it awaits it. A pinned reference is
+//! only a pointer there. No heap is needed; the future itself is dropped where the block ends. The only thing that moves is the
+//! call that makes the future: it is evaluated before the other arguments, so these may only be read.
 
 use super::{ActionKind, Candidate, Context, box_awaitee, local};
 use crate::features::language::{Heap, Language};
@@ -27,17 +27,17 @@ use ra_ap_syntax::{NodeOrToken, SourceFile, SyntaxKind, SyntaxNode};
 /// Why a future cannot be pinned by an edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// The await is a macro's, or among a macro's arguments.
+    /// A macro makes the await, or it is among a macro's arguments.
     NoAwait,
-    /// What is awaited has no such argument.
+    /// What is awaited has no argument that is a large future.
     NoArgument,
-    /// It is made in a branch, closure or macro, or lent already.
+    /// The future is made in a branch, a closure or a macro, or is passed by reference already.
     Nested,
-    /// Something that is evaluated before it does more than to read a place, or reads what it may change.
+    /// Something that is evaluated before the future does more than read a place, or reads what making the future may change.
     Order,
-    /// A block there would be a statement of its own.
+    /// In this position a block would be parsed as a statement of its own.
     Position,
-    /// Every name for it is taken.
+    /// Every name for the new variable is taken.
     Name,
 }
 
@@ -508,12 +508,18 @@ fn lines(node: &SyntaxNode, gone: &[TextRange]) -> Vec<TextSize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::examples::{Example, examples, in_fn};
     use super::*;
     use crate::source::{edited, with_tree};
     use proptest::prelude::*;
 
     /// The text with the futures that calls of `large` make pinned in front of the await that ends at `»`.
     fn pinned(marked: &str, names: &[&str]) -> Result<String, Refusal> {
+        pinned_by("pin!", marked, names)
+    }
+
+    /// With this macro.
+    fn pinned_by(pin: &str, marked: &str, names: &[&str]) -> Result<String, Refusal> {
         let (before, rest) = marked.split_once('«').unwrap();
         let (whole, behind) = rest.split_once('»').unwrap();
         let text = format!("{before}{whole}{behind}");
@@ -521,7 +527,7 @@ mod tests {
         let wanted: Vec<Wanted> =
             names.iter().map(|name| Wanted { name: (*name).to_owned(), block: None }).collect();
         let look = |tree: &SourceFile| {
-            let pins = pins(tree, &text, whole, &wanted, "pin!")?;
+            let pins = pins(tree, &text, whole, &wanted, pin)?;
             Ok(edited(&text, &pins.edits).expect("they do not overlap"))
         };
         with_tree(&text, look).unwrap()
@@ -538,11 +544,17 @@ mod tests {
     }
 
     #[test]
+    fn the_examples() {
+        let examples = examples(include_str!("pin_argument.rs"));
+        assert_eq!(examples.len(), 2);
+        for Example { before, after } in examples {
+            let marked = in_fn(&before).replace("logged(", "«logged(").replace(".await", ".await»");
+            assert_eq!(pinned_by("std::pin::pin!", &marked, &["large"]), Ok(in_fn(&after)));
+        }
+    }
+
+    #[test]
     fn a_statement_gets_a_block_around_it() {
-        check(
-            "«logged(3, large(x)).await»?;",
-            "{\n        let large = pin!(large(x));\n        logged(3, large).await?;\n    }",
-        );
         check(
             "«logged(\n        // Three.\n        3,\n        large(\n            x,\n        ),\n    )\n    .await»;",
             "{\n        let large = pin!(large(\n            x,\n        ));\n        logged(\n            // Three.\n            \
@@ -552,10 +564,6 @@ mod tests {
 
     #[test]
     fn elsewhere_the_block_is_the_value() {
-        check(
-            "let n = «logged(large(x)).await»?;",
-            "let n = {\n        let large = pin!(large(x));\n        logged(large).await\n    }?;",
-        );
         check(
             "g(1, «logged(large(x)).await»);",
             "g(1, {\n        let large = pin!(large(x));\n        logged(large).await\n    });",

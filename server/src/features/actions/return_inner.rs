@@ -1,5 +1,4 @@
-//! Returns the future that an `async fn` does nothing but wait for. Its own future stores that one, and its arguments
-//! beside it.
+//! Returns the future that an `async fn` only awaits. The fn's own future stores that one, and the arguments beside it.
 //!
 //! ```text
 //! async fn get(key: Key) -> Value {      fn get(key: Key) -> impl Future<Output = Value> {
@@ -7,11 +6,11 @@
 //! }                                      }
 //! ```
 //!
-//! What stands before the await then runs at the call, and not when the future is polled for the first time. Nobody
-//! notices that of a call of an `async fn` with arguments that are only moved; else the edit says so. So it does where
-//! values are dropped at the call that the fn's own future held, or in another order if it is never polled.
+//! What stands before the await then runs at the call, and not when the future is first polled. For a call of an `async fn`
+//! whose arguments are only moved, that makes no difference; else the title of the edit says so. It also says which values of
+//! the fn's own future are then dropped at the call, or in another order if the future is never polled.
 //!
-//! What is awaited must not borrow from the arguments: that the compiler refuses.
+//! What is awaited must not borrow from the arguments: the compiler refuses that.
 
 use super::made::{self, Arguments, Made, leaves};
 use super::signature::{self, Refusal::NotAnAsyncFn};
@@ -49,13 +48,13 @@ fn candidate(context: &Context<'_>) -> Option<Candidate> {
 /// Why a fn is left as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
-    /// It cannot return a future.
+    /// The fn cannot have another signature
     Signature(signature::Refusal),
-    /// Its last expression is no await, or it waits before.
+    /// The last expression of the fn is not an await, or there is another await.
     NotLast,
-    /// It returns or waits somewhere else, too.
+    /// The fn returns or awaits in another place, too.
     Returns,
-    /// What is awaited would be gone, or is nobody's to return: a block, a reference to an argument.
+    /// What is awaited cannot be returned: it is a block, or borrows from an argument.
     Operand,
 }
 
@@ -122,6 +121,7 @@ fn returned(function: &ast::Fn, language: &Language) -> Result<Returned, Refusal
 
 #[cfg(test)]
 mod tests {
+    use super::super::examples::{Example, examples};
     use super::super::made::Passed;
     use super::super::signature::Refusal as Why;
     use super::super::texts;
@@ -153,21 +153,10 @@ mod tests {
     }
 
     #[test]
-    fn the_inner_future_is_returned() {
-        check(
-            "2024",
-            "
-async fn get(key: Key) -> Value {
-    fetch(key).await
-}
-",
-            expect![[r#"
-
-                fn get(key: Key) -> impl Future<Output = Value> {
-                    fetch(key)
-                }
-            "#]],
-        );
+    fn the_example() {
+        for Example { before, after } in examples(include_str!("return_inner.rs")) {
+            assert_eq!(edited(&before, &of(&before, "2024").unwrap().ways[0]).unwrap(), after);
+        }
     }
 
     #[test]

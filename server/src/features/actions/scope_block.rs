@@ -1,4 +1,4 @@
-//! Ends a local before an await: from its `let` to its last use everything goes into a block.
+//! Puts a local into a block that ends before an await: the block reaches from its `let` to its last use.
 //!
 //! ```text
 //! let mut buf = [0; 1024];            let n = {
@@ -8,11 +8,11 @@
 //!                                     send(n).await;
 //! ```
 //!
-//! The compiler keeps a local until its scope ends if it has a destructor or was ever borrowed, although it is
-//! not used again. What else is declared in between and used later leaves the block as its value.
+//! The compiler keeps a local until its scope ends if it has a destructor or was ever borrowed, even if it is not used again.
+//! Other variables that are declared in between and used later become the value of the block.
 //!
-//! A local that was borrowed is kept even where its value has moved into what is awaited. Then it leaves the block
-//! itself, and is one that nobody has borrowed:
+//! A local that was borrowed is kept even if its value has moved into what is awaited. Then the local itself is the value of
+//! the block, and moves into a new variable that was never borrowed:
 //!
 //! ```text
 //! let request = build();              let request = {
@@ -23,8 +23,8 @@
 //!                                     request.await;
 //! ```
 //!
-//! And one that is kept nowhere behind its last use still has its bytes to itself: until its scope ends, nothing else
-//! is stored there. Whether that matters, the layout tells.
+//! A local that is not kept after its last use still has its bytes to itself: until its scope ends, nothing else is stored
+//! there. Whether that matters, the layout tells.
 
 use super::local::{self, Declared};
 use super::{ActionKind, Candidate, Context};
@@ -38,21 +38,21 @@ use std::sync::Arc;
 /// Why no block can be put around a local.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// It is no variable of a `let` directly in a block: an argument, a match arm's, a macro's.
+    /// The variable is not declared by a `let` in a block, but by a parameter, a match arm or a macro.
     NotALet,
-    /// Nothing follows its last use.
+    /// Nothing follows the last use.
     UsedToTheEnd,
-    /// It is only declared, so it is there for its destructor.
+    /// The variable is never used: it is there for its destructor.
     NeverUsed,
-    /// An item is declared in between.
+    /// An item is declared between the `let` and the last use.
     Item,
-    /// A variable that is used later may have no value at the end.
+    /// A variable that is used later may have no value at the end of the block.
     Deferred,
     /// A variable that is used later is bound by `ref`.
     ByReference,
-    /// A variable that is used later is not always there.
+    /// A variable that is used later has an attribute, such as `#[cfg]`.
     Conditional,
-    /// It is used otherwise where it is moved, or behind that.
+    /// The variable is used in another way where it is moved, or after that.
     UsedWhereMoved,
 }
 
@@ -933,6 +933,7 @@ pub(super) fn is_place(value: &ast::Expr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::examples::{examples, in_fn};
     use super::super::texts;
     use super::*;
     use crate::source::{edited, with_tree};
@@ -953,6 +954,13 @@ mod tests {
     fn check(body: &str, after: Expect) {
         let all = ways(&format!("async fn f() {{{body}}}\n"), "buf").unwrap();
         after.assert_eq(&all.join("--\n"));
+    }
+
+    #[test]
+    fn the_examples() {
+        let [read, moved] = &examples(include_str!("scope_block.rs"))[..] else { panic!("there are two") };
+        assert_eq!(ways(&in_fn(&read.before), "buf").unwrap()[0], in_fn(&read.after));
+        assert_eq!(moved_in(&in_fn(&moved.before), "request", "await"), Ok(in_fn(&moved.after)));
     }
 
     #[test]
@@ -992,16 +1000,20 @@ mod tests {
 
     /// The first way if `buf` leaves where it is used before `waits`.
     fn moved(body: &str, waits: &str) -> Result<String, Refusal> {
-        let text = format!("async fn f() {{{body}}}\n");
+        moved_in(&format!("async fn f() {{{body}}}\n"), "buf", waits)
+    }
+
+    /// The first way if the first variable of this name leaves where it is used before `waits`.
+    fn moved_in(text: &str, name: &str, waits: &str) -> Result<String, Refusal> {
         let waits = TextRange::at(TextSize::of(&text[..text.find(waits).unwrap()]), TextSize::of(waits));
         let look = |tree: &SourceFile| {
             let mut bindings = tree.syntax().descendants().filter_map(ast::IdentPat::cast);
-            let declared = bindings.find(|it| local::name(it) == "buf").unwrap().syntax().text_range();
+            let declared = bindings.find(|it| local::name(it) == name).unwrap().syntax().text_range();
             let passed = passed(tree, declared, waits).ok_or(Refusal::UsedWhereMoved)?;
-            let scoped = scoped(tree, &text, declared, false, Some(passed))?;
-            Ok(edited(&text, &scoped.ways[0]).unwrap())
+            let scoped = scoped(tree, text, declared, false, Some(passed))?;
+            Ok(edited(text, &scoped.ways[0]).unwrap())
         };
-        with_tree(&text, look).unwrap()
+        with_tree(text, look).unwrap()
     }
 
     #[test]

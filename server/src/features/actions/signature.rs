@@ -18,21 +18,21 @@ const PRECISE_CAPTURING: u32 = 82;
 /// Why a signature is left as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// A block, a closure, or something that a macro makes.
+    /// It is a block or a closure, or a macro makes it.
     NotAnAsyncFn,
-    /// It is a trait's own.
+    /// The fn is declared by a trait, or, where all callers are edited, implements one.
     Trait,
-    /// It has an attribute that may want an `async fn`.
+    /// The fn, or what is around it, has an attribute that may need an `async fn`.
     Attribute,
-    /// `const`, `extern`, `default` or `gen`.
+    /// The fn is `const`, `extern`, `default` or `gen`.
     Qualifier,
-    /// `-> !`
+    /// The fn returns `!`.
     Never,
-    /// `impl Trait`, which `use<..>` cannot name, or which does not capture lifetimes.
+    /// The signature has `impl Trait`, which `use<..>` cannot name, or which does not capture lifetimes.
     ImplTrait,
-    /// The `impl` block around it has a lifetime without a name.
+    /// The `impl` block around the fn has a lifetime without a name.
     UnnamedLifetime,
-    /// `use<..>` is needed and the crate is for compilers that do not know it.
+    /// `use<..>` is needed, and the crate's `rust-version` is a compiler that does not know it.
     OldCompiler,
 }
 

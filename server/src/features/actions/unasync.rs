@@ -1,5 +1,5 @@
-//! Makes an `async fn` that awaits nothing a plain one. Who awaits its future stores that, with all arguments in it, although
-//! nobody ever waits for it.
+//! Makes an `async fn` that awaits nothing a plain fn, and removes `.await` from all its calls. A caller stores the future with
+//! all its arguments, although that future is never suspended.
 //!
 //! ```text
 //! async fn checksum(page: [u8; 500]) -> usize {      fn checksum(page: [u8; 500]) -> usize {
@@ -10,13 +10,13 @@
 //! }                                                  }
 //! ```
 //!
-//! `g(x).await` makes the future and polls it at once, and such a future is done when it has been polled once. So the body
-//! runs where it ran, and what it has is dropped where it was: the compiler makes the body of an `async fn` such that
-//! arguments, variables and temporaries are dropped in a plain fn's order. What is dropped in the fns that call it the
-//! compiler shows.
+//! `g(x).await` makes the future and polls it at once, and the first poll of such a future completes it. So the body runs
+//! where it ran before, and drops its values where it dropped them: an `async fn` drops arguments, variables and temporaries
+//! in the order of a plain fn. For the callers, the compiler shows what is dropped.
 //!
-//! That is only so where each call is awaited on the spot. All of them are found: by what the compiler says is awaited, and
-//! every other place that has the fn's name must be something else, as far as the text tells.
+//! This holds only if each call is awaited on the spot. All calls are found, in whatever file: from what the compiler says is
+//! awaited. Every other place that has the fn's name must be something else, as far as the text tells; a fn whose name stands
+//! among the tokens of a macro is left alone.
 
 use super::callers::{self, Called, Caller};
 use super::signature::{self, Refusal::NotAnAsyncFn};
@@ -95,11 +95,11 @@ fn saving<'a>(caller: &Caller<'a>, context: &Context<'_>, origin: &str) -> Optio
 /// Why a fn stays `async`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
-    /// It is no `async fn` that may be edited together with its callers, or is used in another way.
+    /// The fn cannot be edited together with all its callers
     Called(callers::Refusal),
-    /// `#[track_caller]`: a panic in it would be said to be somewhere else.
+    /// The fn has `#[track_caller]`: a panic in it would name another place.
     TrackCaller,
-    /// It awaits something.
+    /// The fn awaits something.
     Awaits,
 }
 
@@ -146,6 +146,7 @@ fn awaits_itself(body: &SyntaxNode) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::callers::Refusal::{Conditional, Named, NotCalled};
+    use super::super::examples::{Example, examples};
     use super::super::signature::Refusal as Why;
     use super::*;
     use crate::source::{Outline, edited, with_tree};
@@ -188,26 +189,10 @@ mod tests {
     }
 
     #[test]
-    fn a_fn_that_awaits_nothing_is_plain() {
-        check(
-            "
-async fn checksum(page: [u8; 500]) -> usize {
-    page.len()
-}
-async fn send() {
-    checksum([1; 500]).await;
-}
-",
-            expect![[r#"
-
-                fn checksum(page: [u8; 500]) -> usize {
-                    page.len()
-                }
-                async fn send() {
-                    checksum([1; 500]);
-                }
-            "#]],
-        );
+    fn the_example() {
+        for Example { before, after } in examples(include_str!("unasync.rs")) {
+            assert_eq!(edited(&before, &of(&before).unwrap()).unwrap(), after);
+        }
     }
 
     #[test]
