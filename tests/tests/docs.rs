@@ -249,8 +249,10 @@ fn nothing_is_said_twice() {
         if page.ends_with("CHANGELOG.md") || page.starts_with("vscode-extension") {
             continue;
         }
-        let lines: Vec<&str> =
-            prose(&text).map(|(_, line)| line).filter(|line| !line.starts_with(['|', '#'])).collect();
+        // Two actions may be refused for the same reason.
+        let is_list = |line: &str| line.starts_with("- ") && page.ends_with("actions.md");
+        let lines = prose(&text).map(|(_, line)| line);
+        let lines: Vec<&str> = lines.filter(|line| !line.starts_with(['|', '#']) && !is_list(line)).collect();
         for paragraph in lines.join("\n").split("\n\n") {
             let paragraph = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
             for sentence in paragraph.split(". ").filter(|sentence| sentence.split(' ').count() >= 8) {

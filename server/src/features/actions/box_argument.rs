@@ -84,7 +84,7 @@ enum Refusal {
     NotABlock,
     /// The block is not an argument of a call.
     NotGivenAway,
-    /// The block does more than one await, in its last expression.
+    /// The block does something besides one await, in its last expression.
     NotBare,
     /// The block returns or awaits in another place, too.
     Returns,

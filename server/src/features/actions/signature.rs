@@ -1,11 +1,11 @@
-//! The signature of an `async fn`, made one of a fn that returns a future.
+//! Turns the signature of an `async fn` into that of a fn that returns a future.
 //!
 //! ```text
 //! async fn get(&self, key: &str) -> u8      fn get(&self, key: &str) -> impl Future<Output = u8>
 //! ```
 //!
-//! Before edition 2024 the returned future is told which lifetimes it captures: `+ use<'_, T>`. One that a trait's
-//! method returns captures all of them in every edition.
+//! Before edition 2024 the return type names the lifetimes that the future captures: `+ use<'_, T>`. What a trait's method
+//! returns captures all of them in every edition.
 
 use crate::features::language::{Heap, Language};
 use crate::source::{Edit, TextRange, TextSize};

@@ -2,12 +2,12 @@
 //! all its arguments, although that future is never suspended.
 //!
 //! ```text
-//! async fn checksum(page: [u8; 500]) -> usize {      fn checksum(page: [u8; 500]) -> usize {
-//!     page.len()                                         page.len()
-//! }                                                  }
-//! async fn send() {                                  async fn send() {
-//!     checksum([1; 500]).await;                          checksum([1; 500]);
-//! }                                                  }
+//! async fn length(page: [u8; 500]) -> usize {      fn length(page: [u8; 500]) -> usize {
+//!     page.len()                                       page.len()
+//! }                                                }
+//! async fn send() {                                async fn send() {
+//!     length([1; 500]).await;                          length([1; 500]);
+//! }                                                }
 //! ```
 //!
 //! `g(x).await` makes the future and polls it at once, and the first poll of such a future completes it. So the body runs
