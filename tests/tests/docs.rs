@@ -166,13 +166,17 @@ fn broken(pages: &BTreeMap<PathBuf, String>, page: &Path, target: &str) -> Optio
     }
 }
 
-/// The words of a text that are paths of this project: they begin with a folder of it.
+/// The words of a text that are paths of this project: they begin with a folder of it, or are those of a file of code.
 fn paths(text: &str) -> impl Iterator<Item = &str> {
     let folders = ["docs/", "editors/", "server/", "tests/", "vscode-extension/", ".ci/"];
     let words = text.split(|c: char| c.is_whitespace() || "()\"'`=,;:".contains(c));
     words.filter(move |word| {
         let is_plain = word.chars().all(|c| c.is_alphanumeric() || "./_-".contains(c));
-        is_plain && folders.iter().any(|folder| word.starts_with(folder))
+        // `src/` is that of a user's project.
+        let is_code = word.ends_with(".rs") && word.contains('/') && !word.starts_with("src/");
+        is_plain
+            && !word.starts_with('/')
+            && (is_code || folders.iter().any(|folder| word.starts_with(folder)))
     })
 }
 
@@ -217,7 +221,9 @@ fn files_that_are_named_are_there() {
             let code = if is_prose { code_spans(line).0 } else { vec![line] };
             for path in code.into_iter().flat_map(paths) {
                 count += 1;
-                if !workspace_root().join(path).exists() {
+                let folders =
+                    [Path::new(""), page.parent().expect("a page is in a folder"), Path::new("server/src")];
+                if !folders.iter().any(|folder| workspace_root().join(folder).join(path).exists()) {
                     wrong.push(format!("{}:{number}: {path}", page.display()));
                 }
             }
