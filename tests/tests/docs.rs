@@ -98,7 +98,7 @@ fn code_spans(line: &str) -> (Vec<&str>, String) {
         let Some(end) = inner.find(mark) else { break };
         spans.push(&inner[..end]);
         rest.push_str(&after[..start]);
-        // A heading's anchor has the words of code in it, so something has to stand for them.
+        // Something stands for the code: a link may have nothing else in it.
         rest.push('c');
         after = &inner[end + ticks..];
     }
