@@ -5,7 +5,7 @@
 //! alignment, its size is one, and the largest alignment of all parts is the future's. Where that leaves more
 //! than one possibility, the alignment is unknown.
 
-use super::body::BodyIndex;
+use super::body_index::BodyIndex;
 use super::whatif::{Embedded, Layer};
 use crate::dump::names::{self, CoroutineName, arguments};
 use crate::dump::type_sizes::{FieldRecord, TypeRecord, TypeSizes};

@@ -1,7 +1,8 @@
 //! Joins the two dumps: sizes and offsets from `-Zprint-type-sizes`, names and places from the MIR dump.
 
 use super::align::{self, Identity, Seen, TypeFacts};
-use super::body::{Body, BodyIndex, BodyState, Instance};
+use super::body::{Body, BodyState};
+use super::body_index::{BodyIndex, Instance};
 use super::states::{Interner, Of, Packing, Text, Thing};
 use super::whatif::{Part, Parts};
 use super::why::CopiedValue;

@@ -6,15 +6,15 @@
 
 mod align;
 mod body;
+mod body_index;
 mod join;
 mod states;
 mod usage;
 pub mod whatif;
 mod why;
 
-pub use body::{
-    Away, Bodies, Body, BodyIndex, BodyState, Instance, Saved, Upvar as BodyUpvar, definition_path, item_path,
-};
+pub use body::{Away, Body, BodyState, Saved, Upvar as BodyUpvar, definition_path, item_path};
+pub use body_index::{Bodies, BodyIndex, Instance};
 pub use join::{Source, boxed_when_large, futures};
 pub use states::States;
 pub use usage::{Bytes, Largest, Usage, needs};

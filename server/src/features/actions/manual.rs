@@ -94,10 +94,11 @@ fn first_sentence(source: &str) -> String {
     paragraph.split_once(". ").map_or(paragraph.clone(), |(first, _)| format!("{first}."))
 }
 
-/// The doc comments of a file's `Refusal` as a list; none if it has no such enum. A variant that holds another file's refusal
+/// The doc comments of a file's `Refusal`, or of the engine's `Rejection`, as a list; none if it has no such enum. A variant that holds another file's refusal
 /// leads to those.
 fn refusals(source: &str) -> String {
-    let Some((_, variants)) = source.split_once("enum Refusal {\n") else { return String::new() };
+    let variants = ["enum Refusal {\n", "enum Rejection {\n"].iter().find_map(|head| source.split_once(head));
+    let Some((_, variants)) = variants else { return String::new() };
     let variants = variants.lines().take_while(|line| *line != "}").map(str::trim);
     let mut list = String::new();
     let mut text = String::new();

@@ -8,7 +8,7 @@
 //! certain that the reference comes along; and through calls whose result may carry a reference that an argument has,
 //! by the regions in the signature. To the borrow checker, too, the reference is in use as long as the result is.
 
-use super::contains_future;
+use super::analysis::contains_future;
 use crate::dump::CoroutineBody;
 use crate::dump::assigned::{Call, Operand, Source, has_region, may_carry};
 use crate::dump::mir::Place;
