@@ -7,6 +7,7 @@ pub mod compiler;
 pub mod dump;
 pub mod engine;
 pub mod features;
+pub mod incremental;
 pub mod layout;
 pub mod lsp;
 mod parallel;

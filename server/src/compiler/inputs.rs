@@ -5,6 +5,7 @@
 
 use super::unit::{Unit, UnitHead, digest};
 use super::{MeasuredUnit, dep_info};
+use crate::incremental::Source;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::io;
@@ -79,14 +80,17 @@ impl Before {
     }
 }
 
+/// Digests of files that are no sources, by path as the compiler prints it; none of one that was changed.
+pub(super) type Included = Vec<(String, Option<u64>)>;
+
 /// What a run read: the texts of its sources, and digests of other files; none of what was changed after the run had
 /// started.
 #[derive(Debug, Default)]
-pub struct Inputs {
+pub(super) struct Inputs {
     /// By path as the compiler prints it.
-    pub sources: Vec<(String, Option<String>)>,
+    pub sources: Vec<Source>,
     /// By path as the compiler prints it.
-    pub included: Vec<(String, Option<u64>)>,
+    pub included: Included,
 }
 
 impl Inputs {
@@ -94,7 +98,7 @@ impl Inputs {
     ///
     /// # Errors
     /// If there is no dep-info: somebody has removed it since the run, and without texts there are no numbers.
-    pub(super) fn read(dep_info: &Path, dir: &Path, before: &Before) -> io::Result<Self> {
+    pub fn read(dep_info: &Path, dir: &Path, before: &Before) -> io::Result<Self> {
         let files = dep_info::sources(&std::fs::read_to_string(dep_info)?);
         if files.is_empty() {
             return Err(io::Error::other("the compiler's list of the files that it read is empty"));

@@ -2,6 +2,7 @@
 
 use super::run::Store;
 use super::wrapper;
+use crate::incremental::Form;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -85,20 +86,6 @@ impl Invocation {
     }
 }
 
-/// How much a run measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// Every future, all instances of generic ones included. `-Zno-codegen` with an object file asked for: the
-    /// compiler finds every instance without generating any code, and needs no more of the dependencies than
-    /// `cargo check` makes with their MIR in it.
-    Complete,
-    /// What a run that only checks lays out: the futures that are not generic, and some instances of others. Says
-    /// nothing about the code.
-    Checked,
-    /// As [`Form::Checked`], but nobody looks at anything generic.
-    Concrete,
-}
-
 /// The flags that make the compiler print what we read: names by definition path, never shortened, so that two
 /// things have two names.
 const MEASURE: &[&str] = &[
@@ -111,7 +98,7 @@ const MEASURE: &[&str] = &[
 ];
 
 /// The flags of [`Form::Complete`]. The list of instances, see [`How::list`], tells what is gone, see
-/// [`super::printed`].
+/// [`crate::incremental`].
 const COMPLETE: &[&str] = &[NO_CODE, MONO_ITEMS];
 
 const NO_CODE: &str = "-Zno-codegen";

@@ -14,7 +14,6 @@ mod inner_wrapper;
 mod inputs;
 mod invocation;
 mod mirror;
-pub mod printed;
 mod probe;
 mod process;
 pub mod ride_along;
@@ -27,8 +26,7 @@ pub mod wrapper;
 
 pub use cargo::{Awaited, Event, KeptUnit, Manifest, MeasuredUnit, Outcome, Project, Request, Selection};
 pub use index::{Index, Indexed};
-pub use inputs::Inputs;
-pub use invocation::{Form, How, Invocation};
+pub use invocation::{How, Invocation};
 pub use probe::{Probed, ReadAs, cache_dir};
 use process::Guarded;
 pub(crate) use process::is_program;

@@ -1,10 +1,11 @@
 //! What a compiler prints of a few lines of code, and whether that is read: found out once for each compiler, and kept
 //! in the user's cache directory.
 
-use super::invocation::{self, Form, How, Into, Refused};
+use super::invocation::{self, How, Into, Refused};
 use super::{Cancel, Guarded, Toolchain, files, unit, wrapper};
 use crate::dump::names::CoroutineName;
 use crate::dump::{self, CoroutineBody, Dialect, TypeSizes, Unread, mono_items};
+use crate::incremental::Form;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ffi::OsString;

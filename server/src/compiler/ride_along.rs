@@ -13,7 +13,7 @@
 //! its artifacts: one file for each unit, as of a size build, and an [`Index`].
 
 use super::cargo::{stamp, triple};
-use super::invocation::{self, Form};
+use super::invocation;
 use super::process::own_program;
 use super::run::{Ended, Run, Store};
 use super::scratch::Scratch;
@@ -21,6 +21,7 @@ use super::toolchain::Choice;
 use super::unit::Unit;
 use super::wrapper::{self, Settings, Task};
 use super::{Index, Indexed, Invocation, MeasuredUnit, Project, Request, Selection, Toolchain};
+use crate::incremental::Form;
 use cargo_metadata::{Artifact, Message};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};

@@ -1,10 +1,11 @@
 //! One compiler run that measures: its files, what they say, and what it has in common with the run before.
 
-use super::inputs::{Before, Inputs};
-use super::invocation::{self, Form, How, Into, Refused};
-use super::printed::Printed;
+use super::inputs::{Before, Included, Inputs};
+use super::invocation::{self, How, Into, Refused};
 use super::unit::{self, Unit, UnitError, UnitHead};
 use super::{disk, files};
+use crate::incremental::{Form, Printed};
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
@@ -75,18 +76,25 @@ impl Run {
         Refused::find(&String::from_utf8_lossy(&said)).filter(|refused| !self.without.contains(refused))
     }
 
-    /// What it printed, once it has succeeded. `dir` is the one it ran in.
+    /// What it printed, once it has succeeded, and the files that it read besides the sources. `dir` is the one it ran
+    /// in. `written` are texts that were written just before the run, which a coarse clock cannot tell from just after.
     pub fn printed(
         &self,
         form: Form,
         dep_info: &Path,
         dir: &Path,
+        written: &BTreeMap<PathBuf, &str>,
         before: Option<&Printed>,
-    ) -> io::Result<Printed> {
+    ) -> io::Result<(Printed, Included)> {
         let stdout = std::fs::read(&self.sizes)?;
         let bodies = unit::read_bodies(&self.bodies)?;
-        let inputs = Inputs::read(dep_info, dir, &self.before)?;
-        Ok(Printed::read(form, &String::from_utf8_lossy(&stdout), bodies, inputs, before))
+        let Inputs { mut sources, included } = Inputs::read(dep_info, dir, &self.before)?;
+        for (name, text) in &mut sources {
+            if let Some(known) = written.get(Path::new(name)) {
+                *text = Some((*known).to_owned());
+            }
+        }
+        Ok((Printed::read(form, &String::from_utf8_lossy(&stdout), bodies, sources, before), included))
     }
 }
 
@@ -149,7 +157,7 @@ impl Store {
     fn base(&self, unit: &Unit) -> Option<Base> {
         let (kept, form) = (self.kept.clone(), self.form);
         self.has_base(unit)
-            .then(|| std::thread::spawn(move || Unit::read(&kept).map(|unit| Printed::of(&unit, form))))
+            .then(|| std::thread::spawn(move || Unit::read(&kept).map(|unit| unit.printed(form))))
     }
 
     /// Has the compiler run, and keeps what it printed: put over what was known if that can be, else measured
@@ -196,7 +204,8 @@ impl Store {
                 // Damaged: the compiler has built on what nobody knows any more.
                 Some(_) => continue,
             };
-            let printed = run.printed(self.form, dep_info, &unit.dir, before.as_ref())?;
+            let (printed, included) =
+                run.printed(self.form, dep_info, &unit.dir, &BTreeMap::new(), before.as_ref())?;
             // The compiler does not say if it cannot write what it dumps.
             disk::check(scratch)?;
             let printed = match &before {
@@ -208,7 +217,8 @@ impl Store {
                 unit.generates = true;
                 continue;
             }
-            printed.push_to(&mut unit);
+            unit.push_printed(&printed);
+            unit.push_included(included);
             // Where something is not understood, nobody knows what an incremental run would leave as it was.
             let is_base = is_base(&printed, &unit);
             unit.session = session(&self.incremental).filter(|_| is_base);

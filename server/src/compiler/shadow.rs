@@ -7,13 +7,14 @@
 //! for incremental compilation, and prints what differs, see [`Printed`]. So the result depends on the first
 //! run and the changed text, and not on what was compiled, failed or killed in between.
 
-use super::invocation::{Form, How, Refused};
-use super::printed::Printed;
+use super::inputs::Included;
+use super::invocation::{How, Refused};
 use super::process::{Cancel, Guarded};
 use super::run::{self, Run, remove};
 use super::scratch::Scratch;
 use super::unit::Unit;
 use super::{BuildError, Invocation, Project, background, dep_info, invocation, mirror, wrapper};
+use crate::incremental::{Form, Printed};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
@@ -134,7 +135,7 @@ impl Shadow {
             let compiler = Guarded::new("rustc", &command, own_group)?;
             let compiler = compiler.stdout(File::create(&run.sizes).map_err(io)?).stderr(Stdio::piped());
             // It is read while the compiler runs.
-            let read = |file: PathBuf| Unit::read(&file).map(|unit| Printed::of(&unit, Form::Complete));
+            let read = |file: PathBuf| Unit::read(&file).map(|unit| unit.printed(Form::Complete));
             let whole = base.clone().map(|file| std::thread::spawn(move || read(file)));
             let ended = compiler.output(cancel)?;
             let (success, messages) = (ended.success, String::from_utf8_lossy(&ended.stderr).into_owned());
@@ -170,13 +171,8 @@ impl Shadow {
                 Some(Ok(Ok(whole))) => Some(whole),
                 Some(_) => continue,
             };
-            let mut printed = run.printed(Form::Complete, &dep_info, &folder, whole.as_ref()).map_err(io)?;
-            for (name, text) in &mut printed.sources {
-                // Written just before the run, which a coarse clock cannot tell from just after.
-                if let Some(known) = files.get(Path::new(name)) {
-                    *text = Some((*known).to_owned());
-                }
-            }
+            let printed = run.printed(Form::Complete, &dep_info, &folder, &files, whole.as_ref());
+            let (printed, included) = printed.map_err(io)?;
             let printed = match &whole {
                 Some(whole) => printed.over(whole),
                 None => Some(printed),
@@ -186,7 +182,7 @@ impl Shadow {
                 (generates, origin.generates, origin.whole) = (true, true, None);
                 continue;
             }
-            let mut done = unit_of(invocation, &printed);
+            let mut done = unit_of(invocation, &printed, included);
             done.without = without.iter().map(|refused| refused.flag.clone()).collect();
             if origin.whole.is_none() && run::is_base(&printed, &done) {
                 let whole = origin.folder.join("whole.futurelens");
@@ -236,10 +232,11 @@ fn command(
     command
 }
 
-fn unit_of(invocation: &Invocation, printed: &Printed) -> Unit {
+fn unit_of(invocation: &Invocation, printed: &Printed, included: Included) -> Unit {
     let mut unit = Unit::new(wrapper::FLAGS, invocation.dir.clone());
     unit.invocation = Some(invocation.clone());
-    printed.push_to(&mut unit);
+    unit.push_printed(printed);
+    unit.push_included(included);
     unit
 }
 

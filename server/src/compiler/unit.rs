@@ -15,6 +15,7 @@
 use super::files;
 use super::invocation::Invocation;
 use crate::dump::coroutine;
+use crate::incremental::{Form, Printed};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::hash::Hasher as _;
@@ -166,10 +167,23 @@ impl Unit {
         self.push(kind, name, text.unwrap_or_default());
     }
 
-    /// Adds a file that is part of the crate and no source; no digest if it was changed while the compiler ran.
-    pub(super) fn push_included(&mut self, name: String, digest: Option<u64>) {
+    /// Adds all that a run printed, and the sources.
+    pub fn push_printed(&mut self, printed: &Printed) {
+        self.push_sizes(&printed.sizes());
+        printed.bodies().for_each(|(name, text)| self.push_body(name.to_owned(), text));
+        printed.sources().iter().for_each(|(name, text)| self.push_source(name.clone(), text.as_deref()));
+        self.push_mentioned(&printed.mentioned());
+    }
+
+    /// Adds the files that are part of the crate and no sources; no digest if one was changed while the compiler ran.
+    pub(super) fn push_included(&mut self, files: Vec<(String, Option<u64>)>) {
         // A digest that no file has, as far as anyone can tell.
-        self.included.push((name, digest.unwrap_or(u64::MAX)));
+        self.included.extend(files.into_iter().map(|(name, digest)| (name, digest.unwrap_or(u64::MAX))));
+    }
+
+    /// All that was printed, for the next run to be put over.
+    pub fn printed(&self, form: Form) -> Printed {
+        Printed::kept(form, self.sizes(), self.mentioned(), self.bodies(), self.sources())
     }
 
     /// Adds what the compiler said.
@@ -178,7 +192,7 @@ impl Unit {
     }
 
     /// Adds the types that the list of instances mentions.
-    pub(super) fn push_mentioned(&mut self, types: &[&str]) {
+    fn push_mentioned(&mut self, types: &[&str]) {
         self.push(SectionKind::Mentioned, String::new(), &types.join("\n"));
     }
 
@@ -215,7 +229,7 @@ impl Unit {
     }
 
     /// The types that the list of instances mentions.
-    pub(super) fn mentioned(&self) -> impl Iterator<Item = &str> {
+    fn mentioned(&self) -> impl Iterator<Item = &str> {
         self.of(SectionKind::Mentioned).flat_map(|(_, text)| text.lines())
     }
 

@@ -3,17 +3,18 @@
 //! Three kinds of calls come in.
 //! * Members of the workspace are *measured*: the compiler also prints type sizes and dumps coroutine
 //!   bodies, into files of this run, which end up in one [`Unit`] beside the unit's artifacts. They are
-//!   compiled incrementally, in a folder of ours beside the unit; see [`super::printed`].
+//!   compiled incrementally, in a folder of ours beside the unit; see [`crate::incremental`].
 //! * Dependencies keep the MIR of their generic functions in their metadata, or the compiler could not
 //!   instantiate them for a member (`cargo check` leaves it out: "missing optimized MIR").
 //! * Everything else (cargo's questions to the compiler, build scripts, proc macros and what they are
 //!   made of) passes through untouched.
 
 use super::disk;
-use super::invocation::{self, Form, How, Invocation, OF_DEPENDENCIES, Refused};
+use super::invocation::{self, How, Invocation, OF_DEPENDENCIES, Refused};
 use super::run::{Ended, Run, Store};
 use super::unit::Unit;
 use super::{BuildError, MeasuredUnit, files, inner_wrapper};
+use crate::incremental::Form;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

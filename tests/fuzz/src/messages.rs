@@ -1,9 +1,9 @@
 //! What the compiler says in JSON, and what one run printed put over another's.
 
 use crate::measured::{Run, runs};
-use futurelens::compiler::printed::Printed;
-use futurelens::compiler::{Form, Inputs, Unit};
+use futurelens::compiler::Unit;
 use futurelens::dump::diagnostics::errors;
+use futurelens::incremental::{Form, Printed};
 
 /// Both; which, the text tells.
 pub fn any(text: &str) {
@@ -17,8 +17,7 @@ pub fn json(text: &str) {
 }
 
 fn read(form: Form, run: &Run, before: Option<&Printed>) -> Printed {
-    let inputs = Inputs { sources: run.sources.clone(), included: Vec::new() };
-    Printed::read(form, &run.sizes, run.bodies.clone(), inputs, before)
+    Printed::read(form, &run.sizes, run.bodies.clone(), run.sources.clone(), before)
 }
 
 /// Runs put over each other, one by one, as after saves.
@@ -35,9 +34,9 @@ pub fn printed(text: &str) {
             // To be measured whole.
             let whole = whole.unwrap_or_else(|| read(form, run, None));
             let mut unit = Unit::new("", "/".into());
-            whole.push_to(&mut unit);
+            unit.push_printed(&whole);
             assert_eq!(unit.sizes(), whole.sizes());
-            let kept = Printed::of(&unit, form);
+            let kept = unit.printed(form);
             assert_eq!(kept.sizes(), whole.sizes(), "kept, it is another");
             // The same printed again. Nothing is built on what is not understood.
             let again = read(form, run, Some(&kept));

@@ -1,0 +1,208 @@
+//! What one run printed, read.
+
+use super::instances::Instances;
+use crate::dump::mono_items::{self, as_in_types, makers};
+use crate::dump::names::CoroutineName;
+use crate::dump::records::{Record, records};
+use crate::dump::types::{has_body, mentions};
+use crate::dump::{self, CoroutineBody, Span, type_sizes};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+/// How much a run measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Every future, all instances of generic ones included. `-Zno-codegen` with an object file asked for: the
+    /// compiler finds every instance without generating any code, and needs no more of the dependencies than
+    /// `cargo check` makes with their MIR in it.
+    Complete,
+    /// What a run that only checks lays out: the futures that are not generic, and some instances of others. Says
+    /// nothing about the code.
+    Checked,
+    /// As [`Form::Checked`], but nobody looks at anything generic.
+    Concrete,
+}
+
+/// A source file's path as the compiler prints it, and its text; no text if it was changed during the run.
+pub type Source = (String, Option<String>);
+
+/// What one run printed, or several of them together.
+#[derive(Debug)]
+pub struct Printed {
+    pub(super) form: Form,
+    /// The records of `-Zprint-type-sizes` by type; one name may be that of several types.
+    pub(super) records: HashMap<String, Vec<Record>>,
+    /// Names of types that the list of instances mentions, as far as they were asked for.
+    pub(super) mentioned: HashSet<String>,
+    /// Of these, the futures that it only has the fn of that makes them. Not kept.
+    pub(super) made: HashSet<String>,
+    /// Is there a list of instances? The compiler makes none for a binary.
+    pub(super) has_list: bool,
+    /// By file name.
+    pub(super) bodies: BTreeMap<String, DumpedBody>,
+    pub(super) sources: Vec<Source>,
+    /// Every line is of a known form.
+    pub(super) is_understood: bool,
+}
+
+/// A coroutine's body as it was dumped.
+#[derive(Debug, Clone)]
+pub(super) struct DumpedBody {
+    pub text: Arc<str>,
+    /// Its type, with the body's own parameters if it has any; then there is no record of it.
+    pub ty: String,
+    pub span: Option<Span>,
+    /// The types of what it stores and captures that have a body's type in them.
+    pub held: Vec<String>,
+    pub is_understood: bool,
+}
+
+impl DumpedBody {
+    fn new(text: Arc<str>) -> Self {
+        let Some(parsed) = CoroutineBody::parse(&text) else {
+            return DumpedBody {
+                text,
+                ty: String::new(),
+                span: None,
+                held: Vec::new(),
+                is_understood: false,
+            };
+        };
+        let stored = parsed.saved.iter().filter_map(|saved| saved.ty);
+        let held = stored.chain(parsed.upvars.iter().map(|upvar| upvar.ty)).filter(|ty| has_body(ty));
+        let held = held.map(str::to_owned).collect();
+        let span = parsed.span.map(|span| span.to_span(&mut HashSet::new()));
+        let is_understood = parsed.example.is_none() && CoroutineName::parse(parsed.self_ty).is_some();
+        DumpedBody { ty: parsed.self_ty.to_owned(), span, held, is_understood, text }
+    }
+
+    /// Is what it stores something else, or stored elsewhere, for certain?
+    pub fn stores_other_than(&self, other: &DumpedBody) -> bool {
+        let (Some(a), Some(b)) = (CoroutineBody::parse(&self.text), CoroutineBody::parse(&other.text)) else {
+            return false;
+        };
+        // Not of every local the type is known.
+        let differ = |(a, b): (Option<&str>, Option<&str>)| a.is_some() && b.is_some() && a != b;
+        let mut types = a.saved.iter().zip(&b.saved).map(|(a, b)| (a.ty, b.ty));
+        let fields = |body: &CoroutineBody<'_>| -> Vec<Vec<u32>> {
+            body.variants.iter().map(|variant| variant.fields.clone()).collect()
+        };
+        a.saved.len() != b.saved.len()
+            || types.any(differ)
+            || fields(&a) != fields(&b)
+            || a.storage_conflicts != b.storage_conflicts
+    }
+}
+
+impl Printed {
+    /// Reads a run. `before` is what its incremental compilation built on.
+    pub fn read(
+        form: Form,
+        stdout: &str,
+        bodies: Vec<(String, String)>,
+        sources: Vec<Source>,
+        before: Option<&Printed>,
+    ) -> Printed {
+        let stdout = &*dump::normal(stdout);
+        let records = records(stdout);
+        let (mut mentioned, mut made) = (HashSet::new(), HashSet::new());
+        let mut has_list = false;
+        let sizes = type_sizes::TypeSizes::parse(stdout);
+        let mut is_understood = sizes.example.is_none();
+        let known = records.keys().chain(before.into_iter().flat_map(|before| before.records.keys()));
+        let makers = makers(known.map(String::as_str));
+        for instance in mono_items::instances(stdout) {
+            has_list = true;
+            is_understood &= instance.is_understood;
+            mentions(instance.line, &mut |ty| {
+                let is_known = || {
+                    records.contains_key(ty) || before.is_some_and(|before| before.records.contains_key(ty))
+                };
+                if !mentioned.contains(ty) && is_known() {
+                    mentioned.insert(ty.to_owned());
+                }
+            });
+            let of_it = instance.function.and_then(|maker| makers.get(&as_in_types(maker)));
+            made.extend(of_it.into_iter().flatten().map(|ty| (*ty).to_owned()));
+        }
+        made.retain(|ty| !mentioned.contains(ty));
+        mentioned.extend(made.iter().cloned());
+        let bodies =
+            bodies.into_iter().map(|(name, text)| (name, DumpedBody::new(dump::normal(&text).into())));
+        let bodies: BTreeMap<String, DumpedBody> = bodies.collect();
+        is_understood &= bodies.values().all(|body| body.is_understood);
+        Printed { form, records, mentioned, made, has_list, bodies, sources, is_understood }
+    }
+
+    /// What is kept of earlier runs: their records, the types that the list of instances mentioned, bodies by file
+    /// name, and the texts of the sources.
+    pub fn kept<'a>(
+        form: Form,
+        sizes: &str,
+        mentioned: impl Iterator<Item = &'a str>,
+        bodies: impl Iterator<Item = (&'a str, &'a str)>,
+        sources: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Printed {
+        Printed {
+            form,
+            records: records(sizes),
+            mentioned: mentioned.map(str::to_owned).collect(),
+            made: HashSet::new(),
+            has_list: false,
+            bodies: bodies.map(|(name, text)| (name.to_owned(), DumpedBody::new(text.into()))).collect(),
+            sources: sources.map(|(name, text)| (name.to_owned(), Some(text.to_owned()))).collect(),
+            // Or nothing would be built on it.
+            is_understood: true,
+        }
+    }
+
+    /// Can another run build on this one?
+    pub fn is_understood(&self) -> bool {
+        self.is_understood
+    }
+
+    /// Did the compiler list the instances, if it was to?
+    pub fn has_list(&self) -> bool {
+        self.has_list || self.form != Form::Complete
+    }
+
+    /// Is there a body of which no instance is known, although each instance would be printed here?
+    pub fn lacks_instances(&self) -> bool {
+        let generic = self.bodies.values().filter(|body| !self.records.contains_key(&body.ty));
+        let generic = Instances::new(generic.map(|body| &*body.ty));
+        let known = self.records.keys().flat_map(|name| generic.all(name)).map(|(pattern, _)| pattern);
+        let known: HashSet<&str> = known.collect();
+        generic.own.values().flatten().any(|(pattern, _)| !known.contains(pattern))
+    }
+
+    /// The types that the list of instances mentions, sorted.
+    pub fn mentioned(&self) -> Vec<&str> {
+        let mut mentioned: Vec<&str> = self.mentioned.iter().map(String::as_str).collect();
+        mentioned.sort_unstable();
+        mentioned
+    }
+
+    /// The dumped bodies: file name and text.
+    pub fn bodies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.bodies.iter().map(|(name, body)| (name.as_str(), &*body.text))
+    }
+
+    /// The source files.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    pub(super) fn text(&self, file: &str) -> Option<Option<&str>> {
+        let (_, text) = self.sources.iter().find(|(name, _)| name == file)?;
+        Some(text.as_deref())
+    }
+
+    /// All records as one run would have printed them: largest first.
+    pub fn sizes(&self) -> String {
+        let named = self.records.iter().flat_map(|(name, records)| records.iter().map(move |r| (name, r)));
+        let mut records: Vec<(&String, &Record)> = named.collect();
+        records.sort_by_key(|(name, record)| (Reverse(record.size), *name));
+        records.into_iter().map(|(_, record)| &*record.lines).collect()
+    }
+}
