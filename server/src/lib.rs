@@ -23,7 +23,7 @@ pub fn start() -> ExitCode {
         return code;
     }
     // cargo starts this program in place of the compiler: nothing else may happen first.
-    if let Ok(settings) = std::env::var(compiler::wrapper::ENV) {
+    if let Ok(settings) = std::env::var(compiler::contract::ENV) {
         return compiler::wrapper::run(&settings, std::env::args_os().skip(1).collect());
     }
     cli::main()

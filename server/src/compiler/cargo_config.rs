@@ -1,6 +1,7 @@
 //! What the user's configuration of cargo says: files and environment, as cargo itself reads them.
 
-use super::{Cancel, Guarded, Toolchain};
+use super::process::{Cancel, Guarded};
+use super::toolchain::Toolchain;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -10,9 +10,10 @@
 //! {"flags":"…","request":{…},"units":[…],…}
 //! ```
 
-use super::cargo::stamp;
-use super::wrapper::{self, checksum};
-use super::{MeasuredUnit, Project, Request, files};
+use super::cargo::{Project, Request};
+use super::contract::{FLAGS, checksum};
+use super::files;
+use super::unit::{MeasuredUnit, stamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
@@ -23,7 +24,7 @@ const MAGIC: &str = "futurelens index 1";
 /// The units of a request, and what was measured besides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Index {
-    /// [`wrapper::FLAGS`] of the units.
+    /// [`FLAGS`] of the units.
     flags: String,
     request: Key,
     /// The workspace's folder.
@@ -122,7 +123,7 @@ impl Index {
             }
         }
         Index {
-            flags: wrapper::FLAGS.to_owned(),
+            flags: FLAGS.to_owned(),
             request: Key::new(request, project.part()),
             root: project.root.clone(),
             compiler: project.toolchain().version.clone(),
@@ -146,7 +147,7 @@ impl Index {
     pub fn read(target_dir: &Path, request: &Request, part: Option<&Path>) -> Option<Self> {
         let key = Key::new(request, part);
         let text = std::fs::read_to_string(key.file(target_dir)).ok()?;
-        let index = Index::parse(&text).filter(|index| index.flags == wrapper::FLAGS && index.request == key);
+        let index = Index::parse(&text).filter(|index| index.flags == FLAGS && index.request == key);
         if index.is_none() {
             tracing::info!("the index {} is damaged or another's", key.file(target_dir).display());
         }
@@ -199,7 +200,7 @@ mod tests {
     fn sample(request: &Request) -> Index {
         let measured = MeasuredUnit { file: "release/deps/a-1.futurelens".into(), ..MeasuredUnit::default() };
         Index {
-            flags: wrapper::FLAGS.to_owned(),
+            flags: FLAGS.to_owned(),
             request: Key::new(request, None),
             root: "/w".into(),
             compiler: "rustc".to_owned(),
@@ -244,7 +245,7 @@ mod tests {
         let target = dir.path().join("target");
         std::fs::create_dir(&target).unwrap();
         let outside = dir.path().join("a.futurelens");
-        crate::compiler::Unit::new(wrapper::FLAGS, "/w".into()).write(&outside).unwrap();
+        crate::compiler::Unit::new(FLAGS, "/w".into()).write(&outside).unwrap();
         let mut index = sample(&Request::new("/w".into()));
         index.units[0].stamp = stamp(&outside);
         for file in ["../a.futurelens".into(), outside] {

@@ -1,6 +1,7 @@
 //! The user's own `rustc-wrapper`, which ours must not push out.
 
-use super::{Toolchain, cargo_config};
+use super::cargo_config;
+use super::toolchain::Toolchain;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -3,8 +3,8 @@
 //! cargo looks at times alone: a file is as it was as long as it is no younger than what was made of it, whatever the
 //! clock was then, and whoever has set the file's time. So what is in the files is compared, too.
 
-use super::unit::{Unit, UnitHead, digest};
-use super::{MeasuredUnit, dep_info};
+use super::dep_info;
+use super::unit::{MeasuredUnit, Unit, UnitHead, digest};
 use crate::incremental::Source;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;

@@ -3,12 +3,18 @@
 //! A size build is `cargo check` in a target directory of its own, with futurelens as the compiler
 //! wrapper. It hands on what the compiler printed as raw text ([`Unit`]) and never looks inside.
 
+mod arguments;
 mod background;
 mod cargo;
 mod cargo_config;
+mod choice;
+pub mod contract;
 pub mod dep_info;
 mod disk;
+mod environment;
+mod error;
 pub mod files;
+mod flags;
 mod index;
 mod inner_wrapper;
 mod inputs;
@@ -24,143 +30,16 @@ mod toolchain;
 mod unit;
 pub mod wrapper;
 
-pub use cargo::{Awaited, Event, KeptUnit, Manifest, MeasuredUnit, Outcome, Project, Request, Selection};
+pub use cargo::{Awaited, Event, Manifest, Outcome, Project, Request, Selection};
+pub use choice::{Because, Candidate, Candidates, Choice, Installed, Needs, PassedOver, Unfit};
+pub use environment::OWN_HEAP;
+pub use error::BuildError;
+pub use flags::How;
 pub use index::{Index, Indexed};
-pub use invocation::{How, Invocation};
+pub use invocation::Invocation;
 pub use probe::{Probed, ReadAs, cache_dir};
-use process::Guarded;
 pub(crate) use process::is_program;
 pub use process::{Cancel, Output, guard, output, set_program};
 pub use shadow::{Compiled, Shadow};
-pub use toolchain::{Because, Candidate, Candidates, Choice, Installed, Needs, PassedOver, Toolchain, Unfit};
-pub use unit::{Unit, UnitError, UnitFile, UnitHead};
-
-use std::path::PathBuf;
-use std::process::Command;
-
-/// The variables with which the server tells its own memory allocator what to do; the first one says that it was
-/// the server who set the others. Nobody's compiler is to be slowed down by them.
-pub const OWN_HEAP: [&str; 3] = ["FUTURELENS_ONE_HEAP", "MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_"];
-
-/// Keeps from a program that is started what only the server itself is to see.
-fn without_own_heap(command: &mut Command) {
-    if std::env::var_os(OWN_HEAP[0]).is_some() {
-        OWN_HEAP.iter().for_each(|name| _ = command.env_remove(name));
-    }
-}
-
-/// Why nothing could be measured. The text says what to do about it.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// rustup does not have the toolchain that was asked for.
-    #[error(
-        "toolchain `{name}` is not installed\n  install it with `rustup toolchain install {name}`, \
-         or name another one with `--toolchain` (`futurelens.toolchain` in an editor)"
-    )]
-    NoToolchain {
-        /// As the user wrote it.
-        name: String,
-    },
-    /// There is no cargo or rustc at all.
-    #[error(
-        "`{program}` cannot be run: {source}\n  install Rust (rustup is the usual way), \
-         or put `{program}` on the PATH"
-    )]
-    NoProgram {
-        /// `cargo` or `rustc`.
-        program: &'static str,
-        /// The operating system's reason.
-        source: std::io::Error,
-    },
-    /// There is no `Cargo.toml` at or above the path.
-    #[error(
-        "no cargo project at `{}`: there is no Cargo.toml in this folder or above it\n  \
-         name a folder inside a cargo project",
-        path.display()
-    )]
-    NoProject {
-        /// As the user wrote it.
-        path: PathBuf,
-    },
-    /// `cargo metadata` refused the project; cargo's own words.
-    #[error("cargo cannot read the project:\n{message}")]
-    Metadata {
-        /// cargo's standard error.
-        message: String,
-    },
-    /// The code does not compile, or cargo gave up before it got that far.
-    #[error("the size build failed, so nothing can be reported:\n{message}")]
-    Failed {
-        /// The compiler's rendered errors, and cargo's closing lines.
-        message: String,
-    },
-    /// The compiler does not know a flag that nothing can be measured without.
-    #[error(
-        "{compiler} does not know the flag `{flag}`, without which nothing can be measured\n  \
-         choose another toolchain with `--toolchain` (`futurelens.toolchain` in an editor), or update futurelens"
-    )]
-    UnknownFlag {
-        /// The compiler's version.
-        compiler: String,
-        /// As it was given.
-        flag: String,
-    },
-    /// A compiler gives no sizes that are read.
-    #[error(
-        "{compiler} cannot measure: {why}\n  \
-         {}",
-        match other {
-            Some(other) => format!("{other} can: leave the toolchain to `auto`, or name that one"),
-            None => "install one that can with `rustup toolchain install nightly`, or update futurelens".to_owned(),
-        }
-    )]
-    CannotMeasure {
-        /// The compiler's version.
-        compiler: String,
-        /// What is in the way.
-        why: String,
-        /// One that would work.
-        other: Option<String>,
-    },
-    /// The target directory cannot be written.
-    #[error(
-        "cannot write to the target directory `{}`: {source}\n  \
-         name another one with `--target-dir` (`futurelens.cargo.targetDir` in an editor)",
-        path.display()
-    )]
-    TargetDir {
-        /// futurelens's own target directory.
-        path: PathBuf,
-        /// The operating system's reason.
-        source: std::io::Error,
-    },
-    /// There is no room for what a build writes.
-    #[error(
-        "there is no room for the target directory `{}`: {source}\n  \
-         make room on its disk, or name another one with `--target-dir` (`futurelens.cargo.targetDir` in an editor)",
-        path.display()
-    )]
-    NoRoom {
-        /// futurelens's own target directory.
-        path: PathBuf,
-        /// The operating system's reason.
-        source: std::io::Error,
-    },
-    /// Something about running cargo itself went wrong.
-    #[error("{context}: {source}")]
-    Io {
-        /// What was being done.
-        context: String,
-        /// The operating system's reason.
-        source: std::io::Error,
-    },
-    /// Changed text cannot be compiled in place of the files it is for.
-    #[error("cannot be compiled apart from the project: {reason}")]
-    NotShadowable {
-        /// What stands in the way.
-        reason: String,
-    },
-    /// Someone asked the build to stop.
-    #[error("the size build was cancelled")]
-    Cancelled,
-}
+pub use toolchain::Toolchain;
+pub use unit::{KeptUnit, MeasuredUnit, Unit, UnitError, UnitFile, UnitHead};

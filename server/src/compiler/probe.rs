@@ -1,8 +1,11 @@
 //! What a compiler prints of a few lines of code, and whether that is read: found out once for each compiler, and kept
 //! in the user's cache directory.
 
-use super::invocation::{self, How, Into, Refused};
-use super::{Cancel, Guarded, Toolchain, files, unit, wrapper};
+use super::contract::FLAGS;
+use super::flags::{self, How, Into, KEEP_MIR, Refused};
+use super::process::{Cancel, Guarded};
+use super::toolchain::Toolchain;
+use super::{files, unit};
 use crate::dump::names::CoroutineName;
 use crate::dump::{self, CoroutineBody, Dialect, TypeSizes, Unread, mono_items};
 use crate::incremental::Form;
@@ -120,7 +123,7 @@ impl Toolchain {
         };
         let output = |file: &Path| ["-o".into(), file.into()];
         let library_args =
-            [source.into(), "--crate-type=lib".into(), "--emit=metadata".into(), wrapper::KEEP_MIR.into()];
+            [source.into(), "--crate-type=lib".into(), "--emit=metadata".into(), KEEP_MIR.into()];
         let mut made = OsString::from("--extern=probe=");
         made.push(&library);
         let test_args =
@@ -168,10 +171,10 @@ impl Toolchain {
             ])
             .collect();
         let into = Into { out_dir: None, bodies: &bodies, incremental: &incremental, object: None };
-        let mut args = invocation::measuring(&args, form, how, into);
+        let mut args = flags::measuring(&args, form, how, into);
         if form == Form::Complete {
             // What dependencies get.
-            args.push(wrapper::KEEP_MIR.into());
+            args.push(KEEP_MIR.into());
         }
         let mut without: Vec<Refused> = Vec::new();
         loop {
@@ -193,7 +196,7 @@ impl Toolchain {
 
 /// Where what a compiler is good for is kept; `about` is what it says of itself. None where there is no such place.
 fn kept(about: &str) -> Option<PathBuf> {
-    let own = (env!("CARGO_PKG_VERSION"), wrapper::FLAGS, VERSION);
+    let own = (env!("CARGO_PKG_VERSION"), FLAGS, VERSION);
     let name = crc32fast::hash(format!("{about}\n{own:?}").as_bytes());
     Some(cache_dir()?.join("compilers").join(format!("{name:08x}.json")))
 }

@@ -3,6 +3,7 @@
 //! Everything that could outlive us is started here, by a *guard* (see [`guard`]): this program once more, which
 //! starts the other one, sees at once when we are gone, however we ended, and then ends what it started.
 
+mod end;
 mod guard;
 #[cfg(unix)]
 #[path = "process/unix.rs"]
@@ -11,7 +12,8 @@ mod system;
 #[path = "process/windows.rs"]
 mod system;
 
-use super::BuildError;
+use super::error::BuildError;
+use end::End;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStderr, ChildStdout, Command, Stdio};
@@ -75,19 +77,6 @@ impl Cancel {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
-}
-
-/// How what a guard has started came to its end.
-enum End {
-    /// It ended by itself.
-    Ended {
-        /// With 0.
-        success: bool,
-    },
-    /// It could not be started.
-    NotStarted(io::Error),
-    /// Nobody knows: it was cancelled, or somebody else has ended the guard.
-    Unknown,
 }
 
 /// A program to be started.

@@ -12,15 +12,17 @@
 //! What was recorded is kept in `futurelens/ride-along` of the project's own target directory, wherever cargo puts
 //! its artifacts: one file for each unit, as of a size build, and an [`Index`].
 
-use super::cargo::{stamp, triple};
-use super::invocation;
+use super::arguments;
+use super::cargo::{Project, Request, Selection, triple};
+use super::choice::Choice;
+use super::contract::{self, FLAGS, Settings, Task};
+use super::index::{Index, Indexed};
+use super::invocation::Invocation;
 use super::process::own_program;
 use super::run::{Ended, Run, Store};
 use super::scratch::Scratch;
-use super::toolchain::Choice;
-use super::unit::Unit;
-use super::wrapper::{self, Settings, Task};
-use super::{Index, Indexed, Invocation, MeasuredUnit, Project, Request, Selection, Toolchain};
+use super::toolchain::Toolchain;
+use super::unit::{MeasuredUnit, Unit, stamp};
 use crate::incremental::Form;
 use cargo_metadata::{Artifact, Message};
 use std::collections::BTreeSet;
@@ -186,7 +188,7 @@ impl Ride {
         };
         command
             .env("RUSTC_WRAPPER", own_program().ok()?)
-            .env(wrapper::ENV, serde_json::to_string(&settings).ok()?)
+            .env(contract::ENV, serde_json::to_string(&settings).ok()?)
             // Or cargo would ask the compiler what it is each time the wrapper changes, and write that down.
             .env("CARGO_CACHE_RUSTC_INFO", "0");
         Some(Ride { asked, triples, project })
@@ -286,7 +288,7 @@ pub(super) fn compile(
 /// A program that does not know of us.
 fn clean(settings: &Settings, program: &OsStr) -> Command {
     let mut command = Command::new(program);
-    command.env_remove(wrapper::ENV);
+    command.env_remove(contract::ENV);
     match &settings.inner {
         Some(inner) => command.env("RUSTC_WRAPPER", inner),
         None => command.env_remove("RUSTC_WRAPPER"),
@@ -297,9 +299,9 @@ fn clean(settings: &Settings, program: &OsStr) -> Command {
 fn record(settings: &Settings, program: &OsStr, args: &[OsString]) -> std::io::Result<()> {
     super::files::folder(&settings.scratch)?;
     let scratch = Scratch::new(&settings.scratch)?;
-    let mut unit = Unit::new(wrapper::FLAGS, std::env::current_dir()?);
-    unit.invocation = wrapper::recorded(settings, program, args, &unit.dir);
-    let name = invocation::artifact_stem(args);
+    let mut unit = Unit::new(FLAGS, std::env::current_dir()?);
+    unit.invocation = Invocation::recorded(settings, program, args, &unit.dir);
+    let name = arguments::artifact_stem(args);
     let name = name.file_name().unwrap_or_default();
     let dep_info = scratch.path().join(name).with_extension("d");
     let mut compile = |run: &Run, incremental: &Path| {

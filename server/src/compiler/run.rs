@@ -1,7 +1,9 @@
 //! One compiler run that measures: its files, what they say, and what it has in common with the run before.
 
+use super::arguments::{self, artifact_stem};
+use super::flags::{self, How, Into, Refused};
 use super::inputs::{Before, Included, Inputs};
-use super::invocation::{self, How, Into, Refused};
+use super::invocation::Invocation;
 use super::unit::{self, Unit, UnitError, UnitHead};
 use super::{disk, files};
 use crate::incremental::{Form, Printed};
@@ -65,7 +67,7 @@ impl Run {
         incremental: &Path,
     ) -> Vec<OsString> {
         let into = Into { out_dir, bodies: &self.bodies, incremental, object: self.generates.as_deref() };
-        let mut measuring = invocation::measuring(args, form, &self.how, into);
+        let mut measuring = flags::measuring(args, form, &self.how, into);
         self.without.iter().for_each(|refused| refused.take_out(&mut measuring));
         measuring
     }
@@ -121,7 +123,7 @@ pub(super) enum Ended {
 }
 
 impl Store {
-    /// For a unit whose files have this stem, see [`invocation::artifact_stem`].
+    /// For a unit whose files have this stem, see [`artifact_stem`].
     pub fn new(stem: &Path, form: Form) -> Store {
         let (kept, incremental) = match form {
             Form::Complete => ("futurelens", "incremental"),
@@ -229,6 +231,13 @@ impl Store {
     }
 }
 
+impl Invocation {
+    /// Were its concrete futures measured ahead? Then doing it again takes as long as checking.
+    pub fn is_measured_ahead(&self) -> bool {
+        Store::new(&artifact_stem(&self.args), Form::Concrete).kept().exists()
+    }
+}
+
 /// Can another run build on what this one printed of a unit? Not without the list of instances, if there is to be one.
 pub(super) fn is_base(printed: &Printed, unit: &Unit) -> bool {
     printed.is_understood() && (printed.has_list() || !is_listed(unit))
@@ -238,8 +247,8 @@ pub(super) fn is_base(printed: &Printed, unit: &Unit) -> bool {
 fn is_listed(unit: &Unit) -> bool {
     let Some(invocation) = &unit.invocation else { return true };
     let args = &invocation.args;
-    let is_library = invocation::option(args, "--crate-type").is_some_and(|ty| ty == "lib" || ty == "rlib");
-    let has_list = invocation::is_binary(args) || is_library && !unit.is_tests() || unit.generates;
+    let is_library = arguments::option(args, "--crate-type").is_some_and(|ty| ty == "lib" || ty == "rlib");
+    let has_list = arguments::is_binary(args) || is_library && !unit.is_tests() || unit.generates;
     has_list && unit.bodies().next().is_some()
 }
 

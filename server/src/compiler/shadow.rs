@@ -7,13 +7,18 @@
 //! for incremental compilation, and prints what differs, see [`Printed`]. So the result depends on the first
 //! run and the changed text, and not on what was compiled, failed or killed in between.
 
+use super::arguments::artifact_stem;
+use super::cargo::Project;
+use super::contract::FLAGS;
+use super::error::BuildError;
+use super::flags::{How, Refused};
 use super::inputs::Included;
-use super::invocation::{How, Refused};
+use super::invocation::Invocation;
 use super::process::{Cancel, Guarded};
 use super::run::{self, Run, remove};
 use super::scratch::Scratch;
 use super::unit::Unit;
-use super::{BuildError, Invocation, Project, background, dep_info, invocation, mirror, wrapper};
+use super::{background, dep_info, mirror};
 use crate::incremental::{Form, Printed};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -72,7 +77,7 @@ impl Origin {
 
 impl Shadow {
     /// Makes the folder, inside futurelens's own target directory. For `own_group` see
-    /// [`Request::own_group`](super::Request::own_group).
+    /// [`Request::own_group`](crate::compiler::Request::own_group).
     ///
     /// # Errors
     /// [`BuildError::TargetDir`] if the folder cannot be made.
@@ -115,7 +120,7 @@ impl Shadow {
         let (folder, work) = (origin.mirror(), origin.work());
         mirror::make(&folder, &invocation.dir, &files).map_err(io)?;
         let out = scratch.path();
-        let made = out.join(invocation::artifact_stem(&invocation.args).file_name().unwrap_or_default());
+        let made = out.join(artifact_stem(&invocation.args).file_name().unwrap_or_default());
 
         let mut base = origin.whole.clone();
         let mut without: Vec<Refused> = Vec::new();
@@ -233,7 +238,7 @@ fn command(
 }
 
 fn unit_of(invocation: &Invocation, printed: &Printed, included: Included) -> Unit {
-    let mut unit = Unit::new(wrapper::FLAGS, invocation.dir.clone());
+    let mut unit = Unit::new(FLAGS, invocation.dir.clone());
     unit.invocation = Some(invocation.clone());
     unit.push_printed(printed);
     unit.push_included(included);

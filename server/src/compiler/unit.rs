@@ -12,6 +12,7 @@
 //! The sections are tens of megabytes, nearly all of it dumps that are as they were before. Who has read those
 //! tells by the digests which to read: a [`UnitFile`] reads one section at a time.
 
+use super::contract::FLAGS;
 use super::files;
 use super::invocation::Invocation;
 use crate::dump::coroutine;
@@ -23,6 +24,7 @@ use std::io::{BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
 
 const MAGIC: &[u8] = b"futurelens unit\n";
 
@@ -32,7 +34,7 @@ const CHECKSUM: &[u8] = b"0123abcd ";
 /// Raw text of one measured compiler run.
 #[derive(Debug, Clone, Default)]
 pub struct Unit {
-    /// The version of the flags it was measured with, see [`super::wrapper::FLAGS`].
+    /// The version of the flags it was measured with, see [`FLAGS`].
     pub flags: String,
     /// The directory the compiler ran in: relative paths in the dumps start there.
     pub dir: PathBuf,
@@ -44,7 +46,7 @@ pub struct Unit {
     included: Vec<(String, u64)>,
     /// Flags of ours that the compiler does not know, and that it ran without.
     pub without: Vec<String>,
-    /// Code was generated to find the instances, see [`Run::generates`](super::run::Run::generates).
+    /// Code was generated to find the instances, see [`Run::generates`](crate::compiler::run::Run::generates).
     pub(super) generates: bool,
     sections: Vec<Section>,
     text: String,
@@ -424,6 +426,69 @@ impl UnitFile {
     }
 }
 
+/// One measured compiler run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MeasuredUnit {
+    /// The package's name.
+    pub package: String,
+    /// The crate's name, with underscores.
+    pub krate: String,
+    /// `lib`, `bin NAME`, `test NAME`, …; `(test)` behind it if compiled with its unit tests.
+    pub unit: String,
+    /// The package's folder. Projects that share a target directory call the files of their units alike: what is kept
+    /// may be that of another checkout.
+    pub folder: PathBuf,
+    /// The file with what the compiler printed, see [`UnitFile`].
+    pub file: PathBuf,
+    /// Whether its profile has debug assertions.
+    pub debug_assertions: bool,
+}
+
+impl MeasuredUnit {
+    /// `CRATE-HASH`: names its compiler run.
+    pub fn origin(&self) -> String {
+        self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Tells one measurement of the unit from the next. Zero if there is none.
+    pub fn stamp(&self) -> u64 {
+        stamp(&self.file)
+    }
+
+    /// Opens what the compiler printed.
+    ///
+    /// # Errors
+    /// [`UnitError`] if that is not there, no unit file, of another project, or measured with other flags than ours.
+    pub fn open(&self) -> Result<UnitFile, UnitError> {
+        let unit = UnitFile::open(&self.file)?;
+        if unit.head().flags() != FLAGS {
+            return Err(UnitError::OtherFlags);
+        }
+        if !unit.head().is_of(&self.folder) {
+            return Err(UnitError::OtherProject(unit.head().dir().to_owned()));
+        }
+        Ok(unit)
+    }
+}
+
+/// A unit whose numbers hold.
+#[derive(Debug)]
+pub struct KeptUnit {
+    /// Which unit.
+    pub measured: MeasuredUnit,
+    /// Tells one measurement of the unit from the next.
+    pub stamp: u64,
+}
+
+/// Tells one write of a file from the next. Zero if there is no file.
+pub(super) fn stamp(file: &Path) -> u64 {
+    let modified = std::fs::metadata(file).and_then(|meta| Ok((meta.modified()?, meta.len())));
+    modified.map_or(0, |(time, len)| {
+        let nanos = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+        nanos ^ len.rotate_left(40)
+    })
+}
+
 /// What `-Zdump-mir` wrote into a folder: file names and texts, sorted, without what nobody looks at. Nothing if it
 /// made no folder.
 ///
@@ -546,88 +611,4 @@ fn parse_header(header: &[u8]) -> Result<Header, UnitError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn sample() -> Unit {
-        let mut unit = Unit::new("v1", PathBuf::from("/w"));
-        unit.push_sizes("print-type-size type: `é`: 1 bytes, alignment: 1 bytes\n");
-        unit.push_body("a.mir".into(), "// MIR\n");
-        unit.push_source("src/lib.rs".into(), Some("fn main() {}\n"));
-        unit.push_source("src/changed.rs".into(), None);
-        unit.push_messages("{}\n");
-        unit.invocation = Some(Invocation {
-            program: "rustc".into(),
-            args: vec!["src/lib.rs".into()],
-            env: vec![("A".into(), "b".into())],
-            dir: "/w".into(),
-        });
-        unit
-    }
-
-    #[test]
-    fn what_is_written_is_read() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.futurelens");
-        sample().write(&path).unwrap();
-        let unit = Unit::read(&path).unwrap();
-        assert_eq!(unit.sizes(), sample().sizes());
-        assert_eq!(unit.bodies().collect::<Vec<_>>(), [("a.mir", "// MIR\n")]);
-        assert_eq!(unit.sources().collect::<Vec<_>>(), [("src/lib.rs", "fn main() {}\n")]);
-        assert_eq!((unit.dir.to_str(), unit.flags.as_str()), (Some("/w"), "v1"));
-        assert_eq!((unit.messages(), &unit.invocation), ("{}\n", &sample().invocation));
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
-    }
-
-    #[test]
-    fn one_section_is_read_at_a_time_from_the_file_that_was_opened() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.futurelens");
-        let mut unit = sample();
-        unit.push_body("b.mir".into(), "// MIR é\n");
-        unit.write(&path).unwrap();
-        let file = UnitFile::open(&path).unwrap();
-        assert_eq!(file.digests().collect::<Vec<_>>(), unit.digests().collect::<Vec<_>>());
-        assert_ne!(file.digests().next().unwrap().1, file.digests().nth(1).unwrap().1);
-        let mut other = sample();
-        other.push_sizes("another");
-        other.write(&path).unwrap();
-        let read = || (file.sizes().ok(), file.body(0).ok(), file.body(1).ok(), file.sources().ok());
-        let text = |text: &str| Some(text.to_owned());
-        let sources = Some(vec![("src/lib.rs", "fn main() {}\n".to_owned())]);
-        let all = (text(unit.sizes()), text("// MIR\n"), text("// MIR é\n"), sources);
-        assert_eq!(read(), all);
-        assert!(file.body(2).is_err());
-        file.put_away();
-        assert_eq!(read(), (None, None, None, None), "another one is in its place");
-        unit.write(&path).unwrap();
-        assert_eq!(read(), all);
-    }
-
-    proptest! {
-        #[test]
-        fn damage_is_noticed(cut in 0usize..800, flip in 0usize..800, junk in any::<u8>()) {
-            let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().join("a.futurelens");
-            sample().write(&path).unwrap();
-            let whole = std::fs::read(&path).unwrap();
-            let mut bytes = whole.clone();
-            bytes.truncate(cut.max(1));
-            if let Some(byte) = bytes.get_mut(flip) {
-                *byte = junk;
-            }
-            std::fs::write(&path, &bytes).unwrap();
-            let by_section = || -> Result<Vec<String>, UnitError> {
-                let file = UnitFile::open(&path)?;
-                (0..file.starts.len()).map(|index| file.section(index)).collect()
-            };
-            if bytes != whole {
-                prop_assert!(Unit::read(&path).is_err() && by_section().is_err());
-                // The header is whole if no more than a section was damaged.
-                let head = Unit::read_head(&path);
-                prop_assert!(head.is_err() || bytes.starts_with(&whole[..whole.len() - sample().text.len()]));
-            }
-        }
-    }
-}
+mod tests;

@@ -9,89 +9,19 @@
 //! * Everything else (cargo's questions to the compiler, build scripts, proc macros and what they are
 //!   made of) passes through untouched.
 
-use super::disk;
-use super::invocation::{self, How, Invocation, OF_DEPENDENCIES, Refused};
+use super::arguments;
+use super::contract::{AHEAD, ENV, FAILED, FLAGS, GLANCE, REFUSED, Settings, TROUBLE, Task};
+use super::flags::{OF_DEPENDENCIES, Refused};
+use super::invocation::Invocation;
 use super::run::{Ended, Run, Store};
-use super::unit::Unit;
-use super::{BuildError, MeasuredUnit, files, inner_wrapper};
+use super::unit::{MeasuredUnit, Unit};
+use super::{disk, files, inner_wrapper};
 use crate::incremental::Form;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-/// Set for the compiler wrapper, holds [`Settings`] as JSON; tells the wrapper's face from the others.
-pub const ENV: &str = "FUTURELENS_WRAPPER";
-
-/// What a size build tells its compiler wrapper.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Settings {
-    /// Folders of the packages to measure, as cargo puts them into `CARGO_MANIFEST_DIR`.
-    pub members: Vec<PathBuf>,
-    /// The user's own `rustc-wrapper`.
-    pub inner: Option<PathBuf>,
-    /// The compiler is not a nightly.
-    pub bootstrap: bool,
-    /// How it is asked.
-    pub how: How,
-    /// For files that live only as long as the build.
-    pub scratch: PathBuf,
-    /// The environment of the futurelens that started the build, and what the user has it add: names, and checksums
-    /// of the values, so that a run can tell what cargo has set.
-    pub environment: BTreeMap<String, u32>,
-    /// What it is all for.
-    pub task: Task,
-    /// Folders of the packages whose numbers someone waits for: their concrete futures are measured ahead.
-    pub awaited: Vec<PathBuf>,
-}
-
-/// What the compiler wrapper is there for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Task {
-    /// A size build.
-    Measure,
-    /// The build is the user's own: see [`super::ride_along`].
-    RideAlong,
-    /// The concrete futures of one unit: see [`Project::measure_ahead`](super::Project::measure_ahead).
-    Ahead,
-}
-
-impl Settings {
-    /// For [`ENV`].
-    pub(super) fn to_json(&self) -> Result<String, BuildError> {
-        serde_json::to_string(self)
-            .map_err(|error| BuildError::Io { context: "a path is not UTF-8".into(), source: error.into() })
-    }
-
-    /// This process's environment and what the user adds to it, for [`Settings::environment`].
-    pub(super) fn environment_with(more: &BTreeMap<String, String>) -> BTreeMap<String, u32> {
-        let more = more.iter().map(|(name, value)| (name.clone(), checksum(OsStr::new(value))));
-        std::env::vars_os()
-            .map(|(name, value)| (name.to_string_lossy().into_owned(), checksum(&value)))
-            .chain(more)
-            .collect()
-    }
-}
-
-pub(super) fn checksum(value: &OsStr) -> u32 {
-    crc32fast::hash(value.as_encoded_bytes())
-}
-
-/// The folder in [`Settings::scratch`] with what is kept of runs that failed.
-pub(super) const FAILED: &str = "failed";
-
-/// Variables that mean something only while this build runs.
-pub(super) const OF_THE_BUILD: &[&str] = &[ENV, "RUSTC_WRAPPER", "CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
-
-/// For dependencies, see the module's documentation.
-pub(super) const KEEP_MIR: &str = "-Zalways-encode-mir";
-
-/// Names the flags and the file format; a kept unit of another version is measured again.
-pub const FLAGS: &str = "7";
 
 /// Runs the compiler as cargo asked, measuring where that is wanted. `args` are the process's own,
 /// without its name: `[workspace-wrapper] RUSTC ARG…`.
@@ -119,9 +49,6 @@ pub fn run(settings: &str, args: Vec<OsString>) -> ExitCode {
     }
 }
 
-/// Begins what is said if it is not the code's fault that a unit cannot be measured.
-pub(super) const TROUBLE: &str = "cannot run or measure with";
-
 fn fail(message: &str) -> ExitCode {
     eprintln!("futurelens: {message}");
     ExitCode::from(2)
@@ -148,10 +75,10 @@ impl Call<'_> {
     fn kind(&self) -> Kind {
         // `cargo check` asks for metadata alone exactly for what ends up in the program. Build scripts
         // that probe the compiler may ask for the same, but give no unit's hash.
-        let Some(emit) = invocation::option(self.args, "--emit") else { return Kind::Untouched };
+        let Some(emit) = arguments::option(self.args, "--emit") else { return Kind::Untouched };
         let parts: Vec<&str> = emit.to_str().unwrap_or_default().split(',').collect();
-        let is_unit = invocation::codegen_option(self.args, "extra-filename").is_some()
-            && invocation::option(self.args, "--out-dir").is_some();
+        let is_unit = arguments::codegen_option(self.args, "extra-filename").is_some()
+            && arguments::option(self.args, "--out-dir").is_some();
         if !is_unit || !parts.contains(&"metadata") || parts.contains(&"link") {
             return Kind::Untouched;
         }
@@ -242,7 +169,7 @@ impl Call<'_> {
     /// Measures every future.
     fn measure_all(&self) -> std::io::Result<ExitStatus> {
         let scratch = tempfile::tempdir_in(&self.settings.scratch)?;
-        let stem = invocation::artifact_stem(self.args);
+        let stem = arguments::artifact_stem(self.args);
         let store = Store::new(&stem, Form::Complete);
         let mut compile = |run: &Run, incremental: &Path| {
             self.measuring(run, Form::Complete, None, incremental)?.status().map(Some)
@@ -269,7 +196,7 @@ impl Call<'_> {
         if !is_awaited || !self.settings.how.checks {
             return Ok(false);
         }
-        let (stem, unit) = (invocation::artifact_stem(self.args), self.unit()?);
+        let (stem, unit) = (arguments::artifact_stem(self.args), self.unit()?);
         let has_base = |form| Store::new(&stem, form).has_base(&unit);
         Ok(has_base(Form::Concrete) || !has_base(Form::Complete))
     }
@@ -277,7 +204,7 @@ impl Call<'_> {
     /// Measures the concrete futures beside the run that measures all: checking alone takes less time. Tells the
     /// build when they are there. `stop` if they do not matter any more.
     fn measure_ahead(&self, stop: &AtomicBool) -> std::io::Result<ExitStatus> {
-        let stem = invocation::artifact_stem(self.args);
+        let stem = arguments::artifact_stem(self.args);
         let store = Store::new(&stem, Form::Concrete);
         let scratch = tempfile::tempdir_in(&self.settings.scratch)?;
         let made = scratch.path().join(stem.file_name().unwrap_or_default());
@@ -305,7 +232,7 @@ impl Call<'_> {
     /// The unit as the build knows it, as far as the compiler's arguments tell.
     fn measured_unit(&self, kept: &Path) -> MeasuredUnit {
         let variable = |name: &str| std::env::var(name).unwrap_or_default();
-        let option = |name: &str| invocation::option(self.args, name).unwrap_or_default();
+        let option = |name: &str| arguments::option(self.args, name).unwrap_or_default();
         let krate = option("--crate-name").to_string_lossy().into_owned();
         let unit = if option("--crate-type") == "bin" {
             format!("bin {}", std::env::var("CARGO_BIN_NAME").unwrap_or_else(|_| krate.clone()))
@@ -313,8 +240,8 @@ impl Call<'_> {
             "lib".to_owned()
         };
         let is_test = self.args.iter().any(|arg| arg == "--test");
-        let opt_level = invocation::codegen_option(self.args, "opt-level");
-        let assertions = invocation::codegen_option(self.args, "debug-assertions");
+        let opt_level = arguments::codegen_option(self.args, "opt-level");
+        let assertions = arguments::codegen_option(self.args, "debug-assertions");
         MeasuredUnit {
             package: variable("CARGO_PKG_NAME"),
             krate,
@@ -374,7 +301,7 @@ impl Call<'_> {
     fn invocation(&self, dir: PathBuf) -> Option<Invocation> {
         let command = self.command(false);
         let args: Vec<OsString> = command.get_args().map(OsStr::to_owned).collect();
-        recorded(self.settings, command.get_program(), &args, &dir)
+        Invocation::recorded(self.settings, command.get_program(), &args, &dir)
     }
 
     /// Writes what the compiler said about code that does not compile where the build will look for it.
@@ -383,7 +310,7 @@ impl Call<'_> {
         unit.push_messages(&String::from_utf8_lossy(&std::fs::read(messages)?));
         let folder = self.settings.scratch.join(FAILED);
         std::fs::create_dir_all(&folder)?;
-        let stem = invocation::artifact_stem(self.args);
+        let stem = arguments::artifact_stem(self.args);
         unit.write(&folder.join(stem.with_extension("futurelens").file_name().unwrap_or_default()))
     }
 }
@@ -395,9 +322,6 @@ fn failure() -> ExitStatus {
     #[cfg(windows)]
     return std::os::windows::process::ExitStatusExt::from_raw(1);
 }
-
-/// The file in [`Settings::scratch`] with the flag that the compiler does not know.
-pub(super) const REFUSED: &str = "refused";
 
 /// Waits for the end of a process, or ends it.
 fn end_or_stop(mut child: Child, stop: &AtomicBool) -> std::io::Result<Option<ExitStatus>> {
@@ -414,12 +338,6 @@ fn end_or_stop(mut child: Child, stop: &AtomicBool) -> std::io::Result<Option<Ex
     }
 }
 
-/// How often to look whether something is over that nobody tells about.
-pub(super) const GLANCE: Duration = Duration::from_millis(3);
-
-/// The folder in [`Settings::scratch`] with the names of what was measured ahead.
-pub(super) const AHEAD: &str = "ahead";
-
 /// Lets the build know that the concrete futures of a unit are there.
 fn announce(scratch: &Path, unit: &MeasuredUnit) -> std::io::Result<()> {
     let folder = scratch.join(AHEAD);
@@ -428,27 +346,6 @@ fn announce(scratch: &Path, unit: &MeasuredUnit) -> std::io::Result<()> {
     let written = scratch.join(format!("ahead-{}", unit.origin()));
     files::write(&written, |file| Ok(serde_json::to_writer(file, unit)?))?;
     std::fs::rename(written, folder.join(unit.origin()))
-}
-
-/// A run, to be repeated; `None` if something about it is not UTF-8.
-pub(super) fn recorded(
-    settings: &Settings,
-    program: &OsStr,
-    args: &[OsString],
-    dir: &Path,
-) -> Option<Invocation> {
-    let args = args.iter().map(|arg| arg.to_str().map(str::to_owned)).collect::<Option<_>>()?;
-    let mut env = Vec::new();
-    for (name, value) in std::env::vars_os() {
-        let known = settings.environment.get(&*name.to_string_lossy());
-        if known != Some(&checksum(&value)) && !OF_THE_BUILD.iter().any(|own| name == *own) {
-            env.push((name.into_string().ok()?, value.into_string().ok()?));
-        }
-    }
-    env.sort();
-    // It is written as JSON, which knows no other paths.
-    dir.to_str()?;
-    Some(Invocation { program: program.to_str()?.into(), args, env, dir: dir.to_owned() })
 }
 
 /// Hands the compiler's messages on to cargo, byte for byte.

@@ -5,7 +5,7 @@
 //! any, since there the guard becomes the parent of those whose own has ended. Then it ends the group that it leads,
 //! with itself. Elsewhere, without a group, what has lost its parent is not found.
 
-use super::End;
+use super::end::End;
 use rustix::process::{
     Pid, RawPid, Signal, WaitOptions, getpid, kill_current_process_group, kill_process, kill_process_group,
     wait,

@@ -1,7 +1,7 @@
 //! Guards where there are job objects: the guard is in one, with everything that comes of it, and has the only
 //! handle. However the guard ends, the system closes the handle and ends what is in the job.
 
-use super::End;
+use super::end::End;
 use std::io::{self, Read as _};
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
