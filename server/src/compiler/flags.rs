@@ -103,6 +103,11 @@ impl Refused {
         self.flag == OBJECT
     }
 
+    /// Is it one of these arguments?
+    pub fn is_among(&self, args: &[OsString]) -> bool {
+        args.iter().any(|arg| arg.to_str().is_some_and(|arg| arg.starts_with(&self.flag)))
+    }
+
     /// Takes the flag out of a compiler's arguments; the folder of dumps goes with the dumps, or they would end up in
     /// the user's.
     pub fn take_out(&self, args: &mut Vec<OsString>) {

@@ -4,6 +4,7 @@
 //! wrapper. It hands on what the compiler printed as raw text ([`Unit`]) and never looks inside.
 
 mod arguments;
+mod attempts;
 mod background;
 mod cargo;
 mod cargo_config;
@@ -26,6 +27,7 @@ pub mod ride_along;
 mod run;
 mod scratch;
 mod shadow;
+mod store;
 mod toolchain;
 mod unit;
 pub mod wrapper;

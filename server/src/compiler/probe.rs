@@ -1,6 +1,7 @@
 //! What a compiler prints of a few lines of code, and whether that is read: found out once for each compiler, and kept
 //! in the user's cache directory.
 
+use super::attempts::{Attempt, Plan};
 use super::contract::FLAGS;
 use super::flags::{self, How, Into, KEEP_MIR, Refused};
 use super::process::{Cancel, Guarded};
@@ -176,21 +177,20 @@ impl Toolchain {
             // What dependencies get.
             args.push(KEEP_MIR.into());
         }
-        let mut without: Vec<Refused> = Vec::new();
-        loop {
+        Plan::default().follow(|plan| {
+            let mut args = args.clone();
+            plan.take_out(&mut args);
             let success = self.run(dir, &args, File::create(&sizes)?, File::create(&said)?)?;
             let said = String::from_utf8_lossy(&std::fs::read(&said)?).into_owned();
-            let refused = Refused::find(&said).filter(|refused| !success && !without.contains(refused));
-            if let Some(refused) = refused.filter(|refused| !refused.is_needed) {
-                refused.take_out(&mut args);
-                without.push(refused);
-                continue;
+            let refused = Refused::find(&said).filter(|refused| !success && plan.can_do_without(refused));
+            if let Some(refused) = refused {
+                return Ok(Attempt::Refused(refused));
             }
             let sizes = String::from_utf8_lossy(&std::fs::read(&sizes)?).into_owned();
             let bodies = unit::read_bodies(&bodies)?;
             let bodies = bodies.into_iter().map(|(_, text)| dump::normal(&text).into_owned()).collect();
-            return Ok(Printed { success, said, sizes: dump::normal(&sizes).into_owned(), bodies });
-        }
+            Ok(Attempt::Ended(Printed { success, said, sizes: dump::normal(&sizes).into_owned(), bodies }))
+        })
     }
 }
 

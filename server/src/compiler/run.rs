@@ -1,19 +1,31 @@
-//! One compiler run that measures: its files, what they say, and what it has in common with the run before.
+//! One compiler run that measures: its files, and what they say.
 
-use super::arguments::{self, artifact_stem};
+use super::attempts::{Attempt, Plan};
+use super::disk;
 use super::flags::{self, How, Into, Refused};
 use super::inputs::{Before, Included, Inputs};
-use super::invocation::Invocation;
-use super::unit::{self, Unit, UnitError, UnitHead};
-use super::{disk, files};
+use super::unit::{self, UnitError};
 use crate::incremental::{Form, Printed};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
 use std::thread::JoinHandle;
+
+/// What the run before printed, being read.
+pub(super) type Base = JoinHandle<Result<Printed, UnitError>>;
+
+/// Texts that were written just before a run, which a coarse clock cannot tell from just after; by path as the compiler
+/// prints it.
+pub(super) type Written<'a> = BTreeMap<PathBuf, &'a str>;
+
+/// What is known after a run.
+pub(super) struct Known {
+    /// All that holds.
+    pub printed: Printed,
+    /// The files that it read besides the sources.
+    pub included: Included,
+}
 
 /// The files of one compiler run.
 pub(super) struct Run {
@@ -25,36 +37,37 @@ pub(super) struct Run {
     before: Before,
     how: How,
     without: Vec<Refused>,
-    /// Code is generated, into a file that nobody looks at: of the tests of a crate, which are an executable whatever
-    /// else is said, compilers find no instances without.
+    /// The file for generated code, see [`Plan::generates`].
     generates: Option<PathBuf>,
 }
 
 impl Run {
-    /// A run that begins now, with a folder for its files, of a compiler that is asked so, `without` flags that it does
-    /// not know. `inputs` are the files that it will read, as far as known.
+    /// A run that begins now as planned, with a folder for its files, of a compiler that is asked so. `inputs` are the
+    /// files that it will read, as far as known.
     pub fn new(
         scratch: &Path,
         inputs: impl Iterator<Item = PathBuf>,
         how: &How,
-        without: &[Refused],
+        plan: &Plan,
     ) -> io::Result<Run> {
         let bodies = scratch.join("mir");
         remove(&bodies)?;
         let (sizes, messages) = (scratch.join("sizes"), scratch.join("messages"));
         let before = Before::now(inputs, &messages)?;
-        let (how, without) = (how.clone(), without.to_owned());
-        Ok(Run { sizes, messages, bodies, before, how, without, generates: None })
-    }
-
-    /// The same run, but if `yes` code is generated.
-    pub fn generates(self, yes: bool) -> Run {
-        let generates = yes.then(|| self.sizes.with_file_name("object.o"));
-        Run { generates, ..self }
+        let generates = plan.generates.then(|| scratch.join("object.o"));
+        Ok(Run {
+            sizes,
+            messages,
+            bodies,
+            before,
+            how: how.clone(),
+            without: plan.without.clone(),
+            generates,
+        })
     }
 
     /// Does it take generated code to find the instances of what this run of a crate's tests printed?
-    pub fn needs_code(&self, printed: &Printed) -> bool {
+    fn needs_code(&self, printed: &Printed) -> bool {
         self.generates.is_none() && !self.without.iter().any(Refused::is_object) && printed.lacks_instances()
     }
 
@@ -78,14 +91,43 @@ impl Run {
         Refused::find(&String::from_utf8_lossy(&said)).filter(|refused| !self.without.contains(refused))
     }
 
-    /// What it printed, once it has succeeded, and the files that it read besides the sources. `dir` is the one it ran
-    /// in. `written` are texts that were written just before the run, which a coarse clock cannot tell from just after.
-    pub fn printed(
+    /// What is known once it has succeeded: what it printed, put over what it built on. `dir` is the one it ran in.
+    pub fn known(
+        &self,
+        form: Form,
+        is_tests: bool,
+        dep_info: &Path,
+        dir: &Path,
+        written: &Written<'_>,
+        base: Option<Base>,
+    ) -> io::Result<Attempt<Known>> {
+        let before = match base.map(JoinHandle::join) {
+            None => None,
+            Some(Ok(Ok(before))) => Some(before),
+            // Damaged: the compiler has built on what nobody knows any more.
+            Some(_) => return Ok(Attempt::BaseUnusable),
+        };
+        let (printed, included) = self.printed(form, dep_info, dir, written, before.as_ref())?;
+        // The compiler does not say if it cannot write what it dumps.
+        disk::check(self.sizes.parent().unwrap_or(dir))?;
+        let printed = match &before {
+            Some(before) => printed.over(before),
+            None => Some(printed),
+        };
+        Ok(match printed {
+            None => Attempt::BaseUnusable,
+            Some(printed) if is_tests && self.needs_code(&printed) => Attempt::NeedsCode,
+            Some(printed) => Attempt::Ended(Known { printed, included }),
+        })
+    }
+
+    /// What it printed, and the files that it read besides the sources.
+    fn printed(
         &self,
         form: Form,
         dep_info: &Path,
         dir: &Path,
-        written: &BTreeMap<PathBuf, &str>,
+        written: &Written<'_>,
         before: Option<&Printed>,
     ) -> io::Result<(Printed, Included)> {
         let stdout = std::fs::read(&self.sizes)?;
@@ -100,203 +142,10 @@ impl Run {
     }
 }
 
-/// Where what is known of a unit is kept, and what its next run builds on.
-pub(super) struct Store {
-    kept: PathBuf,
-    incremental: PathBuf,
-    form: Form,
-}
-
-/// What the last run printed, being read.
-type Base = JoinHandle<Result<Printed, UnitError>>;
-
-/// How a run ended.
-pub(super) enum Ended {
-    /// The store has what it printed.
-    Measured(Run),
-    /// It does not compile.
-    Failed(Run, ExitStatus),
-    /// The compiler does not know a flag that is needed.
-    Refused(Refused),
-    /// It was told to stop.
-    Stopped,
-}
-
-impl Store {
-    /// For a unit whose files have this stem, see [`artifact_stem`].
-    pub fn new(stem: &Path, form: Form) -> Store {
-        let (kept, incremental) = match form {
-            Form::Complete => ("futurelens", "incremental"),
-            Form::Checked => ("checked", "checked-incremental"),
-            Form::Concrete => ("concrete", "concrete-incremental"),
-        };
-        Store { kept: stem.with_extension(kept), incremental: stem.with_extension(incremental), form }
-    }
-
-    /// The file with what is known.
-    pub fn kept(&self) -> &Path {
-        &self.kept
-    }
-
-    /// Two runs at the same time would take each other's state for their own. Of those that measure all, cargo lets
-    /// only one be. Where files cannot be locked, it is not to be helped.
-    fn lock(&self) -> io::Result<Option<File>> {
-        if self.form == Form::Complete {
-            return Ok(None);
-        }
-        let lock = files::lock(&self.incremental.with_extension("lock"))?;
-        let _ = lock.lock();
-        Ok(Some(lock))
-    }
-
-    /// Can this run of the unit build on the last one?
-    pub fn has_base(&self, unit: &Unit) -> bool {
-        let known = session(&self.incremental);
-        known.is_some() && Unit::read_head(&self.kept).is_ok_and(|head| head.is_base_of(unit, &known))
-    }
-
-    /// What was kept is read while the compiler runs; whether it is of use, its head tells.
-    fn base(&self, unit: &Unit) -> Option<Base> {
-        let (kept, form) = (self.kept.clone(), self.form);
-        self.has_base(unit)
-            .then(|| std::thread::spawn(move || Unit::read(&kept).map(|unit| unit.printed(form))))
-    }
-
-    /// Has the compiler run, and keeps what it printed: put over what was known if that can be, else measured
-    /// whole. `unit` is empty yet. `how` is how the compiler is asked. `compile` runs it, given the folder for
-    /// incremental compilation; `None` if it was told to stop.
-    pub fn measure(
-        &self,
-        mut unit: Unit,
-        how: &How,
-        scratch: &Path,
-        dep_info: &Path,
-        compile: &mut dyn FnMut(&Run, &Path) -> io::Result<Option<ExitStatus>>,
-    ) -> io::Result<Ended> {
-        let _lock = self.lock()?;
-        let is_tests = self.form == Form::Complete && unit.is_tests();
-        unit.generates = is_tests && Unit::read_head(&self.kept).is_ok_and(|kept| kept.generates());
-        let mut base = self.base(&unit);
-        let mut without = Vec::new();
-        loop {
-            if base.is_none() {
-                remove(&self.incremental)?;
-            }
-            let known = Unit::read_head(&self.kept).ok();
-            let inputs = known.iter().flat_map(UnitHead::inputs).map(|(file, _)| file);
-            let run = Run::new(scratch, inputs, how, &without)?.generates(unit.generates);
-            let Some(status) = compile(&run, &self.incremental)? else { return Ok(Ended::Stopped) };
-            if !status.success() {
-                if let Some(refused) = run.refused() {
-                    if refused.is_needed {
-                        return Ok(Ended::Refused(refused));
-                    }
-                    without.push(refused);
-                    continue;
-                }
-                // With errors in the code it ends with 1. Anything else may be the fault of what it built on.
-                if base.take().is_some() && status.code() != Some(1) {
-                    continue;
-                }
-                return Ok(Ended::Failed(run, status));
-            }
-            let before = match base.take().map(JoinHandle::join) {
-                None => None,
-                Some(Ok(Ok(before))) => Some(before),
-                // Damaged: the compiler has built on what nobody knows any more.
-                Some(_) => continue,
-            };
-            let (printed, included) =
-                run.printed(self.form, dep_info, &unit.dir, &BTreeMap::new(), before.as_ref())?;
-            // The compiler does not say if it cannot write what it dumps.
-            disk::check(scratch)?;
-            let printed = match &before {
-                Some(before) => printed.over(before),
-                None => Some(printed),
-            };
-            let Some(printed) = printed else { continue };
-            if is_tests && run.needs_code(&printed) {
-                unit.generates = true;
-                continue;
-            }
-            unit.push_printed(&printed);
-            unit.push_included(included);
-            // Where something is not understood, nobody knows what an incremental run would leave as it was.
-            let is_base = is_base(&printed, &unit);
-            unit.session = session(&self.incremental).filter(|_| is_base);
-            unit.without = without.into_iter().map(|refused| refused.flag).collect();
-            unit.write(&self.kept)?;
-            return Ok(Ended::Measured(run));
-        }
-    }
-}
-
-impl Invocation {
-    /// Were its concrete futures measured ahead? Then doing it again takes as long as checking.
-    pub fn is_measured_ahead(&self) -> bool {
-        Store::new(&artifact_stem(&self.args), Form::Concrete).kept().exists()
-    }
-}
-
-/// Can another run build on what this one printed of a unit? Not without the list of instances, if there is to be one.
-pub(super) fn is_base(printed: &Printed, unit: &Unit) -> bool {
-    printed.is_understood() && (printed.has_list() || !is_listed(unit))
-}
-
-/// Does the compiler list the instances in such a run? In those of libraries and binaries that have futures.
-fn is_listed(unit: &Unit) -> bool {
-    let Some(invocation) = &unit.invocation else { return true };
-    let args = &invocation.args;
-    let is_library = arguments::option(args, "--crate-type").is_some_and(|ty| ty == "lib" || ty == "rlib");
-    let has_list = arguments::is_binary(args) || is_library && !unit.is_tests() || unit.generates;
-    has_list && unit.bodies().next().is_some()
-}
-
-/// Names what the last compiler run that succeeded has left for incremental compilation. None if that is not to be
-/// recognized: then nothing is built on it.
-fn session(incremental: &Path) -> Option<String> {
-    // The compiler would write through a link: then it has to begin anew.
-    if !files::is_own_folder(incremental) {
-        return None;
-    }
-    let folders = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten();
-    let is_folder = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
-    let of_crates = folders(incremental).filter(is_folder);
-    let sessions = of_crates.flat_map(|krate| folders(&krate.path()).collect::<Vec<_>>());
-    // `s-TIME-RANDOM-HASH`, and ending in `-working` until the run has succeeded.
-    let sessions = sessions.filter(is_folder);
-    let names: Vec<String> = sessions.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    let is_session = |name: &String| name.starts_with("s-") && name.split('-').count() == 4;
-    if !names.iter().all(is_session) {
-        return None;
-    }
-    let mut done: Vec<String> = names.into_iter().filter(|name| !name.ends_with("-working")).collect();
-    done.sort();
-    (!done.is_empty()).then(|| done.join(" "))
-}
-
 /// Removes a folder if it is there.
 pub(super) fn remove(folder: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_session_is_recognized_or_nothing_is_built_on_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let add = |name: &str| std::fs::create_dir_all(folder.path().join("a-1f2e").join(name)).unwrap();
-        assert_eq!(session(folder.path()), None);
-        add("s-hk3-0abc-working");
-        assert_eq!(session(folder.path()), None);
-        add("s-hk2-0abc-5d1");
-        assert_eq!(session(folder.path()).as_deref(), Some("s-hk2-0abc-5d1"));
-        add("sessions");
-        assert_eq!(session(folder.path()), None);
     }
 }

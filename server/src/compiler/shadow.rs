@@ -4,22 +4,23 @@
 //! cargo nor the project's files nor what was measured of them is touched.
 //!
 //! The first run of a unit is a whole one, and kept. Each later run builds on a copy of what that one left
-//! for incremental compilation, and prints what differs, see [`Printed`]. So the result depends on the first
+//! for incremental compilation, and prints what differs, see [`crate::incremental`]. So the result depends on the first
 //! run and the changed text, and not on what was compiled, failed or killed in between.
 
 use super::arguments::artifact_stem;
+use super::attempts::{Attempt, Plan};
 use super::cargo::Project;
 use super::contract::FLAGS;
 use super::error::BuildError;
 use super::flags::{How, Refused};
-use super::inputs::Included;
 use super::invocation::Invocation;
 use super::process::{Cancel, Guarded};
-use super::run::{self, Run, remove};
+use super::run::{Known, Run, remove};
 use super::scratch::Scratch;
+use super::store::is_base;
 use super::unit::Unit;
 use super::{background, dep_info, mirror};
-use crate::incremental::{Form, Printed};
+use crate::incremental::Form;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
@@ -46,7 +47,7 @@ struct Origin {
     invocation: Invocation,
     /// What the whole run printed, once one succeeded: a unit file, since it is tens of megabytes.
     whole: Option<PathBuf>,
-    /// See [`Run::generates`].
+    /// See [`Plan::generates`].
     generates: bool,
 }
 
@@ -122,17 +123,17 @@ impl Shadow {
         let out = scratch.path();
         let made = out.join(artifact_stem(&invocation.args).file_name().unwrap_or_default());
 
-        let mut base = origin.whole.clone();
-        let mut without: Vec<Refused> = Vec::new();
         let is_tests = invocation.is_tests();
-        let mut generates = is_tests && origin.generates;
-        loop {
+        let generates = is_tests && origin.generates;
+        let mut plan = Plan { is_whole: origin.whole.is_none(), generates, ..Plan::default() };
+        plan.follow(|plan| {
+            let base = origin.whole.clone().filter(|_| !plan.is_whole);
             remove(&work).map_err(io)?;
             match &base {
                 Some(_) => copy(&origin.base(), &work).map_err(io)?,
                 None => std::fs::create_dir(&work).map_err(io)?,
             }
-            let run = Run::new(out, std::iter::empty(), &how, &without).map_err(io)?.generates(generates);
+            let run = Run::new(out, std::iter::empty(), &how, plan).map_err(io)?;
             let mut command = command(invocation, &env, own_group, bootstrap);
             command
                 .args(run.arguments(&invocation.args, Form::Complete, Some(out), &work))
@@ -141,62 +142,34 @@ impl Shadow {
             let compiler = compiler.stdout(File::create(&run.sizes).map_err(io)?).stderr(Stdio::piped());
             // It is read while the compiler runs.
             let read = |file: PathBuf| Unit::read(&file).map(|unit| unit.printed(Form::Complete));
-            let whole = base.clone().map(|file| std::thread::spawn(move || read(file)));
+            let base = base.map(|file| std::thread::spawn(move || read(file)));
             let ended = compiler.output(cancel)?;
-            let (success, messages) = (ended.success, String::from_utf8_lossy(&ended.stderr).into_owned());
-            let refused = (!success).then(|| Refused::find(&messages)).flatten();
-            if let Some(refused) = refused.filter(|refused| !refused.is_needed && !without.contains(refused))
-            {
-                without.push(refused);
-                continue;
+            if !ended.success {
+                return failed(String::from_utf8_lossy(&ended.stderr).into_owned(), plan);
             }
-            if !success && base.take().is_some() && messages.contains("internal compiler error") {
-                // Perhaps it is the fault of what it built on.
-                continue;
-            }
-            if !success {
-                // Without a message it was not the compiler that failed, or not over the text.
-                return if messages.lines().any(|line| line.starts_with('{')) {
-                    Ok(Compiled::Broken(messages))
-                } else {
-                    let source = io::Error::other(messages.trim_end().to_owned());
-                    Err(BuildError::Io { context: "the compiler gave up".into(), source })
-                };
-            }
-
             let io =
                 |source| BuildError::Io { context: "cannot read what the compiler printed".into(), source };
             let dep_info = made.with_extension("d");
             let dep_info_text = std::fs::read_to_string(&dep_info).map_err(io)?;
             check_read(&dep_info_text, &folder, &invocation.dir, &files)?;
-            // If it cannot be told from this run what holds: once more, without a base.
-            base = None;
-            let whole = match whole.map(std::thread::JoinHandle::join) {
-                None => None,
-                Some(Ok(Ok(whole))) => Some(whole),
-                Some(_) => continue,
-            };
-            let printed = run.printed(Form::Complete, &dep_info, &folder, &files, whole.as_ref());
-            let (printed, included) = printed.map_err(io)?;
-            let printed = match &whole {
-                Some(whole) => printed.over(whole),
-                None => Some(printed),
-            };
-            let Some(printed) = printed else { continue };
-            if is_tests && run.needs_code(&printed) {
-                (generates, origin.generates, origin.whole) = (true, true, None);
-                continue;
+            let known = run.known(Form::Complete, is_tests, &dep_info, &folder, &files, base).map_err(io)?;
+            if matches!(known, Attempt::NeedsCode) {
+                (origin.generates, origin.whole) = (true, None);
             }
-            let mut done = unit_of(invocation, &printed, included);
-            done.without = without.iter().map(|refused| refused.flag.clone()).collect();
-            if origin.whole.is_none() && run::is_base(&printed, &done) {
-                let whole = origin.folder.join("whole.futurelens");
-                done.write(&whole).map_err(io)?;
-                std::fs::rename(&work, origin.base()).map_err(io)?;
-                origin.whole = Some(whole);
-            }
-            return Ok(Compiled::Done(Box::new(done)));
-        }
+            known.try_map(|known| {
+                let mut done = unit_of(invocation, &known);
+                done.without = plan.flags_left_out();
+                if origin.whole.is_none() && is_base(&known.printed, &done) {
+                    let whole = origin.folder.join("whole.futurelens");
+                    done.write(&whole).map_err(io)?;
+                    // Of a run that generated no code.
+                    remove(&origin.base()).map_err(io)?;
+                    std::fs::rename(&work, origin.base()).map_err(io)?;
+                    origin.whole = Some(whole);
+                }
+                Ok(Compiled::Done(Box::new(done)))
+            })
+        })
     }
 
     /// What is there for a unit; nothing of another invocation of it.
@@ -237,11 +210,29 @@ fn command(
     command
 }
 
-fn unit_of(invocation: &Invocation, printed: &Printed, included: Included) -> Unit {
+/// What comes of a run that has failed, by what the compiler said.
+fn failed(messages: String, plan: &Plan) -> Result<Attempt<Compiled>, BuildError> {
+    if let Some(refused) = Refused::find(&messages).filter(|refused| plan.can_do_without(refused)) {
+        return Ok(Attempt::Refused(refused));
+    }
+    if !plan.is_whole && messages.contains("internal compiler error") {
+        // Perhaps it is the fault of what it built on.
+        return Ok(Attempt::BaseUnusable);
+    }
+    // Without a message it was not the compiler that failed, or not over the text.
+    if messages.lines().any(|line| line.starts_with('{')) {
+        Ok(Attempt::Ended(Compiled::Broken(messages)))
+    } else {
+        let source = io::Error::other(messages.trim_end().to_owned());
+        Err(BuildError::Io { context: "the compiler gave up".into(), source })
+    }
+}
+
+fn unit_of(invocation: &Invocation, known: &Known) -> Unit {
     let mut unit = Unit::new(FLAGS, invocation.dir.clone());
     unit.invocation = Some(invocation.clone());
-    unit.push_printed(printed);
-    unit.push_included(included);
+    unit.push_printed(&known.printed);
+    unit.push_included(&known.included);
     unit
 }
 

@@ -46,7 +46,7 @@ pub struct Unit {
     included: Vec<(String, u64)>,
     /// Flags of ours that the compiler does not know, and that it ran without.
     pub without: Vec<String>,
-    /// Code was generated to find the instances, see [`Run::generates`](crate::compiler::run::Run::generates).
+    /// Code was generated to find the instances, see [`Plan::generates`](super::attempts::Plan::generates).
     pub(super) generates: bool,
     sections: Vec<Section>,
     text: String,
@@ -178,9 +178,9 @@ impl Unit {
     }
 
     /// Adds the files that are part of the crate and no sources; no digest if one was changed while the compiler ran.
-    pub(super) fn push_included(&mut self, files: Vec<(String, Option<u64>)>) {
+    pub(super) fn push_included(&mut self, files: &[(String, Option<u64>)]) {
         // A digest that no file has, as far as anyone can tell.
-        self.included.extend(files.into_iter().map(|(name, digest)| (name, digest.unwrap_or(u64::MAX))));
+        self.included.extend(files.iter().map(|(name, digest)| (name.clone(), digest.unwrap_or(u64::MAX))));
     }
 
     /// All that was printed, for the next run to be put over.

@@ -10,10 +10,12 @@
 //!   made of) passes through untouched.
 
 use super::arguments;
+use super::attempts::{Attempt, Plan};
 use super::contract::{AHEAD, ENV, FAILED, FLAGS, GLANCE, REFUSED, Settings, TROUBLE, Task};
 use super::flags::{OF_DEPENDENCIES, Refused};
 use super::invocation::Invocation;
-use super::run::{Ended, Run, Store};
+use super::run::Run;
+use super::store::{Ended, Store};
 use super::unit::{MeasuredUnit, Unit};
 use super::{disk, files, inner_wrapper};
 use crate::incremental::Form;
@@ -113,32 +115,27 @@ impl Call<'_> {
     }
 
     fn compile_dependency(&self) -> std::io::Result<ExitStatus> {
-        let mut flags: Vec<OsString> = OF_DEPENDENCIES.iter().map(OsString::from).collect();
-        loop {
+        Plan::default().follow(|plan| {
+            let mut flags: Vec<OsString> = OF_DEPENDENCIES.iter().map(OsString::from).collect();
+            plan.take_out(&mut flags);
             let mut command = self.command(true);
             command.args(&flags);
             self.unlock(&mut command);
             let status = command.status()?;
             if status.success() {
-                return Ok(status);
+                return Ok(Attempt::Ended(status));
             }
             // Did it fail over our flags? Cargo has heard what it said, and we have not.
             let mut question = Command::new(self.program);
             question.args(&flags).args(["--print", "sysroot"]).stdin(Stdio::null());
             self.unlock(&mut question);
             let said = question.output()?.stderr;
-            match Refused::find(&String::from_utf8_lossy(&said)) {
-                None => return Ok(status),
-                Some(refused) if refused.is_needed => return self.refused(&refused),
-                Some(refused) => {
-                    let count = flags.len();
-                    refused.take_out(&mut flags);
-                    if flags.len() == count {
-                        return Ok(status);
-                    }
-                }
-            }
-        }
+            Ok(match Refused::find(&String::from_utf8_lossy(&said)) {
+                Some(refused) if refused.is_needed => Attempt::Ended(self.refused(&refused)?),
+                Some(refused) if refused.is_among(&flags) => Attempt::Refused(refused),
+                _ => Attempt::Ended(status),
+            })
+        })
     }
 
     /// Lets the build know which flag the compiler does not know. That is for the build to tell.
