@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 /// The program, whatever it is called: guard, compiler wrapper, language server or command.
 pub fn start() -> ExitCode {
-    compiler::is_program();
+    compiler::set_self_as_program();
     if let Some(code) = compiler::guard() {
         return code;
     }

@@ -244,13 +244,13 @@ fn killed_while_edits_are_tried() {
         future_of("held", 4000)
     );
     let victim = Victim::new("tried", &source);
-    victim.gate("*/mirror\\ *");
+    victim.gate("*/overlay\\ *");
     victim.hold();
     let mut editor = victim.open();
     editor.wait_for_work(Moment::start());
-    wait_for_child(&mut editor, "a compiler run in a shadow", |process| {
+    wait_for_child(&mut editor, "a compiler run in an overlay", |process| {
         let folder = fs::read_link(format!("/proc/{}/cwd", process.pid));
-        is_at_gate(process) && folder.is_ok_and(|folder| folder.ends_with("mirror"))
+        is_at_gate(process) && folder.is_ok_and(|folder| folder.ends_with("overlay"))
     });
     editor.kill();
     editor.expect_no_children();

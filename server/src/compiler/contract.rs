@@ -20,7 +20,7 @@ pub struct Settings {
     /// Folders of the packages to measure, as cargo puts them into `CARGO_MANIFEST_DIR`.
     pub members: Vec<PathBuf>,
     /// The user's own `rustc-wrapper`.
-    pub inner: Option<PathBuf>,
+    pub user_wrapper: Option<PathBuf>,
     /// The compiler is not a nightly.
     pub bootstrap: bool,
     /// How it is asked.
@@ -32,7 +32,7 @@ pub struct Settings {
     pub environment: BTreeMap<String, u32>,
     /// What it is all for.
     pub task: Task,
-    /// Folders of the packages whose numbers someone waits for: their concrete futures are measured ahead.
+    /// Folders of the packages whose numbers someone waits for: a quick pass is made over them.
     pub awaited: Vec<PathBuf>,
 }
 
@@ -43,8 +43,8 @@ pub enum Task {
     Measure,
     /// The build is the user's own: see [`crate::compiler::ride_along`].
     RideAlong,
-    /// The concrete futures of one unit: see [`Project::measure_ahead`](crate::compiler::Project::measure_ahead).
-    Ahead,
+    /// The quick pass over one unit: see [`Project::quick_pass`](crate::compiler::Project::quick_pass).
+    QuickPass,
 }
 
 impl Settings {
@@ -77,8 +77,8 @@ pub(super) const FAILED: &str = "failed";
 /// The file in [`Settings::scratch`] with the flag that the compiler does not know.
 pub(super) const REFUSED: &str = "refused";
 
-/// The folder in [`Settings::scratch`] with the names of what was measured ahead.
-pub(super) const AHEAD: &str = "ahead";
+/// The folder in [`Settings::scratch`] with the units whose quick pass is over.
+pub(super) const QUICK_PASSES: &str = "quick-passes";
 
 /// Begins what is said if it is not the code's fault that a unit cannot be measured.
 pub(super) const TROUBLE: &str = "cannot run or measure with";

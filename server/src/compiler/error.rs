@@ -109,7 +109,7 @@ pub enum BuildError {
     },
     /// Changed text cannot be compiled in place of the files it is for.
     #[error("cannot be compiled apart from the project: {reason}")]
-    NotShadowable {
+    NoOverlay {
         /// What stands in the way.
         reason: String,
     },

@@ -161,17 +161,17 @@ mod tests {
     use super::*;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-    struct Place {
+    struct TestFolder {
         dir: tempfile::TempDir,
     }
 
-    impl Place {
+    impl TestFolder {
         /// A folder with `there`, a file whose text is `theirs`.
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             std::fs::write(dir.path().join("there"), "theirs").unwrap();
             std::fs::create_dir(dir.path().join("folder")).unwrap();
-            Place { dir }
+            TestFolder { dir }
         }
 
         fn path(&self, name: &str) -> std::path::PathBuf {
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn our_own_files_are_not_written_through_links() {
-        let place = Place::new();
+        let place = TestFolder::new();
         write(&place.link("a", "there"), |file| file.write_all(b"ours")).unwrap();
         lock(&place.link("b", "there")).unwrap();
         lock(&place.link("c", "nowhere")).unwrap();
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_lock_is_opened_twice() {
-        let place = Place::new();
+        let place = TestFolder::new();
         let first = lock(&place.path("lock")).unwrap();
         first.lock().unwrap();
         assert!(lock(&place.path("lock")).unwrap().try_lock().is_err());
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn what_the_user_names_is_written_as_any_tool_writes_it() {
-        let place = Place::new();
+        let place = TestFolder::new();
         write_for_user(&place.path("new"), "1").unwrap();
         std::fs::write(place.path("plain"), "").unwrap();
         assert_eq!((place.read("new"), place.mode("new")), ("1".to_owned(), place.mode("plain")));
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_source_file_keeps_what_it_is_besides_its_text() {
-        let place = Place::new();
+        let place = TestFolder::new();
         place.set_mode("there", 0o755);
         std::fs::hard_link(place.path("there"), place.path("other name")).unwrap();
         replace(&place.link("link", "there"), "new").unwrap();

@@ -163,7 +163,7 @@ pub(super) fn measuring<S: AsRef<OsStr>>(args: &[S], form: Form, how: &How, into
             let emit = emit.to_str().unwrap_or_default();
             let mut emit = OsString::from(match form {
                 Form::Complete => format!("--emit={emit},obj"),
-                Form::Checked | Form::Concrete => "--emit=dep-info,metadata".to_owned(),
+                Form::Checked | Form::QuickPass => "--emit=dep-info,metadata".to_owned(),
             });
             if let Some(object) = into.object {
                 emit.push("=");
@@ -238,7 +238,7 @@ mod tests {
         let complete = measuring(&args, Form::Complete, &How::default(), into);
         assert!(has(&complete, "--crate-type=rlib") && !has(&complete, "bin"), "{complete:?}");
         assert!(has(&complete, "-Clink-dead-code") && has(&complete, "-Zprint-mono-items=yes"));
-        let concrete = measuring(&args, Form::Concrete, &How::default(), into);
+        let concrete = measuring(&args, Form::QuickPass, &How::default(), into);
         assert!(has(&concrete, "bin") && !has(&concrete, "--crate-type=rlib"), "{concrete:?}");
         let old = How { list: None, checks: false };
         let mut tests = measuring(&[&args[..], &["--test"]].concat(), Form::Complete, &old, into);
@@ -268,7 +268,7 @@ mod tests {
         assert!(complete.contains(&"-Zdump-mir-dir=/m".into()));
         assert!(complete.contains(&"-Cincremental=/n".into()));
         assert!(!complete.contains(&"incremental=/i".into()));
-        let concrete = measuring(&args, Form::Concrete, &How::default(), into(Some(Path::new("/o"))));
+        let concrete = measuring(&args, Form::QuickPass, &How::default(), into(Some(Path::new("/o"))));
         assert_eq!(option(&concrete, "--out-dir").unwrap(), "/o");
         assert_eq!(option(&concrete, "--emit").unwrap(), "dep-info,metadata");
         let has = |flag: &str| concrete.contains(&flag.into());

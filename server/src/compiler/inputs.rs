@@ -121,7 +121,7 @@ impl Inputs {
 /// What the units of a project were made of. Files that were looked at and have not been touched since are not read
 /// again. A clone shares what it knows.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Known(Arc<Mutex<HashMap<PathBuf, MadeOf>>>);
+pub(super) struct KnownInputs(Arc<Mutex<HashMap<PathBuf, MadeOf>>>);
 
 #[derive(Debug)]
 struct MadeOf {
@@ -142,7 +142,7 @@ struct Input {
     mark: Option<Mark>,
 }
 
-impl Known {
+impl KnownInputs {
     fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, MadeOf>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -247,7 +247,7 @@ mod tests {
         let mut unit = Unit::new("1", dir.path().to_owned());
         unit.push_source("a.rs".to_owned(), Some("a"));
         unit.write(&file).unwrap();
-        let (known, measured) = (Known::default(), MeasuredUnit { file, ..MeasuredUnit::default() });
+        let (known, measured) = (KnownInputs::default(), MeasuredUnit { file, ..MeasuredUnit::default() });
         assert!(!known.has_changed(&measured, 1) && !known.have_others_changed(&BTreeSet::new()));
         let times = std::fs::metadata(&source).unwrap().modified().unwrap();
         std::fs::write(&source, "b").unwrap();

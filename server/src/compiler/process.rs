@@ -25,8 +25,8 @@ pub use guard::run as guard;
 /// Where this program is, see [`set_program`].
 static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
 
-/// This process is the program itself.
-pub(crate) fn is_program() {
+/// Says that this process is the program itself: see [`set_program`].
+pub(crate) fn set_self_as_program() {
     let _ = PROGRAM.set(None);
 }
 
@@ -51,10 +51,11 @@ pub(super) fn own_program() -> io::Result<PathBuf> {
 
 /// Stops what runs from another thread; also before it started.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<Mutex<State>>);
+pub struct Cancel(Arc<Mutex<RunningPrograms>>);
 
+/// What [`Cancel`] ends.
 #[derive(Debug, Default)]
-struct State {
+struct RunningPrograms {
     cancelled: bool,
     running: Vec<(u64, system::Line)>,
     /// How many were started.
@@ -64,9 +65,9 @@ struct State {
 impl Cancel {
     /// Ends what runs, and everything it started. Does not wait for it.
     pub fn cancel(&self) {
-        let mut state = self.lock();
-        state.cancelled = true;
-        state.running.iter().for_each(|(_, line)| line.cut());
+        let mut programs = self.lock();
+        programs.cancelled = true;
+        programs.running.iter().for_each(|(_, line)| line.cut());
     }
 
     /// Was [`Cancel::cancel`] called?
@@ -74,7 +75,7 @@ impl Cancel {
         self.lock().cancelled
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, RunningPrograms> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
@@ -117,14 +118,14 @@ impl Guarded {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let watched = line.clone();
         let end = std::thread::spawn(move || system::watch(child, &watched));
-        let mut state = cancel.lock();
-        state.started += 1;
-        let number = state.started;
-        if state.cancelled {
+        let mut programs = cancel.lock();
+        programs.started += 1;
+        let number = programs.started;
+        if programs.cancelled {
             line.cut();
         }
-        state.running.push((number, line));
-        drop(state);
+        programs.running.push((number, line));
+        drop(programs);
         Ok(Running { name: self.name, cancel, number, end: Some(end), stdout, stderr })
     }
 
@@ -205,10 +206,10 @@ impl Running<'_> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        let mut state = self.cancel.lock();
-        let place = state.running.iter().position(|(number, _)| *number == self.number);
-        let line = place.map(|place| state.running.swap_remove(place).1);
-        drop(state);
+        let mut programs = self.cancel.lock();
+        let place = programs.running.iter().position(|(number, _)| *number == self.number);
+        let line = place.map(|place| programs.running.swap_remove(place).1);
+        drop(programs);
         if let (Some(line), Some(end)) = (line, self.end.take()) {
             line.cut();
             let _ = end.join();

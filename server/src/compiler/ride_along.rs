@@ -179,7 +179,7 @@ impl Ride {
         project.dir.clone_from(&project.root);
         let settings = Settings {
             members: project.member_folders(),
-            inner: project.inner.clone(),
+            user_wrapper: project.user_wrapper.clone(),
             bootstrap: project.toolchain().bootstrap,
             how: project.toolchain().how.clone(),
             scratch: project.ride_along.clone(),
@@ -262,11 +262,11 @@ pub(super) fn compile(
     args: &[OsString],
     member: bool,
 ) -> std::io::Result<ExitStatus> {
-    let mut plain = match &settings.inner {
-        Some(inner) => clean(settings, inner.as_os_str()),
+    let mut plain = match &settings.user_wrapper {
+        Some(wrapper) => clean(settings, wrapper.as_os_str()),
         None => clean(settings, program),
     };
-    if settings.inner.is_some() {
+    if settings.user_wrapper.is_some() {
         plain.arg(program);
     }
     let status = plain.args(args).status()?;
@@ -290,8 +290,8 @@ pub(super) fn compile(
 fn clean(settings: &Settings, program: &OsStr) -> Command {
     let mut command = Command::new(program);
     command.env_remove(contract::ENV);
-    match &settings.inner {
-        Some(inner) => command.env("RUSTC_WRAPPER", inner),
+    match &settings.user_wrapper {
+        Some(wrapper) => command.env("RUSTC_WRAPPER", wrapper),
         None => command.env_remove("RUSTC_WRAPPER"),
     };
     command

@@ -19,8 +19,8 @@ pub(super) type Base = JoinHandle<Result<Printed, UnitError>>;
 /// prints it.
 pub(super) type Written<'a> = BTreeMap<PathBuf, &'a str>;
 
-/// What is known after a run.
-pub(super) struct Known {
+/// What is known after a run that measured.
+pub(super) struct Measured {
     /// All that holds.
     pub printed: Printed,
     /// The files that it read besides the sources.
@@ -92,7 +92,7 @@ impl Run {
     }
 
     /// What is known once it has succeeded: what it printed, put over what it built on. `dir` is the one it ran in.
-    pub fn known(
+    pub fn measured(
         &self,
         form: Form,
         is_tests: bool,
@@ -100,7 +100,7 @@ impl Run {
         dir: &Path,
         written: &Written<'_>,
         base: Option<Base>,
-    ) -> io::Result<Attempt<Known>> {
+    ) -> io::Result<Attempt<Measured>> {
         let before = match base.map(JoinHandle::join) {
             None => None,
             Some(Ok(Ok(before))) => Some(before),
@@ -117,7 +117,7 @@ impl Run {
         Ok(match printed {
             None => Attempt::BaseUnusable,
             Some(printed) if is_tests && self.needs_code(&printed) => Attempt::NeedsCode,
-            Some(printed) => Attempt::Ended(Known { printed, included }),
+            Some(printed) => Attempt::Ended(Measured { printed, included }),
         })
     }
 

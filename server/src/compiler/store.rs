@@ -5,7 +5,7 @@ use super::attempts::{Attempt, Plan};
 use super::files;
 use super::flags::{How, Refused};
 use super::invocation::Invocation;
-use super::run::{Base, Known, Run, Written, remove};
+use super::run::{Base, Measured, Run, Written, remove};
 use super::unit::{Unit, UnitHead};
 use crate::incremental::{Form, Printed};
 use std::fs::File;
@@ -38,7 +38,7 @@ impl Store {
         let (kept, incremental) = match form {
             Form::Complete => ("futurelens", "incremental"),
             Form::Checked => ("checked", "checked-incremental"),
-            Form::Concrete => ("concrete", "concrete-incremental"),
+            Form::QuickPass => ("concrete", "concrete-incremental"),
         };
         Store { kept: stem.with_extension(kept), incremental: stem.with_extension(incremental), form }
     }
@@ -108,8 +108,8 @@ impl Store {
                 });
             }
             let base = base.take().filter(|_| !plan.is_whole);
-            let known = run.known(self.form, is_tests, dep_info, &unit.dir, &Written::new(), base)?;
-            known.try_map(|Known { printed, included }| {
+            let measured = run.measured(self.form, is_tests, dep_info, &unit.dir, &Written::new(), base)?;
+            measured.try_map(|Measured { printed, included }| {
                 unit.generates = plan.generates;
                 unit.push_printed(&printed);
                 unit.push_included(&included);
@@ -125,9 +125,9 @@ impl Store {
 }
 
 impl Invocation {
-    /// Were its concrete futures measured ahead? Then doing it again takes as long as checking.
-    pub fn is_measured_ahead(&self) -> bool {
-        Store::new(&artifact_stem(&self.args), Form::Concrete).kept().exists()
+    /// Was a quick pass made over it? Then the next takes no longer than checking.
+    pub fn has_quick_pass(&self) -> bool {
+        Store::new(&artifact_stem(&self.args), Form::QuickPass).kept().exists()
     }
 }
 

@@ -11,13 +11,13 @@
 
 use super::arguments;
 use super::attempts::{Attempt, Plan};
-use super::contract::{AHEAD, ENV, FAILED, FLAGS, GLANCE, REFUSED, Settings, TROUBLE, Task};
+use super::contract::{ENV, FAILED, FLAGS, GLANCE, QUICK_PASSES, REFUSED, Settings, TROUBLE, Task};
 use super::flags::{OF_DEPENDENCIES, Refused};
 use super::invocation::Invocation;
 use super::run::Run;
 use super::store::{Ended, Store};
 use super::unit::{MeasuredUnit, Unit};
-use super::{disk, files, inner_wrapper};
+use super::{disk, files, user_wrapper};
 use crate::incremental::Form;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -40,7 +40,7 @@ pub fn run(settings: &str, args: Vec<OsString>) -> ExitCode {
         kind if settings.task == Task::RideAlong => {
             super::ride_along::compile(&settings, program, args, matches!(kind, Kind::Measured))
         }
-        _ if settings.task == Task::Ahead => call.measure_ahead(&AtomicBool::new(false)),
+        _ if settings.task == Task::QuickPass => call.quick_pass(&AtomicBool::new(false)),
         Kind::Untouched => call.command(true).status(),
         Kind::Dependency => call.compile_dependency(),
         Kind::Measured => call.measure(),
@@ -93,9 +93,9 @@ impl Call<'_> {
     /// The compiler with cargo's arguments, behind the user's own wrapper unless that would be `cached`
     /// and must not be.
     fn command(&self, cached: bool) -> Command {
-        match &self.settings.inner {
-            Some(inner) if cached || !inner_wrapper::is_cache(inner) => {
-                let mut command = Command::new(inner);
+        match &self.settings.user_wrapper {
+            Some(wrapper) if cached || !user_wrapper::is_cache(wrapper) => {
+                let mut command = Command::new(wrapper);
                 command.arg(self.program).args(self.args);
                 command
             }
@@ -147,13 +147,13 @@ impl Call<'_> {
 
     fn measure(&self) -> std::io::Result<ExitStatus> {
         let stop = AtomicBool::new(false);
-        let is_sooner_ahead = self.is_sooner_ahead()?;
+        let is_quick_pass_sooner = self.is_quick_pass_sooner()?;
         std::thread::scope(|scope| {
-            if is_sooner_ahead {
+            if is_quick_pass_sooner {
                 scope.spawn(|| {
-                    if let Err(error) = self.measure_ahead(&stop) {
+                    if let Err(error) = self.quick_pass(&stop) {
                         // The numbers come all the same, only later.
-                        tracing::debug!("nothing measured ahead: {error}");
+                        tracing::debug!("no quick pass: {error}");
                     }
                 });
             }
@@ -187,7 +187,7 @@ impl Call<'_> {
 
     /// Does someone wait for the numbers of this package, and are the concrete ones there any sooner? A whole run
     /// takes longer than one that builds on another and measures all.
-    fn is_sooner_ahead(&self) -> std::io::Result<bool> {
+    fn is_quick_pass_sooner(&self) -> std::io::Result<bool> {
         let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
         let is_awaited = self.settings.awaited.iter().any(|awaited| awaited.as_os_str() == package);
         if !is_awaited || !self.settings.how.checks {
@@ -195,18 +195,18 @@ impl Call<'_> {
         }
         let (stem, unit) = (arguments::artifact_stem(self.args), self.unit()?);
         let has_base = |form| Store::new(&stem, form).has_base(&unit);
-        Ok(has_base(Form::Concrete) || !has_base(Form::Complete))
+        Ok(has_base(Form::QuickPass) || !has_base(Form::Complete))
     }
 
     /// Measures the concrete futures beside the run that measures all: checking alone takes less time. Tells the
     /// build when they are there. `stop` if they do not matter any more.
-    fn measure_ahead(&self, stop: &AtomicBool) -> std::io::Result<ExitStatus> {
+    fn quick_pass(&self, stop: &AtomicBool) -> std::io::Result<ExitStatus> {
         let stem = arguments::artifact_stem(self.args);
-        let store = Store::new(&stem, Form::Concrete);
+        let store = Store::new(&stem, Form::QuickPass);
         let scratch = tempfile::tempdir_in(&self.settings.scratch)?;
         let made = scratch.path().join(stem.file_name().unwrap_or_default());
         let mut compile = |run: &Run, incremental: &Path| {
-            let mut command = self.measuring(run, Form::Concrete, Some(scratch.path()), incremental)?;
+            let mut command = self.measuring(run, Form::QuickPass, Some(scratch.path()), incremental)?;
             end_or_stop(command.stdin(Stdio::null()).spawn()?, stop)
         };
         match store.measure(
@@ -335,12 +335,12 @@ fn end_or_stop(mut child: Child, stop: &AtomicBool) -> std::io::Result<Option<Ex
     }
 }
 
-/// Lets the build know that the concrete futures of a unit are there.
+/// Lets the build know that the quick pass over a unit is over.
 fn announce(scratch: &Path, unit: &MeasuredUnit) -> std::io::Result<()> {
-    let folder = scratch.join(AHEAD);
+    let folder = scratch.join(QUICK_PASSES);
     std::fs::create_dir_all(&folder)?;
     // Whoever looks into the folder meanwhile must not see it before it is whole.
-    let written = scratch.join(format!("ahead-{}", unit.origin()));
+    let written = scratch.join(format!("quick-pass-{}", unit.origin()));
     files::write(&written, |file| Ok(serde_json::to_writer(file, unit)?))?;
     std::fs::rename(written, folder.join(unit.origin()))
 }

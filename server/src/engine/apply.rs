@@ -1,6 +1,6 @@
 //! Actions written into the files of a project, with a compiler that has seen them all together.
 //!
-//! One crate after the other, libraries first. In a shadow, round by round, the actions that do most and
+//! One crate after the other, libraries first. In an overlay, round by round, the actions that do most and
 //! have nothing to do with each other are made; what does not compile or saves too little is taken back, and
 //! the next round looks at the text as it is then. What is left is written, and the project is measured again:
 //! if that fails, the files are as they were.
@@ -131,7 +131,7 @@ pub fn apply(
             texts: EditedTexts::new(),
         };
         let applied = match rounds.run(snapshot, cancel) {
-            Err(BuildError::NotShadowable { reason }) => {
+            Err(BuildError::NoOverlay { reason }) => {
                 changes.notes.push(reason);
                 continue;
             }

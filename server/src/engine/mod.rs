@@ -1,19 +1,19 @@
 //! One measurement from request to snapshot, and actions tried on the compiler: the only place that joins
 //! `compiler` and `features`.
 
-mod ahead;
 mod apply;
 pub mod doctor;
 mod drops;
 mod links;
+mod quick_pass;
 mod units;
 mod unsaved;
 mod verify;
 mod warm;
 
-pub use ahead::{Early, prepare};
 pub use apply::{Applied, ApplyError, Changes, Wanted, apply};
 pub use links::Links;
+pub use quick_pass::{QuickPass, prepare};
 pub use units::Units;
 pub use unsaved::Unsaved;
 pub use verify::{Rejection, Verdict, Verifier};
@@ -70,7 +70,7 @@ pub fn candidates(project: &Project, snapshot: &Snapshot) -> Vec<Candidate> {
     all.filter(|candidate| candidate.files().all(|file| project.owns(file))).collect()
 }
 
-/// Measures a project, without early numbers; see [`measure_project`].
+/// Measures a project, without a quick pass; see [`measure_project`].
 ///
 /// # Errors
 /// See [`BuildError`].
@@ -84,7 +84,7 @@ pub fn measure(
 }
 
 /// Measures a project. `previous` gives the numbers of what did not change or does not compile. If numbers are
-/// wanted as soon as they are there, `early` names what is waited for most.
+/// wanted as soon as they are there, `quick_pass` names what is waited for most.
 ///
 /// If a dependency does not compile with the compiler that was chosen, the project's own measures, now and for as long
 /// as the lock file stays as it is.
@@ -96,16 +96,16 @@ pub fn measure_project(
     request: &Request,
     previous: &Snapshot,
     cancel: &Cancel,
-    early: Option<&Early>,
+    quick_pass: Option<&QuickPass>,
     on_news: &mut dyn FnMut(News),
 ) -> Result<Measurement, BuildError> {
-    let (measured, dependency) = measure_with(project, request, previous, cancel, early, on_news)?;
+    let (measured, dependency) = measure_with(project, request, previous, cancel, quick_pass, on_news)?;
     let Some(dependency) = dependency else { return Ok(measured) };
     let Some(own) = project.with_own_compiler(&dependency) else {
         return Ok(measured.with_advice(&dependency));
     };
     tracing::info!("`{dependency}` does not compile with {}", project.toolchain().version);
-    let (of_own, dependency) = measure_with(&own, request, previous, cancel, early, on_news)?;
+    let (of_own, dependency) = measure_with(&own, request, previous, cancel, quick_pass, on_news)?;
     if dependency.is_some() {
         // Then it is nobody's fault but the dependency's.
         return Ok(measured);
@@ -120,7 +120,7 @@ fn measure_with(
     request: &Request,
     previous: &Snapshot,
     cancel: &Cancel,
-    early: Option<&Early>,
+    quick_pass: Option<&QuickPass>,
     on_news: &mut dyn FnMut(News),
 ) -> Result<(Measurement, Option<String>), BuildError> {
     // Numbers of another compiler, profile or target are not comparable: start anew.
@@ -142,19 +142,19 @@ fn measure_with(
     let mut on_event = |event| match event {
         Event::Progress { done, total, crates } => on_news(News::Progress { done, total, crates }),
         Event::Measured(unit) => {
-            let Some(first) = early else { return };
+            let Some(first) = quick_pass else { return };
             if let Some(snapshot) = numbers.borrow_mut().hear(unit, &first.packages, project) {
                 on_news(News::Numbers(snapshot));
             }
         }
-        Event::Ahead(unit) => {
-            if let Some(snapshot) = numbers.borrow_mut().hear_ahead(&unit, project) {
+        Event::QuickPass(unit) => {
+            if let Some(snapshot) = numbers.borrow_mut().hear_quick_pass(&unit, project) {
                 on_news(News::Numbers(snapshot));
             }
         }
     };
     let mut take = |unit: &MeasuredUnit, stamp| numbers.borrow_mut().take(unit, stamp);
-    let awaited = early.map(|early| early.awaited(project)).unwrap_or_default();
+    let awaited = quick_pass.map(|first| first.awaited(project)).unwrap_or_default();
     let outcome = project.measure(request, &awaited, cancel, &mut take, &mut on_event)?;
     if cancel.is_cancelled() {
         return Err(BuildError::Cancelled);
@@ -260,7 +260,7 @@ impl Numbers {
     }
 
     /// Hears of the concrete futures of a unit; gives a snapshot with them, unless all its futures are known.
-    fn hear_ahead(&mut self, unit: &MeasuredUnit, project: &Project) -> Option<Arc<Snapshot>> {
+    fn hear_quick_pass(&mut self, unit: &MeasuredUnit, project: &Project) -> Option<Arc<Snapshot>> {
         let (started, origin) = (Instant::now(), unit.origin());
         if self.complete.contains(&origin) {
             return None;

@@ -82,7 +82,7 @@ impl Units {
     /// How a unit is compiled.
     pub(super) fn invocation(&self, origin: &str) -> Result<&Invocation, BuildError> {
         let compiled = self.compiled(origin).map(|compiled| &compiled.invocation);
-        compiled.ok_or_else(|| BuildError::NotShadowable {
+        compiled.ok_or_else(|| BuildError::NoOverlay {
             reason: format!("how `{origin}` is compiled is not known"),
         })
     }

@@ -1,23 +1,23 @@
-//! Sizes of text that is not saved: what the editor shows, compiled in a shadow.
+//! Sizes of text that is not saved: what the editor shows, compiled in an overlay.
 
 use super::units::Units;
-use crate::compiler::{BuildError, Cancel, Compiled, Project, Shadow};
+use crate::compiler::{BuildError, Cancel, Compiled, Overlay, Project};
 use crate::features::Snapshot;
 use std::path::{Path, PathBuf};
 
 /// Measures unsaved text. Keeps what was compiled, so that the next time is fast.
 #[derive(Debug)]
 pub struct Unsaved {
-    shadow: Shadow,
+    overlay: Overlay,
 }
 
 impl Unsaved {
     /// For a project; nothing was compiled yet.
     ///
     /// # Errors
-    /// If the shadow's folder cannot be made.
+    /// If the overlay's folder cannot be made.
     pub fn new(project: &Project) -> Result<Self, BuildError> {
-        Ok(Unsaved { shadow: Shadow::new(project, true)? })
+        Ok(Unsaved { overlay: Overlay::new(project, true)? })
     }
 
     /// What was measured, with the units that these files (absolute paths) are part of measured as if they had
@@ -39,7 +39,7 @@ impl Unsaved {
             if changed.is_empty() {
                 continue;
             }
-            let unit = match self.shadow.compile(&origin, units.invocation(&origin)?, &changed, cancel)? {
+            let unit = match self.overlay.compile(&origin, units.invocation(&origin)?, &changed, cancel)? {
                 Compiled::Done(unit) => unit,
                 Compiled::Broken(_) => return Ok(None),
             };

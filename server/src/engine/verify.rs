@@ -1,11 +1,11 @@
-//! Does an action compile, and what does it save? Asked of the compiler, in a shadow of the project.
+//! Does an action compile, and what does it save? Asked of the compiler, in an overlay of the project.
 //!
 //! Many candidates are compiled at once. What became of a future counts if nothing in it was changed by another one:
 //! what the compiler printed then tells what is stored in it. The others have their turn later. If they do not compile
 //! together, those that the errors point at are out; if the errors point nowhere, halves are tried.
 
 use super::{Units, drops};
-use crate::compiler::{BuildError, Cancel, Compiled, Project, Shadow, Unit};
+use crate::compiler::{BuildError, Cancel, Compiled, Overlay, Project, Unit};
 use crate::dump::{absolute, diagnostics};
 use crate::features::Snapshot;
 use crate::features::actions::{ActionKind, Candidate, Saving, gains};
@@ -50,10 +50,10 @@ pub enum Rejection {
     NotTried,
 }
 
-/// Compiles candidates in a shadow of a project. Keeps what was compiled, so that the next is fast.
+/// Compiles candidates in an overlay of a project. Keeps what was compiled, so that the next is fast.
 #[derive(Debug)]
 pub struct Verifier {
-    shadow: Shadow,
+    overlay: Overlay,
     snapshot: Arc<Snapshot>,
     units: Units,
     around: Around,
@@ -64,23 +64,23 @@ pub struct Verifier {
 /// So many candidates are tried as the first ones of those that are compiled together.
 const STARTS: usize = 16;
 
-/// A text of a file in the shadow.
+/// A text of a file in the overlay.
 pub(super) type EditedTexts = BTreeMap<PathBuf, String>;
 
 impl Verifier {
     /// For candidates of this snapshot. `own_group` as in [`crate::compiler::Request`].
     ///
     /// # Errors
-    /// If the shadow's folder cannot be made.
+    /// If the overlay's folder cannot be made.
     pub fn new(
         project: &Project,
         snapshot: Arc<Snapshot>,
         units: Units,
         own_group: bool,
     ) -> Result<Self, BuildError> {
-        let shadow = Shadow::new(project, own_group)?;
+        let overlay = Overlay::new(project, own_group)?;
         let mut verifier = Verifier {
-            shadow,
+            overlay,
             snapshot: Arc::default(),
             units: Units::default(),
             around: Around::default(),
@@ -191,7 +191,7 @@ impl Verifier {
             .collect();
         let texts = texts_with(&EditedTexts::new(), &edits);
         let built = match self.compile(&origin, &texts, cancel) {
-            Err(BuildError::NotShadowable { reason }) => {
+            Err(BuildError::NoOverlay { reason }) => {
                 tracing::info!("{origin}: {reason}");
                 batch.iter().for_each(|one| on_verdict(one.index, Verdict::Refused(Rejection::NotTried)));
                 return Ok(());
@@ -340,7 +340,7 @@ impl Verifier {
         let mut after = After::default();
         for unit in self.units.with_files(origin, texts.keys()) {
             self.runs += 1;
-            match self.shadow.compile(&unit, self.units.invocation(&unit)?, &changed, cancel)? {
+            match self.overlay.compile(&unit, self.units.invocation(&unit)?, &changed, cancel)? {
                 Compiled::Broken(messages) => return Ok(Built::Broken(messages)),
                 Compiled::Done(content) if unit == *origin => {
                     let content: Arc<Unit> = content.into();
@@ -375,7 +375,7 @@ impl Verifier {
         }
         let texts = texts_with(&EditedTexts::new(), &chosen);
         let built = match self.compile(&candidate.origin, &texts, cancel) {
-            Err(BuildError::NotShadowable { .. }) => return Ok(Verdict::Refused(Rejection::NotTried)),
+            Err(BuildError::NoOverlay { .. }) => return Ok(Verdict::Refused(Rejection::NotTried)),
             built => built?,
         };
         Ok(match built {
@@ -408,7 +408,7 @@ impl After {
     }
 }
 
-/// What came out of the shadow.
+/// What came out of the overlay.
 pub(super) enum Built {
     /// It compiles.
     Done(Box<After>),

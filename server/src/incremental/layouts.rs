@@ -28,8 +28,8 @@ pub(super) struct Doubts<'a> {
     there: Instances<'a>,
 }
 
-/// A type, and its records.
-type Entry<'a> = (&'a String, &'a Vec<Record>);
+/// A type, and the layouts of all that have its name.
+type Layouts<'a> = (&'a String, &'a Vec<Record>);
 
 impl<'a> Doubts<'a> {
     /// `left` are the bodies that were not dumped again and are there.
@@ -45,7 +45,7 @@ impl<'a> Doubts<'a> {
     }
 
     /// The records that hold still if what they are about is there.
-    pub fn unless_gone(&self) -> Vec<Entry<'a>> {
+    pub fn unless_gone(&self) -> Vec<Layouts<'a>> {
         let mut gone_parts = HashMap::new();
         let old = self.before.records.iter().filter(|(name, _)| !self.now.records.contains_key(*name));
         old.filter(|(name, _)| self.own.contains(name.as_str()) || !self.has_gone_part(name, &mut gone_parts))
@@ -53,7 +53,7 @@ impl<'a> Doubts<'a> {
     }
 
     /// The records that hold still; `None` if that cannot be told.
-    pub fn settle(&self) -> Option<Vec<Entry<'a>>> {
+    pub fn settle(&self) -> Option<Vec<Layouts<'a>>> {
         let (mut kept, mut open) = (Vec::new(), HashMap::new());
         let mut gone_parts = HashMap::new();
         for (name, records) in &self.before.records {
@@ -101,7 +101,7 @@ impl<'a> Doubts<'a> {
             let held = self.held_by_instances(&kept);
             let there =
                 futures.iter().filter(|future| held.contains(future.0) || self.is_there(future, &kept));
-            let there: Vec<Entry<'a>> = there.copied().collect();
+            let there: Vec<Layouts<'a>> = there.copied().collect();
             if there.is_empty() {
                 return None;
             }
@@ -131,12 +131,12 @@ impl<'a> Doubts<'a> {
         let by_bodies = self.before.bodies.values().flat_map(|body| &body.held).map(String::as_str);
         let records = self.before.records.iter().filter(|(name, _)| *name != ty);
         let mut held = by_bodies.chain(records.flat_map(|(name, records)| parts(name, records)));
-        let all: Vec<Entry<'_>> = self.before.records.iter().collect();
+        let all: Vec<Layouts<'_>> = self.before.records.iter().collect();
         held.any(|held| is_named(held, ty)) || self.held_by_instances(&all).contains(ty)
     }
 
     /// Of a future that nothing is known to hold.
-    fn is_there(&self, (name, records): &Entry<'a>, kept: &[Entry<'a>]) -> bool {
+    fn is_there(&self, (name, records): &Layouts<'a>, kept: &[Layouts<'a>]) -> bool {
         if self.now.mentioned.contains(*name) {
             // That it is in the list is no reason to lay it out; but if there was another one, it still holds.
             return !self.was_held(name);
@@ -158,7 +158,7 @@ impl<'a> Doubts<'a> {
         }
         // A future of another crate has it. One that is printed again would have it printed, too.
         let size = records.iter().map(|record| record.size).min().unwrap_or(0);
-        let could_hold = |(other, records): &Entry<'_>| {
+        let could_hold = |(other, records): &Layouts<'_>| {
             *other != *name
                 && CoroutineName::parse(other).is_some()
                 && !self.own.contains(other.as_str())
@@ -214,7 +214,7 @@ impl<'a> Doubts<'a> {
 
     /// Every type that instances of generic bodies hold, of those that are as before. Of a named local no type is
     /// printed; the body knows it.
-    fn held_by_instances(&self, kept: &[Entry<'_>]) -> HashSet<String> {
+    fn held_by_instances(&self, kept: &[Layouts<'_>]) -> HashSet<String> {
         let mut held = HashSet::new();
         for (name, _) in kept.iter().filter(|(name, _)| !self.own.contains(name.as_str())) {
             for (pattern, arguments) in self.there.all(name) {

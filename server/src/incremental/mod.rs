@@ -20,7 +20,7 @@
 //! macro's definition, wherever the macro is called: its text tells nothing. Where none of this decides, the unit
 //! is to be measured whole: [`Printed::over`] says so.
 //!
-//! Where only the futures that are not generic count ([`Form::Concrete`]), what is left of others and of what macros
+//! Where only the futures that are not generic count ([`Form::QuickPass`]), what is left of others and of what macros
 //! made stays, whether it is there or not.
 
 mod bodies;

@@ -17,7 +17,7 @@ impl Printed {
             match fates.of(name, old) {
                 Fate::AsBefore => left.push((name.clone(), old.clone())),
                 Fate::Gone => {}
-                Fate::Unknown if self.form == Form::Concrete && fates.is_macro_made(old) => {
+                Fate::Unknown if self.form == Form::QuickPass && fates.is_macro_made(old) => {
                     left.push((name.clone(), old.clone()));
                 }
                 Fate::Unknown => return None,
@@ -25,7 +25,7 @@ impl Printed {
         }
         let doubts = Doubts::new(before, &self, &left);
         let kept = match self.form {
-            Form::Concrete => doubts.unless_gone(),
+            Form::QuickPass => doubts.unless_gone(),
             Form::Complete | Form::Checked => doubts.settle()?,
         };
         let kept = kept.into_iter().map(|(name, records)| (name.clone(), records.clone()));

@@ -20,8 +20,9 @@ pub enum Form {
     /// What a run that only checks lays out: the futures that are not generic, and some instances of others. Says
     /// nothing about the code.
     Checked,
-    /// As [`Form::Checked`], but nobody looks at anything generic.
-    Concrete,
+    /// As [`Form::Checked`], but nobody looks at anything generic: the quick pass, whose numbers are there before those
+    /// of [`Form::Complete`].
+    QuickPass,
 }
 
 /// A source file's path as the compiler prints it, and its text; no text if it was changed during the run.

@@ -12,7 +12,7 @@ use super::protocol::{self, State, Status, Wanted};
 use super::unsaved::{self, Unsaved};
 use super::warm::{self, Taken, WarmStart, Watch};
 use crate::compiler::{BuildError, Cancel, Project};
-use crate::engine::{self, Early, Links, Measurement, Units, Warm};
+use crate::engine::{self, Links, Measurement, QuickPass, Units, Warm};
 use crate::features::diagnostics;
 use crate::features::hints::{self, Hint};
 use crate::features::hover::{self, HoverSettings};
@@ -977,7 +977,8 @@ impl Session {
         let mut request = self.config.request(root);
         // What someone looks at is measured, also if it is none of the workspace's default members.
         request.selection.also.clone_from(&packages);
-        let early = Early { packages, saved: workspace.saved.clone(), units: workspace.units.clone() };
+        let quick_pass =
+            QuickPass { packages, saved: workspace.saved.clone(), units: workspace.units.clone() };
         self.tell(root);
         let (sender, root) = (self.sender.clone(), root.to_owned());
         if self.abilities.progress {
@@ -996,8 +997,14 @@ impl Session {
             let mut on_news = |news| {
                 let _ = sender.send(Message::News(root.clone(), number, news));
             };
-            let result =
-                engine::measure_project(&project, &request, &snapshot, &cancel, Some(&early), &mut on_news);
+            let result = engine::measure_project(
+                &project,
+                &request,
+                &snapshot,
+                &cancel,
+                Some(&quick_pass),
+                &mut on_news,
+            );
             let _ = sender.send(Message::Done(root.clone(), number, Box::new(result)));
         });
     }

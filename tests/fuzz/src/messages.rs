@@ -23,7 +23,7 @@ fn read(form: Form, run: &Run, before: Option<&Printed>) -> Printed {
 /// Runs put over each other, one by one, as after saves.
 pub fn printed(text: &str) {
     let runs = runs(text);
-    for form in [Form::Complete, Form::Concrete] {
+    for form in [Form::Complete, Form::QuickPass] {
         let mut before: Option<Printed> = None;
         for run in &runs {
             let now = read(form, run, before.as_ref());

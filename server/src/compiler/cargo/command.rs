@@ -66,7 +66,7 @@ impl Project {
         Settings {
             task,
             members: self.member_folders(),
-            inner: None,
+            user_wrapper: None,
             bootstrap: self.toolchain().bootstrap,
             how: self.toolchain().how.clone(),
             scratch: scratch.to_owned(),

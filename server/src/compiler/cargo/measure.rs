@@ -18,9 +18,9 @@ use std::process::Stdio;
 /// What someone waits for.
 #[derive(Debug, Clone, Default)]
 pub struct Awaited {
-    /// Packages: when such a one is compiled, its concrete futures are measured ahead, where that is sooner.
+    /// Packages: when such a one is compiled, a quick pass is made beside it where that is over sooner.
     pub packages: BTreeSet<String>,
-    /// Compiler runs whose concrete futures are measured before cargo has come to them, if they were before.
+    /// Compiler runs over which a quick pass is made before cargo has come to them, if one was made before.
     /// Nothing that they depend on may have changed.
     pub runs: Vec<Invocation>,
 }
@@ -46,7 +46,7 @@ impl Project {
     /// Runs cargo until every selected unit has its numbers, or does not compile. `take` gets each unit and the
     /// stamp of its measurement, one after another, so that never more than one has to be in memory; it
     /// says whether the numbers are there ([`MeasuredUnit::open`]). If not, the unit is measured again. What is
-    /// `awaited` is measured ahead.
+    /// `awaited` gets a quick pass.
     ///
     /// # Errors
     /// See [`BuildError`]. That some crates do not compile is no error here but [`Outcome::failure`].
@@ -59,15 +59,15 @@ impl Project {
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Outcome, BuildError> {
         self.make_lock_file(request, cancel)?;
-        let runs = awaited.runs.iter().filter(|run| run.is_measured_ahead());
+        let runs = awaited.runs.iter().filter(|run| run.has_quick_pass());
         let runs: Vec<Invocation> = runs.cloned().collect();
         let of_runs = runs.iter().filter_map(Invocation::package).collect();
         // Nobody has said so: then cargo has to see to it first.
         let is_alone = runs.is_empty() || !self.inputs.have_others_changed(&of_runs);
         let runs = if is_alone { &runs[..] } else { &[] };
-        let ahead: BTreeSet<&Path> = runs.iter().filter_map(Invocation::package).collect();
+        let passed: BTreeSet<&Path> = runs.iter().filter_map(Invocation::package).collect();
         let of_awaited = self.members.values().filter(|(name, _)| awaited.packages.contains(name));
-        let of_awaited = of_awaited.filter(|(_, folder)| !ahead.contains(&**folder));
+        let of_awaited = of_awaited.filter(|(_, folder)| !passed.contains(&**folder));
         let of_awaited: Vec<PathBuf> = of_awaited.map(|(_, folder)| folder.clone()).collect();
         let mut round = 0;
         loop {
@@ -75,7 +75,7 @@ impl Project {
             let is_last = round == ROUNDS;
             let scratch = self.prepare_target_dir()?;
             let settings = Settings {
-                inner: self.inner.clone(),
+                user_wrapper: self.user_wrapper.clone(),
                 awaited: of_awaited.clone(),
                 ..self.settings(Task::Measure, scratch.path())
             };

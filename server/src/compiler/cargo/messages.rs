@@ -2,7 +2,7 @@
 
 use super::metadata::unit_of;
 use super::project::Project;
-use super::quick_pass::measured_ahead;
+use super::quick_pass::announced;
 use super::request::Request;
 use crate::compiler::contract::{self, Settings};
 use crate::compiler::error::BuildError;
@@ -33,8 +33,8 @@ pub enum Event {
     },
     /// What the compiler printed of this unit is there, from this build or an earlier one.
     Measured(MeasuredUnit),
-    /// What a run that only checks printed of this unit is there, ahead of the one that measures all.
-    Ahead(MeasuredUnit),
+    /// What the quick pass over this unit printed is there, before the run that measures all is over.
+    QuickPass(MeasuredUnit),
 }
 
 /// What came of one run of cargo.
@@ -52,13 +52,14 @@ impl Project {
         &self,
         request: &Request,
         settings: &Settings,
-        ahead: &[Invocation],
+        quick_passes: &[Invocation],
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Ran, BuildError> {
-        let started = ahead.iter().map(|run| self.ahead(run, &settings.scratch)?.start(cancel));
+        let started =
+            quick_passes.iter().map(|run| self.quick_pass_command(run, &settings.scratch)?.start(cancel));
         // They end with the build, at the latest.
-        let ahead: Vec<Running<'_>> = started.collect::<Result<_, BuildError>>()?;
+        let quick_passes: Vec<Running<'_>> = started.collect::<Result<_, BuildError>>()?;
         let cargo = Guarded::new("cargo", &self.command(request, settings)?, request.own_group)?;
         let mut running = cargo.stdout(Stdio::piped()).stderr(Stdio::piped()).start(cancel)?;
         let (stdout, stderr) = (running.stdout.take(), running.stderr.take());
@@ -67,15 +68,15 @@ impl Project {
         let (mut errors, mut nowhere) = (String::new(), String::new());
         let (mut is_crate_missing, mut dependency) = (false, None);
         let (tell, told) = mpsc::channel();
-        let is_over = AtomicBool::new(settings.awaited.is_empty() && ahead.is_empty());
+        let is_over = AtomicBool::new(settings.awaited.is_empty() && quick_passes.is_empty());
         let is_over = &is_over;
         let said = std::thread::scope(|scope| {
-            let (tell_measured, tell_ahead) = (tell.clone(), tell.clone());
+            let (tell_measured, tell_quick) = (tell.clone(), tell.clone());
             scope.spawn(move || {
                 let mut known = BTreeSet::new();
                 while !is_over.load(Ordering::Relaxed) {
-                    for unit in measured_ahead(&settings.scratch, &mut known) {
-                        let _ = tell_ahead.send(Event::Ahead(unit));
+                    for unit in announced(&settings.scratch, &mut known) {
+                        let _ = tell_quick.send(Event::QuickPass(unit));
                     }
                     std::thread::sleep(contract::GLANCE);
                 }
@@ -126,7 +127,7 @@ impl Project {
             said.join().ok().flatten().unwrap_or_default()
         });
         let success = running.wait()?;
-        drop(ahead);
+        drop(quick_passes);
         if !success && errors.is_empty() {
             // cargo keeps the compiler's answers to its questions, and that there was none if the compiler was killed
             // over one: every later build would fail without asking again.

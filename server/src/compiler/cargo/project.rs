@@ -9,9 +9,9 @@ use super::request::{Request, Selection};
 use super::targets::{triple, triples};
 use crate::compiler::choice::{Because, Candidates, Choice, Installed, Needs};
 use crate::compiler::error::BuildError;
-use crate::compiler::inputs::Known;
+use crate::compiler::inputs::KnownInputs;
 use crate::compiler::toolchain::{self, Toolchain};
-use crate::compiler::{cargo_config, inner_wrapper};
+use crate::compiler::{cargo_config, user_wrapper};
 use cargo_metadata::{Metadata, PackageId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ pub struct Project {
     /// asked for by [`Selection::targets`] comes before it.
     pub(super) targets: Vec<String>,
     /// The user's own `rustc-wrapper`.
-    pub(in crate::compiler) inner: Option<PathBuf>,
+    pub(in crate::compiler) user_wrapper: Option<PathBuf>,
     /// Additional environment of cargo and the compiler, see [`Request::env`].
     pub(in crate::compiler) env: BTreeMap<String, String>,
     /// The workspace's packages: name and folder.
@@ -47,7 +47,7 @@ pub struct Project {
     /// What is compiled of each package unless it takes features to be: as [`MeasuredUnit::unit`] calls it.
     pub(super) compiled: BTreeMap<String, Vec<String>>,
     /// What was measured.
-    pub(super) inputs: Known,
+    pub(super) inputs: KnownInputs,
 }
 
 impl Project {
@@ -132,11 +132,11 @@ impl Project {
                 .and_then(|metadata| default_members(&metadata)),
             false => None,
         };
-        let (inputs, env) = (Known::default(), request.env.clone());
-        let (inner, targets) = std::thread::scope(|scope| {
-            let inner = scope.spawn(|| inner_wrapper::configured(&choice.toolchain, &dir, &env));
+        let (inputs, env) = (KnownInputs::default(), request.env.clone());
+        let (user_wrapper, targets) = std::thread::scope(|scope| {
+            let user_wrapper = scope.spawn(|| user_wrapper::configured(&choice.toolchain, &dir, &env));
             let targets = cargo_config::targets(&choice.toolchain, &dir, &env);
-            (inner.join().ok().flatten(), targets)
+            (user_wrapper.join().ok().flatten(), targets)
         });
         Project {
             root,
@@ -147,7 +147,7 @@ impl Project {
             packages,
             manifests,
             targets,
-            inner,
+            user_wrapper,
             env,
             members,
             default_members,

@@ -1,4 +1,4 @@
-//! The concrete futures of one unit, measured before the run that measures all.
+//! The quick pass: a run that only checks one unit, and is over before the one that measures all.
 
 use super::command::no_program;
 use super::project::Project;
@@ -19,28 +19,32 @@ impl Project {
     ///
     /// # Errors
     /// [`BuildError::Cancelled`], or whatever keeps the compiler from running.
-    pub fn measure_ahead(
+    pub fn quick_pass(
         &self,
         invocation: &Invocation,
         cancel: &Cancel,
     ) -> Result<Option<MeasuredUnit>, BuildError> {
         let scratch = self.prepare_target_dir()?;
-        let success = self.ahead(invocation, scratch.path())?.start(cancel)?.wait()?;
-        Ok(measured_ahead(scratch.path(), &mut BTreeSet::new()).pop().filter(|_| success))
+        let success = self.quick_pass_command(invocation, scratch.path())?.start(cancel)?.wait()?;
+        Ok(announced(scratch.path(), &mut BTreeSet::new()).pop().filter(|_| success))
     }
 
-    pub(super) fn ahead(&self, invocation: &Invocation, scratch: &Path) -> Result<Guarded, BuildError> {
+    pub(super) fn quick_pass_command(
+        &self,
+        invocation: &Invocation,
+        scratch: &Path,
+    ) -> Result<Guarded, BuildError> {
         let mut command = background::command(own_program().map_err(no_program)?);
         command.arg(&invocation.program).args(&invocation.args).current_dir(&invocation.dir);
         invocation.set_environment(&self.env, &mut command);
-        command.env(contract::ENV, self.settings(Task::Ahead, scratch).to_json()?);
+        command.env(contract::ENV, self.settings(Task::QuickPass, scratch).to_json()?);
         Ok(Guarded::new("rustc", &command, true)?.stdout(Stdio::null()).stderr(Stdio::null()))
     }
 }
 
-/// What was measured ahead, but for what is `known`.
-pub(super) fn measured_ahead(scratch: &Path, known: &mut BTreeSet<OsString>) -> Vec<MeasuredUnit> {
-    let entries = std::fs::read_dir(scratch.join(contract::AHEAD)).into_iter().flatten().flatten();
+/// The units whose quick pass is over, but for those that are `known`.
+pub(super) fn announced(scratch: &Path, known: &mut BTreeSet<OsString>) -> Vec<MeasuredUnit> {
+    let entries = std::fs::read_dir(scratch.join(contract::QUICK_PASSES)).into_iter().flatten().flatten();
     let new = entries.filter(|entry| known.insert(entry.file_name()));
     let read = |entry: std::fs::DirEntry| serde_json::from_slice(&std::fs::read(entry.path()).ok()?).ok();
     new.filter_map(read).collect()

@@ -108,8 +108,8 @@ fn is_no_end(error: &io::Error) -> bool {
     matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
 }
 
-/// What a guard waits for.
-enum News {
+/// Why a guard has nothing to watch any more.
+enum WatchEnd {
     /// The program has ended.
     Ended(io::Result<ExitStatus>),
     /// There is nobody to watch for any more.
@@ -130,17 +130,17 @@ pub(super) fn guard(mut command: Command, leads: bool) -> ExitCode {
             let first = Pid::from_child(&child);
             survive(tell.clone());
             let (ended, mut over) = (tell.clone(), line.try_clone());
-            std::thread::spawn(move || ended.send(News::Ended(child.wait())));
+            std::thread::spawn(move || ended.send(WatchEnd::Ended(child.wait())));
             std::thread::spawn(move || {
                 if let Ok(line) = &mut over {
                     let _ = line.read(&mut [0]);
                 }
-                tell.send(News::Over)
+                tell.send(WatchEnd::Over)
             });
-            let news = told.recv();
-            let (said, first) = match news {
-                Ok(News::Ended(Ok(status))) if status.success() => (SUCCESS, None),
-                Ok(News::Ended(Ok(_))) => (FAILURE, None),
+            let end = told.recv();
+            let (said, first) = match end {
+                Ok(WatchEnd::Ended(Ok(status))) if status.success() => (SUCCESS, None),
+                Ok(WatchEnd::Ended(Ok(_))) => (FAILURE, None),
                 _ => ("", Some(first)),
             };
             end_all(first);
@@ -159,12 +159,12 @@ pub(super) fn guard(mut command: Command, leads: bool) -> ExitCode {
 
 /// Lives on when a terminal ends all of its programs, to see to it that nothing is left. What was started has no
 /// part in this: it is there already, and signals that we were started to ignore it goes on to ignore.
-fn survive(tell: Sender<News>) {
+fn survive(tell: Sender<WatchEnd>) {
     let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM]) else { return };
     std::thread::spawn(move || {
         // Those others may mean something else to who started us.
         if signals.forever().any(|signal| signal == SIGTERM) {
-            let _ = tell.send(News::Over);
+            let _ = tell.send(WatchEnd::Over);
         }
     });
 }

@@ -1,11 +1,14 @@
 //! Compiling changed text, as if it were in the user's files.
 //!
-//! A shadow repeats one measured compiler run ([`Invocation`]) in a mirror of the directory it ran in. Neither
+//! An overlay repeats one measured compiler run ([`Invocation`]) in a folder that looks like the directory it ran in, but
+//! for the changed files ([`linked`]). Neither
 //! cargo nor the project's files nor what was measured of them is touched.
 //!
 //! The first run of a unit is a whole one, and kept. Each later run builds on a copy of what that one left
 //! for incremental compilation, and prints what differs, see [`crate::incremental`]. So the result depends on the first
 //! run and the changed text, and not on what was compiled, failed or killed in between.
+
+mod linked;
 
 use super::arguments::artifact_stem;
 use super::attempts::{Attempt, Plan};
@@ -15,11 +18,11 @@ use super::error::BuildError;
 use super::flags::{How, Refused};
 use super::invocation::Invocation;
 use super::process::{Cancel, Guarded};
-use super::run::{Known, Run, remove};
+use super::run::{Measured, Run, remove};
 use super::scratch::Scratch;
 use super::store::is_base;
 use super::unit::Unit;
-use super::{background, dep_info, mirror};
+use super::{background, dep_info};
 use crate::incremental::Form;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -29,7 +32,7 @@ use std::process::{Command, Stdio};
 
 /// A place to compile changed text in, unit by unit. Gone, with everything in it, when the value is dropped.
 #[derive(Debug)]
-pub struct Shadow {
+pub struct Overlay {
     folder: Scratch,
     bootstrap: bool,
     how: How,
@@ -71,20 +74,21 @@ impl Origin {
         self.folder.join("work")
     }
 
-    fn mirror(&self) -> PathBuf {
-        self.folder.join("mirror")
+    /// What looks like the directory that the compiler ran in.
+    fn overlay(&self) -> PathBuf {
+        self.folder.join("overlay")
     }
 }
 
-impl Shadow {
+impl Overlay {
     /// Makes the folder, inside futurelens's own target directory. For `own_group` see
     /// [`Request::own_group`](crate::compiler::Request::own_group).
     ///
     /// # Errors
     /// [`BuildError::TargetDir`] if the folder cannot be made.
-    pub fn new(project: &Project, own_group: bool) -> Result<Shadow, BuildError> {
+    pub fn new(project: &Project, own_group: bool) -> Result<Overlay, BuildError> {
         let folder = project.prepare_target_dir()?;
-        Ok(Shadow {
+        Ok(Overlay {
             folder,
             bootstrap: project.toolchain().bootstrap,
             how: project.toolchain().how.clone(),
@@ -99,7 +103,7 @@ impl Shadow {
     /// texts. All others are as they are on disk.
     ///
     /// # Errors
-    /// [`BuildError::NotShadowable`] if the result would not be that of the changed text,
+    /// [`BuildError::NoOverlay`] if the result would not be that of the changed text,
     /// [`BuildError::Cancelled`], or whatever else keeps the compiler from running.
     pub fn compile(
         &mut self,
@@ -118,8 +122,8 @@ impl Shadow {
         let (bootstrap, own_group, env) = (self.bootstrap, self.own_group, self.env.clone());
         let how = self.how.clone();
         let origin = self.origin(origin, invocation).map_err(io)?;
-        let (folder, work) = (origin.mirror(), origin.work());
-        mirror::make(&folder, &invocation.dir, &files).map_err(io)?;
+        let (folder, work) = (origin.overlay(), origin.work());
+        linked::make(&folder, &invocation.dir, &files).map_err(io)?;
         let out = scratch.path();
         let made = out.join(artifact_stem(&invocation.args).file_name().unwrap_or_default());
 
@@ -152,14 +156,15 @@ impl Shadow {
             let dep_info = made.with_extension("d");
             let dep_info_text = std::fs::read_to_string(&dep_info).map_err(io)?;
             check_read(&dep_info_text, &folder, &invocation.dir, &files)?;
-            let known = run.known(Form::Complete, is_tests, &dep_info, &folder, &files, base).map_err(io)?;
-            if matches!(known, Attempt::NeedsCode) {
+            let measured =
+                run.measured(Form::Complete, is_tests, &dep_info, &folder, &files, base).map_err(io)?;
+            if matches!(measured, Attempt::NeedsCode) {
                 (origin.generates, origin.whole) = (true, None);
             }
-            known.try_map(|known| {
-                let mut done = unit_of(invocation, &known);
+            measured.try_map(|measured| {
+                let mut done = unit_of(invocation, &measured);
                 done.without = plan.flags_left_out();
-                if origin.whole.is_none() && is_base(&known.printed, &done) {
+                if origin.whole.is_none() && is_base(&measured.printed, &done) {
                     let whole = origin.folder.join("whole.futurelens");
                     done.write(&whole).map_err(io)?;
                     // Of a run that generated no code.
@@ -228,30 +233,30 @@ fn failed(messages: String, plan: &Plan) -> Result<Attempt<Compiled>, BuildError
     }
 }
 
-fn unit_of(invocation: &Invocation, known: &Known) -> Unit {
+fn unit_of(invocation: &Invocation, measured: &Measured) -> Unit {
     let mut unit = Unit::new(FLAGS, invocation.dir.clone());
     unit.invocation = Some(invocation.clone());
-    unit.push_printed(&known.printed);
-    unit.push_included(&known.included);
+    unit.push_printed(&measured.printed);
+    unit.push_included(&measured.included);
     unit
 }
 
-fn not_shadowable(reason: impl Into<String>) -> BuildError {
-    BuildError::NotShadowable { reason: reason.into() }
+fn no_overlay(reason: impl Into<String>) -> BuildError {
+    BuildError::NoOverlay { reason: reason.into() }
 }
 
-/// Can this run be repeated in a mirror of its directory?
+/// Can this run be repeated in a folder that looks like its directory?
 fn check(invocation: &Invocation) -> Result<(), BuildError> {
-    let root = invocation.root().ok_or_else(|| not_shadowable("the compiler was given no source file"))?;
+    let root = invocation.root().ok_or_else(|| no_overlay("the compiler was given no source file"))?;
     let inside = Path::new(root).components().all(|part| matches!(part, Component::Normal(_)));
     match inside {
         true => Ok(()),
-        false => Err(not_shadowable(format!("`{root}` is outside of `{}`", invocation.dir.display()))),
+        false => Err(no_overlay(format!("`{root}` is outside of `{}`", invocation.dir.display()))),
     }
 }
 
 fn relative(file: &Path, dir: &Path) -> Result<PathBuf, BuildError> {
-    let outside = || not_shadowable(format!("`{}` is outside of `{}`", file.display(), dir.display()));
+    let outside = || no_overlay(format!("`{}` is outside of `{}`", file.display(), dir.display()));
     // The compiler's directory has no links in it.
     let real = || {
         let folder = dunce::canonicalize(file.parent()?).ok()?;
@@ -262,21 +267,21 @@ fn relative(file: &Path, dir: &Path) -> Result<PathBuf, BuildError> {
     (inside && !relative.as_os_str().is_empty()).then_some(relative).ok_or_else(outside)
 }
 
-/// Was each changed file read in the mirror only? An absolute path in the code, or one that leaves a folder
+/// Was each changed file read in the overlay only? An absolute path in the code, or one that leaves a folder
 /// through a link, leads to the user's file.
 fn check_read(
     dep_info: &str,
-    mirror: &Path,
+    overlay: &Path,
     dir: &Path,
     changed: &BTreeMap<PathBuf, &str>,
 ) -> Result<(), BuildError> {
     let originals: Vec<PathBuf> =
         changed.keys().filter_map(|file| dir.join(file).canonicalize().ok()).collect();
     let read =
-        dep_info::sources(dep_info).into_iter().filter_map(|file| mirror.join(file).canonicalize().ok());
+        dep_info::sources(dep_info).into_iter().filter_map(|file| overlay.join(file).canonicalize().ok());
     for file in read {
         if originals.contains(&file) {
-            return Err(not_shadowable(format!("`{}` is read by another path", file.display())));
+            return Err(no_overlay(format!("`{}` is read by another path", file.display())));
         }
     }
     Ok(())

@@ -1,13 +1,13 @@
-//! The concrete futures of what was just saved, measured before cargo has come to it.
+//! The quick pass over what was just saved: a run that only checks, before cargo has come to it.
 
 use super::Units;
 use crate::compiler::{Awaited, BuildError, Cancel, Invocation, Project};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// What is waited for, and what is known about it when a build begins.
+/// What a quick pass is made for when a build begins, and what is known about it.
 #[derive(Debug, Clone, Default)]
-pub struct Early {
+pub struct QuickPass {
     /// Packages with documents that are looked at.
     pub packages: BTreeSet<String>,
     /// Files that were saved since everything was measured last.
@@ -16,8 +16,8 @@ pub struct Early {
     pub units: Units,
 }
 
-impl Early {
-    /// What the build is to measure ahead.
+impl QuickPass {
+    /// What the build begins with.
     pub(super) fn awaited(&self, project: &Project) -> Awaited {
         Awaited { packages: self.packages.clone(), runs: self.runs(project).unwrap_or_default() }
     }
@@ -40,19 +40,19 @@ impl Early {
     }
 }
 
-/// Measures ahead what these files are part of, so that after a save it takes no longer than checking. What was
-/// measured so before is left alone.
+/// Makes a quick pass over what these files are part of, so that after a save the next takes no longer than checking.
+/// Where one was made before, nothing is done.
 ///
 /// # Errors
-/// See [`Project::measure_ahead`].
+/// See [`Project::quick_pass`].
 pub fn prepare(
     project: &Project,
     units: &Units,
     files: &BTreeSet<PathBuf>,
     cancel: &Cancel,
 ) -> Result<(), BuildError> {
-    for run in units.of_files(project, files).into_iter().filter(|run| !run.is_measured_ahead()) {
-        project.measure_ahead(run, cancel)?;
+    for run in units.of_files(project, files).into_iter().filter(|run| !run.has_quick_pass()) {
+        project.quick_pass(run, cancel)?;
     }
     Ok(())
 }

@@ -4,37 +4,37 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Makes `mirror` look like `original`, with other texts in some files (paths relative to it): these are real
+/// Makes `overlay` look like `original`, with other texts in some files (paths relative to it): these are real
 /// files, the folders on the way to them real folders, and everything else links to what is there.
 ///
 /// It is made anew each time. That takes a few links for each folder on the way, and leaves nothing of the
 /// time before, whatever was changed then and is created or removed by now.
-pub(super) fn make(mirror: &Path, original: &Path, changed: &BTreeMap<PathBuf, &str>) -> io::Result<()> {
-    match std::fs::remove_dir_all(mirror) {
+pub(super) fn make(overlay: &Path, original: &Path, changed: &BTreeMap<PathBuf, &str>) -> io::Result<()> {
+    match std::fs::remove_dir_all(overlay) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    folder(mirror, original, Path::new(""), changed)
+    folder(overlay, original, Path::new(""), changed)
 }
 
 fn folder(
-    mirror: &Path,
+    overlay: &Path,
     original: &Path,
     relative: &Path,
     changed: &BTreeMap<PathBuf, &str>,
 ) -> io::Result<()> {
-    std::fs::create_dir(mirror.join(relative))?;
+    std::fs::create_dir(overlay.join(relative))?;
     let is_in = |path: &Path| changed.keys().any(|file| file.starts_with(path));
     for entry in std::fs::read_dir(original.join(relative))? {
         let name = relative.join(entry?.file_name());
         if !is_in(&name) {
-            link(&original.join(&name), &mirror.join(&name))?;
+            link(&original.join(&name), &overlay.join(&name))?;
         } else if !changed.contains_key(&name) {
-            folder(mirror, original, &name, changed)?;
+            folder(overlay, original, &name, changed)?;
         }
     }
     for (file, text) in changed.iter().filter(|(file, _)| file.parent() == Some(relative)) {
-        std::fs::write(mirror.join(file), text)?;
+        std::fs::write(overlay.join(file), text)?;
     }
     Ok(())
 }
@@ -62,17 +62,17 @@ mod tests {
     #[test]
     fn only_what_changed_is_real_and_a_link_again_afterwards() {
         let dir = tempfile::tempdir().unwrap();
-        let (original, mirror) = (dir.path().join("a"), dir.path().join("b"));
+        let (original, overlay) = (dir.path().join("a"), dir.path().join("b"));
         for (file, text) in [("Cargo.toml", "m"), ("src/lib.rs", "l"), ("src/cmd/get.rs", "g"), ("x/y", "y")]
         {
             std::fs::create_dir_all(original.join(file).parent().unwrap()).unwrap();
             std::fs::write(original.join(file), text).unwrap();
         }
-        let read = |file: &str| std::fs::read_to_string(mirror.join(file)).unwrap();
-        let is_link = |file: &str| mirror.join(file).is_symlink();
+        let read = |file: &str| std::fs::read_to_string(overlay.join(file)).unwrap();
+        let is_link = |file: &str| overlay.join(file).is_symlink();
 
         let (get, new) = (PathBuf::from("src/cmd/get.rs"), PathBuf::from("src/new.rs"));
-        make(&mirror, &original, &BTreeMap::from([(get, "changed"), (new, "new")])).unwrap();
+        make(&overlay, &original, &BTreeMap::from([(get, "changed"), (new, "new")])).unwrap();
         assert_eq!(
             ["src/cmd/get.rs", "src/new.rs", "src/lib.rs", "x/y"].map(read),
             ["changed", "new", "l", "y"]
@@ -83,9 +83,9 @@ mod tests {
         }
 
         let lib = PathBuf::from("src/lib.rs");
-        make(&mirror, &original, &BTreeMap::from([(lib, "other")])).unwrap();
+        make(&overlay, &original, &BTreeMap::from([(lib, "other")])).unwrap();
         assert_eq!((read("src/cmd/get.rs"), read("src/lib.rs")), ("g".to_owned(), "other".to_owned()));
-        assert!(!mirror.join("src/new.rs").exists());
+        assert!(!overlay.join("src/new.rs").exists());
         assert_eq!(std::fs::read_to_string(original.join("src/lib.rs")).unwrap(), "l");
     }
 }

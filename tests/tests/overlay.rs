@@ -1,8 +1,8 @@
-//! Changed text compiled in a shadow gives the numbers that a build of a project with that text gives, and
+//! Changed text compiled in an overlay gives the numbers that a build of a project with that text gives, and
 //! touches nothing but futurelens's own target directory.
 
 use futurelens::compiler::{
-    Awaited, BuildError, Cancel, Compiled, Invocation, Project as Opened, Request, Shadow, Unit, set_program,
+    Awaited, BuildError, Cancel, Compiled, Invocation, Overlay, Project as Opened, Request, Unit, set_program,
 };
 use futurelens::features::Snapshot;
 use futurelens::features::snapshot::UnitText;
@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 /// Files of a project, by path relative to it, with other texts.
 type Texts = BTreeMap<&'static str, String>;
 
-/// A project that is measured as it is, and a shadow of its library.
+/// A project that is measured as it is, and an overlay of its library.
 struct Case {
     project: Project,
-    shadow: Shadow,
+    overlay: Overlay,
     origin: String,
     invocation: Invocation,
     measured: Vec<String>,
@@ -40,17 +40,17 @@ impl Case {
         let mut request = Request::new(project.root().to_owned());
         request.toolchain = toolchain.to_owned();
         request.target_dir = Some(project.beside("target"));
-        let shadow = Shadow::new(&Opened::open(&request).unwrap(), true).unwrap();
+        let overlay = Overlay::new(&Opened::open(&request).unwrap(), true).unwrap();
         let invocation = unit.invocation.clone().expect("all is UTF-8");
         let (origin, measured) = (invocation.origin(), shown(&unit));
-        Case { project, shadow, origin, invocation, measured, reference, toolchain, root }
+        Case { project, overlay, origin, invocation, measured, reference, toolchain, root }
     }
 
     fn compile(&mut self, texts: &Texts, cancel: &Cancel) -> Result<Compiled, BuildError> {
         let files: Vec<(PathBuf, &String)> =
             texts.iter().map(|(file, text)| (self.project.root().join(file), text)).collect();
         let files: Vec<(&Path, &str)> = files.iter().map(|(file, text)| (&**file, text.as_str())).collect();
-        self.shadow.compile(&self.origin, &self.invocation, &files, cancel)
+        self.overlay.compile(&self.origin, &self.invocation, &files, cancel)
     }
 
     fn done(&mut self, texts: &Texts) -> Vec<String> {
@@ -175,7 +175,7 @@ fn assert_lines(what: &str, found: &[String], expected: &[String]) {
     };
     assert!(
         found == expected,
-        "{what}\nonly in the shadow:\n{}\nonly in the build:\n{}",
+        "{what}\nonly in the overlay:\n{}\nonly in the build:\n{}",
         list(&found, &expected),
         list(&expected, &found)
     );
@@ -210,7 +210,7 @@ fn scratch(target: &Path) -> usize {
 }
 
 #[test]
-fn the_article_in_a_shadow() {
+fn the_article_in_an_overlay() {
     let mut case = Case::new(library(&fixture("article")), "src/lib.rs", "auto");
     let before = contents(case.project.root());
     let edit = |edits: &[_]| texts(&case.project, edits);
@@ -244,7 +244,7 @@ fn the_article_in_a_shadow() {
 }
 
 #[test]
-fn mini_redis_in_a_shadow() {
+fn mini_redis_in_an_overlay() {
     let mut case = Case::new(library(&checkout("mini-redis", "0.4.1")), "src/lib.rs", "auto");
     let before = contents(case.project.root());
     let beside: BTreeSet<PathBuf> = files(case.project.outside())
@@ -300,8 +300,8 @@ fn mini_redis_in_a_shadow() {
     assert!(contents(case.project.root()) == before, "the project is as it was");
     let target = case.project.beside("target");
     assert_eq!(scratch(&target), 1);
-    let Case { project, shadow, .. } = case;
-    drop(shadow);
+    let Case { project, overlay, .. } = case;
+    drop(overlay);
     assert_eq!(scratch(&target), 0);
     let left: BTreeSet<PathBuf> = files(project.outside()).into_iter().collect();
     assert!(left == beside, "nothing is left");
@@ -341,7 +341,7 @@ fn workspace() -> Project {
 }
 
 #[test]
-fn a_member_that_uses_another_in_a_shadow() {
+fn a_member_that_uses_another_in_an_overlay() {
     // Also with a compiler that is told to be a nightly.
     for toolchain in ["auto", "stable"] {
         let mut case = Case::new(workspace(), "crates/outer/src/lib.rs", toolchain);
@@ -361,7 +361,7 @@ fn a_member_that_uses_another_in_a_shadow() {
 fn what_would_be_the_users_file_is_refused() {
     let mut case = Case::new(workspace(), "crates/outer/src/lib.rs", "auto");
     let refused = |result| match result {
-        Err(BuildError::NotShadowable { reason }) => reason,
+        Err(BuildError::NoOverlay { reason }) => reason,
         other => panic!("{other:?}"),
     };
     // By way of `src/..`, where `src` is a link.
@@ -372,14 +372,14 @@ fn what_would_be_the_users_file_is_refused() {
     let outside = (Path::new("/elsewhere.rs"), "");
     let run = case.invocation.clone();
     let origin = case.origin.clone();
-    let result = case.shadow.compile(&origin, &run, &[outside], &Cancel::default());
+    let result = case.overlay.compile(&origin, &run, &[outside], &Cancel::default());
     assert!(refused(result).contains("outside"));
     for root in ["/w/src/lib.rs", "../src/lib.rs", "--test"] {
         let mut other = run.clone();
         for arg in other.args.iter_mut().filter(|arg| arg.ends_with("lib.rs")) {
             *arg = root.to_owned();
         }
-        refused(case.shadow.compile(&origin, &other, &[], &Cancel::default()));
+        refused(case.overlay.compile(&origin, &other, &[], &Cancel::default()));
     }
     case.assert_same(
         "after all that",
