@@ -11,6 +11,7 @@ pub mod mir;
 pub mod mono_items;
 pub mod names;
 mod normal;
+pub mod record_lines;
 pub mod records;
 pub mod span;
 pub mod type_sizes;

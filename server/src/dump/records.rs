@@ -1,6 +1,6 @@
 //! The records of `-Zprint-type-sizes` as text: what is kept of them, type by type.
 
-use super::type_sizes::PREFIX;
+use super::record_lines::{FieldKind, FieldLine, Member, record_lines};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -16,16 +16,19 @@ pub struct Record {
 impl Record {
     /// Does it hold something of at least this size that the compiler prints no type of?
     pub fn has_unknown(&self, size: u64) -> bool {
-        self.lines.lines().any(|line| {
-            let local = line.split_once("local `").filter(|_| !line.contains(", type: "));
-            let of = local.and_then(|(_, local)| local.split_once("`: ")?.1.split_once(" bytes"));
-            of.and_then(|(bytes, _)| bytes.parse::<u64>().ok()).is_some_and(|bytes| bytes >= size)
-        })
+        self.fields().any(|field| field.kind == FieldKind::Local && field.ty.is_none() && field.size >= size)
     }
 
     /// The types of what it holds, as far as the compiler prints them.
     pub fn held_types(&self) -> impl Iterator<Item = &str> {
-        self.lines.lines().filter_map(|line| line.split_once(", type: ").map(|(_, ty)| ty.trim_end()))
+        self.fields().filter_map(|field| field.ty)
+    }
+
+    fn fields(&self) -> impl Iterator<Item = FieldLine<'_>> {
+        record_lines(&self.lines).filter_map(|line| match line.member()? {
+            (_, Member::Field(field)) => Some(field),
+            _ => None,
+        })
     }
 }
 
@@ -42,16 +45,15 @@ pub fn records(stdout: &str) -> HashMap<String, Vec<Record>> {
             }
         }
     };
-    for line in stdout.lines() {
-        let Some(rest) = line.strip_prefix(PREFIX) else { continue };
-        if let Some((name, size)) = rest.strip_prefix("type: `").and_then(|rest| rest.rsplit_once("`: ")) {
+    for line in record_lines(stdout) {
+        if let Some((name, size)) = line.type_name() {
             let digits = size.bytes().take_while(u8::is_ascii_digit).count();
             let size = size[..digits].parse().unwrap_or(0);
             finish(current.replace((name, size, String::new())));
         }
         // What comes before any record, its reader will find to be of an unknown form.
         let (_, _, lines) = current.get_or_insert_with(|| ("", u64::MAX, String::new()));
-        lines.push_str(line);
+        lines.push_str(line.text);
         lines.push('\n');
     }
     finish(current);

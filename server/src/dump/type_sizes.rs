@@ -13,11 +13,10 @@
 //! only when a field starts earlier than the one before ended. All offsets follow from that exactly.
 //! (`rustc_session::code_stats::CodeStats::print_type_sizes`.)
 
+pub use super::record_lines::FieldKind;
+use super::record_lines::{FieldLine, Member, RecordLine, record_lines};
 use std::collections::HashMap;
 use std::ops::Range;
-
-/// Every line this reader knows begins with this.
-pub const PREFIX: &str = "print-type-size ";
 
 /// All records of one compiler run, in the order printed (largest first).
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -65,17 +64,6 @@ pub struct VariantRecord<'a> {
     fields: Range<u32>,
 }
 
-/// What a line of a variant stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FieldKind {
-    /// A field of a struct, enum variant or union.
-    Field,
-    /// A captured variable or argument; repeated in every variant of a coroutine.
-    Upvar,
-    /// A local, temporary or awaitee saved across a suspension point.
-    Local,
-}
-
 /// `field`, `upvar` or `local`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct FieldRecord<'a> {
@@ -98,13 +86,12 @@ impl<'a> TypeSizes<'a> {
     pub fn parse(text: &'a str) -> Self {
         let mut out = TypeSizes::default();
         let mut record: Option<Record<'a>> = None;
-        for line in text.lines() {
-            let Some(rest) = line.strip_prefix(PREFIX) else { continue };
-            if let Some(rest) = rest.strip_prefix("type: `") {
+        for line in record_lines(text) {
+            if line.begins_record() {
                 out.end_type(record.take());
-                record = out.begin_type(line, rest);
+                record = out.begin_type(line);
             } else if let Some(record) = &mut record
-                && out.member(rest, record).is_some()
+                && out.member(line, record).is_some()
             {
                 continue;
             } else if let Some(record) = &mut record {
@@ -114,7 +101,7 @@ impl<'a> TypeSizes<'a> {
                 out.skipped += 1;
             }
             if record.as_ref().is_none_or(|record| !record.is_read) {
-                out.example.get_or_insert(line);
+                out.example.get_or_insert(line.text);
             }
         }
         out.end_type(record);
@@ -136,9 +123,8 @@ impl<'a> TypeSizes<'a> {
         &self.fields[variant.fields.start as usize..variant.fields.end as usize]
     }
 
-    fn begin_type(&mut self, line: &'a str, rest: &'a str) -> Option<Record<'a>> {
-        let parsed = type_line(rest);
-        let Some((name, size, align)) = parsed else {
+    fn begin_type(&mut self, line: RecordLine<'a>) -> Option<Record<'a>> {
+        let Some((name, size, align)) = line.type_layout() else {
             self.skipped += 1;
             return None;
         };
@@ -153,7 +139,14 @@ impl<'a> TypeSizes<'a> {
             variants: at..at,
         });
         let fields = self.fields.len();
-        Some(Record { line, fields, next_offset: 0, is_read: true, is_padded: false, is_over: false })
+        Some(Record {
+            line: line.text,
+            fields,
+            next_offset: 0,
+            is_read: true,
+            is_padded: false,
+            is_over: false,
+        })
     }
 
     /// The record has no more lines: does all of it fit together?
@@ -277,66 +270,51 @@ impl<'a> TypeSizes<'a> {
     }
 
     /// Reads a line below `type:`. `None` if it is not one that the compiler would print there.
-    fn member(&mut self, rest: &'a str, record: &mut Record<'a>) -> Option<()> {
-        let rest = rest.strip_prefix("    ").filter(|_| !record.is_over)?;
+    fn member(&mut self, line: RecordLine<'a>, record: &mut Record<'a>) -> Option<()> {
+        let (depth, member) = line.member().filter(|_| !record.is_over)?;
         let ty = self.types.last_mut()?;
         let is_first = ty.variants.is_empty();
         let in_enum = self.variants.last().is_some_and(|variant| !is_first && variant.name.is_some());
-        match rest.as_bytes().first()? {
-            b'v' if is_first || in_enum => {
-                let (name, rest) = rest.strip_prefix("variant `")?.rsplit_once("`: ")?;
-                let size = only_bytes(rest).filter(|_| !record.is_padded)?;
+        let is_expected = match member {
+            Member::Variant { .. } => depth == 1 && (is_first || in_enum) && !record.is_padded,
+            Member::Discriminant(_) => depth == 1 && is_first && ty.discriminant.is_none(),
+            Member::EndPadding(_) => depth == 1,
+            Member::Padding(_) => depth == 1 + usize::from(in_enum) && !record.is_padded,
+            Member::Field(_) => depth == 1 + usize::from(in_enum),
+        };
+        if !is_expected {
+            return None;
+        }
+        match member {
+            Member::Variant { name, size } => {
                 record.next_offset = ty.discriminant.unwrap_or(0);
                 self.begin_variant(Some(name), size);
-                return Some(());
             }
-            b'd' if is_first && ty.discriminant.is_none() => {
-                ty.discriminant = Some(only_bytes(rest.strip_prefix("discriminant: ")?)?);
-                return Some(());
+            Member::Discriminant(size) => ty.discriminant = Some(size),
+            Member::EndPadding(size) => (ty.end_padding, record.is_over) = (size, true),
+            Member::Padding(size) => {
+                self.struct_body()?;
+                record.next_offset = record.next_offset.checked_add(size)?;
+                record.is_padded = true;
+                let variant = self.variants.last_mut()?;
+                variant.padding = variant.padding.checked_add(size)?;
             }
-            b'e' => {
-                ty.end_padding = only_bytes(rest.strip_prefix("end padding: ")?)?;
-                record.is_over = true;
-                return Some(());
-            }
-            _ => {}
+            Member::Field(field) => self.field(field, record)?,
         }
-        let rest = if in_enum { rest.strip_prefix("    ")? } else { rest };
-        if let Some(rest) = rest.strip_prefix("padding: ") {
-            let size = only_bytes(rest).filter(|_| !record.is_padded)?;
-            self.struct_body()?;
-            record.next_offset = record.next_offset.checked_add(size)?;
-            record.is_padded = true;
-            let variant = self.variants.last_mut()?;
-            variant.padding = variant.padding.checked_add(size)?;
-            return Some(());
-        }
-        let (kind, rest) =
-            [("field `.", FieldKind::Field), ("upvar `.", FieldKind::Upvar), ("local `.", FieldKind::Local)]
-                .into_iter()
-                .find_map(|(keyword, kind)| Some((kind, rest.strip_prefix(keyword)?)))?;
-        // Names never hold a backtick, types might.
-        let (name, rest) = rest.split_once("`: ")?;
-        let (size, mut rest) = bytes(rest)?;
-        let (mut offset, mut align) = (record.next_offset, None);
-        let mut goes_back = false;
-        if let Some(r) = rest.strip_prefix(", offset: ") {
-            (offset, rest) = bytes(r)?;
-            goes_back = true;
-        }
-        if let Some(r) = rest.strip_prefix(", alignment: ") {
-            let (value, r) = bytes(r)?;
-            (align, rest) = (Some(value), r);
-        }
-        let ty = rest.strip_prefix(", type: ");
-        let is_known = rest.is_empty() || ty.is_some();
+        Some(())
+    }
+
+    fn field(&mut self, line: FieldLine<'a>, record: &mut Record<'a>) -> Option<()> {
+        let FieldLine { kind, name, size, offset, align, ty } = line;
+        let goes_back = offset.is_some();
+        let offset = offset.unwrap_or(record.next_offset);
         // An alignment stands where it is the reason for the padding before, or where offsets go back.
         let is_expected = match kind {
             FieldKind::Field => true,
             _ if goes_back => offset < record.next_offset && align.is_some() && !record.is_padded,
             _ => align.is_some() == record.is_padded,
         };
-        let end = offset.checked_add(size).filter(|_| is_known && is_expected)?;
+        let end = offset.checked_add(size).filter(|_| is_expected)?;
         self.struct_body()?;
         self.fields.push(FieldRecord { kind, name, ty, size, offset, align });
         self.variants.last_mut()?.fields.end += 1;
@@ -381,28 +359,6 @@ const UNRESUMED: &str = "Unresumed";
 
 fn is_coroutine(variants: &[VariantRecord<'_>]) -> bool {
     variants.first().is_some_and(|variant| variant.name == Some(UNRESUMED))
-}
-
-/// ``NAME`: 16 bytes, alignment: 8 bytes``
-fn type_line(rest: &str) -> Option<(&str, u64, u64)> {
-    let (name, rest) = rest.rsplit_once("`: ")?;
-    let (size, rest) = bytes(rest)?;
-    // `, packed` may follow.
-    let (align, rest) = bytes(rest.strip_prefix(", alignment: ")?)?;
-    let is_layout = align.is_power_of_two() && size % align == 0;
-    (is_layout && matches!(rest, "" | ", packed")).then_some((name, size, align))
-}
-
-/// `123 bytes` and nothing else.
-fn only_bytes(text: &str) -> Option<u64> {
-    bytes(text).and_then(|(value, rest)| rest.is_empty().then_some(value))
-}
-
-/// `123 bytes…` → (123, "…").
-fn bytes(text: &str) -> Option<(u64, &str)> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let value = text[..digits].parse().ok()?;
-    Some((value, text[digits..].strip_prefix(" bytes")?))
 }
 
 #[cfg(test)]

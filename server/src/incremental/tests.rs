@@ -2,14 +2,14 @@ use super::bodies::ChangedText;
 use super::code::without_comments;
 use super::printed::DumpedBody;
 use super::*;
-use crate::dump::{LineCol, Span, mono_items, type_sizes};
+use crate::dump::{LineCol, Span, mono_items, record_lines};
 
 fn run(stdout: &str, before: Option<&Printed>) -> Printed {
     Printed::read(Form::Complete, stdout, Vec::new(), Vec::new(), before)
 }
 
 fn record(name: &str, size: u64) -> String {
-    let prefix = type_sizes::PREFIX;
+    let prefix = record_lines::PREFIX;
     format!(
         "{prefix}type: `{name}`: {size} bytes, alignment: 1 bytes\n{prefix}    field `.0`: {size} bytes\n"
     )
@@ -214,7 +214,7 @@ fn what_an_instance_holds_in_a_named_local_is_there() {
 fn a_future_that_only_another_crate_knows_is_there_if_whatever_could_hold_it_is() {
     let (holder, held, list) = (coroutine("other::h"), coroutine("other::f"), listed(&["main"]));
     let holding = |bytes: u64| {
-        let local = format!("{}    local `.kept`: {bytes} bytes\n", type_sizes::PREFIX);
+        let local = format!("{}    local `.kept`: {bytes} bytes\n", record_lines::PREFIX);
         record(&holder, 9) + &local
     };
     let over = |bytes: u64, now: String| {
