@@ -1,6 +1,6 @@
 //! What the server tells the editor, in order, without anyone waiting for the editor to read it.
 
-use super::protocol::{Status, StatusNotification};
+use crate::lsp::protocol::{Status, StatusNotification};
 use crate::render::one_line;
 use lsp_types as lsp;
 use std::collections::{HashSet, VecDeque};

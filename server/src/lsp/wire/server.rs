@@ -1,10 +1,10 @@
 //! The protocol's handlers: each turns a call into a message to the session.
 
-use super::config::Config;
-use super::convert;
 use super::outbox;
-use super::protocol::LayoutParams;
-use super::session::{Abilities, Message, Session};
+use crate::lsp::config::Config;
+use crate::lsp::convert;
+use crate::lsp::protocol::LayoutParams;
+use crate::lsp::session::{Abilities, Message, Session};
 use crate::source::Encoding;
 use lsp_types::*;
 use std::path::PathBuf;
@@ -54,7 +54,7 @@ impl Server {
         self.send(Message::CancelProgress(params.token));
     }
 
-    /// [`LAYOUT`](super::protocol::LAYOUT)
+    /// [`LAYOUT`](crate::lsp::protocol::LAYOUT)
     pub async fn layout(&self, params: LayoutParams) -> Result<Option<serde_json::Value>> {
         match params.wanted() {
             Some(wanted) => self.ask(|reply| Message::Layout(wanted, reply)).await,
@@ -62,7 +62,7 @@ impl Server {
         }
     }
 
-    /// [`REPORT`](super::protocol::REPORT); nothing can be wrong with parameters that say nothing.
+    /// [`REPORT`](crate::lsp::protocol::REPORT); nothing can be wrong with parameters that say nothing.
     pub async fn report(&self, _: serde_json::Value) -> Result<Option<serde_json::Value>> {
         self.ask(Message::Report).await
     }
