@@ -70,17 +70,35 @@ pub struct Hint<'a> {
 /// The hints of a file by position. `views` are the futures measured in it, `text` is what the editor
 /// shows now.
 pub fn hints<'a>(views: &'a [FileView], text: &'a Outline, settings: &HintSettings) -> Vec<Hint<'a>> {
-    let mut hints = Vec::new();
-    for site in sites(views, text) {
-        let site = Rc::new(site);
-        if let Some(label) = site_label(&site, settings) {
-            let (at, label, site) = (site.site().hint, with_mark(label, &site), site.clone());
-            hints.push(Hint { at, label, site, awaitee: None, holder: None, branch: None });
-        }
-        hints.extend(await_hints(&site, settings));
-    }
+    let all = sites(views, text).into_iter().flat_map(|site| hints_of(site, settings));
+    let mut hints: Vec<Hint<'a>> = all.collect();
     hints.sort_by_key(|hint| hint.at);
     hints
+}
+
+/// The first one of [`hints`] at a place: only those of the sites around it are made.
+pub fn hint_at<'a>(
+    views: &'a [FileView],
+    text: &'a Outline,
+    at: TextSize,
+    settings: &HintSettings,
+) -> Option<Hint<'a>> {
+    let around = sites(views, text).into_iter().filter(|site| {
+        let site = site.site();
+        site.hint == at || site.range.contains_inclusive(at)
+    });
+    around.flat_map(|site| hints_of(site, settings)).find(|hint| hint.at == at)
+}
+
+/// The hints of a site: its own, then those of its awaits.
+fn hints_of<'a>(site: MeasuredSite<'a>, settings: &HintSettings) -> Vec<Hint<'a>> {
+    let site = Rc::new(site);
+    let label = site_label(&site, settings).map(|label| with_mark(label, &site));
+    let own = label.map(|label| {
+        let (at, site) = (site.site().hint, site.clone());
+        Hint { at, label, site, awaitee: None, holder: None, branch: None }
+    });
+    own.into_iter().chain(await_hints(&site, settings)).collect()
 }
 
 /// The hint of a site that has a size.

@@ -1,7 +1,7 @@
 //! The one place where our types become the protocol's; nothing else knows about UTF-16.
 
-use super::actions::Found;
 use super::config::Severity;
+use super::session::actions::PlacedAction;
 use crate::features::actions::ActionKind;
 use crate::features::diagnostics::{Code, Diagnostic};
 use crate::features::hints::Hint;
@@ -138,7 +138,7 @@ pub fn diagnostic(
 
 /// A code action without its edit; none if the editor asked for other kinds. It is a quick fix for the
 /// diagnostics it was asked for that it does something about, and a rewrite otherwise.
-pub fn code_action(found: &Found, params: &lsp::CodeActionParams) -> Option<lsp::CodeAction> {
+pub fn code_action(found: &PlacedAction, params: &lsp::CodeActionParams) -> Option<lsp::CodeAction> {
     let helps = |diagnostic: &&lsp::Diagnostic| {
         let Some(lsp::NumberOrString::String(code)) = &diagnostic.code else { return false };
         match found.candidate.kind {

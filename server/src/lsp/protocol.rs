@@ -80,8 +80,8 @@ pub struct Status {
     /// Its folder.
     pub root: lsp::Url,
     /// In a word.
-    pub state: State,
-    /// Why, of [`State::Stale`] and [`State::Error`].
+    pub state: WorkspaceState,
+    /// Why, of [`WorkspaceState::Stale`] and [`WorkspaceState::Error`].
     pub message: Option<String>,
     /// What is being compiled; more than one are separated by `, `.
     #[serde(rename = "crate")]
@@ -97,7 +97,7 @@ pub struct Status {
 /// What a workspace is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum WorkspaceState {
     /// Nothing is going on, and all numbers hold.
     Idle,
     /// It is being measured.

@@ -4,12 +4,12 @@
 mod ending;
 mod heap;
 mod log;
-pub(super) mod outbox;
+mod outbox;
 mod server;
 mod transport;
 
 use crate::lsp::protocol;
-use crate::lsp::session::Message;
+use crate::lsp::session::message::Message;
 use ending::Ending;
 use server::Server;
 use std::future::Future;

@@ -1,6 +1,7 @@
 //! What the server tells the editor, in order, without anyone waiting for the editor to read it.
 
-use crate::lsp::protocol::{Status, StatusNotification};
+use crate::lsp::protocol::StatusNotification;
+use crate::lsp::session::message::Out;
 use crate::render::one_line;
 use lsp_types as lsp;
 use std::collections::{HashSet, VecDeque};
@@ -8,29 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tower_lsp::Client;
-
-/// A message to the editor.
-#[derive(Debug)]
-pub enum Out {
-    /// A progress begins; the editor is asked to make room for it first.
-    ProgressBegin(lsp::NumberOrString, lsp::WorkDoneProgressBegin),
-    /// It goes on.
-    ProgressReport(lsp::NumberOrString, lsp::WorkDoneProgressReport),
-    /// It is over.
-    ProgressEnd(lsp::NumberOrString, lsp::WorkDoneProgressEnd),
-    /// The hints changed: ask for them anew.
-    RefreshHints,
-    /// A message in front of the user's eyes.
-    Show(lsp::MessageType, String),
-    /// A line in the log.
-    Log(lsp::MessageType, String),
-    /// All diagnostics of a document, as of this version of it.
-    Diagnostics(lsp::Url, Vec<lsp::Diagnostic>, Option<i32>),
-    /// How it is with a workspace.
-    Status(Status),
-    /// Ask to be told about files.
-    Watch(Vec<lsp::FileSystemWatcher>),
-}
 
 /// An editor that does not answer for this long does not hold up the rest.
 const PATIENCE: Duration = Duration::from_secs(5);

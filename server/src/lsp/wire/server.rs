@@ -4,7 +4,8 @@ use super::outbox;
 use crate::lsp::config::Config;
 use crate::lsp::convert;
 use crate::lsp::protocol::LayoutParams;
-use crate::lsp::session::{Abilities, Message, Session};
+use crate::lsp::session::Session;
+use crate::lsp::session::message::{Abilities, Mail, Message, Out};
 use crate::source::Encoding;
 use lsp_types::*;
 use std::path::PathBuf;
@@ -81,11 +82,12 @@ impl LanguageServer for Server {
         };
         if let Some(error) = trouble {
             let text = format!("futurelens: setting not understood, the defaults hold: {error}");
-            out.send(outbox::Out::Show(MessageType::WARNING, text));
+            out.send(Out::Show(MessageType::WARNING, text));
         }
         // Also if the settings beside it are wrong.
         let trusted = params.initialization_options.as_ref().and_then(Config::trusted).unwrap_or(true);
-        let session = Session::new(self.sender.clone(), out, abilities, config, trusted, folders(&params));
+        let mail = Mail::new(self.sender.clone(), move |message| out.send(message));
+        let session = Session::new(mail, abilities, config, trusted, folders(&params));
         let receiver = self.receiver.lock().ok().and_then(|mut receiver| receiver.take());
         if let Some(receiver) = receiver {
             tokio::spawn(session.run(receiver));
@@ -195,11 +197,11 @@ impl LanguageServer for Server {
     }
 
     async fn code_action(&self, params: CodeActionParams) -> Result<Option<CodeActionResponse>> {
-        self.ask(|reply| Message::CodeActions(Box::new(params), reply)).await
+        self.ask(|reply| Message::CodeActions(Box::new(params), None, reply)).await
     }
 
     async fn code_action_resolve(&self, action: CodeAction) -> Result<CodeAction> {
-        let resolved = self.ask(|reply| Message::ResolveAction(Box::new(action), reply)).await?;
+        let resolved = self.ask(|reply| Message::ResolveAction(Box::new(action), None, reply)).await?;
         resolved.ok_or_else(|| Error {
             code: ErrorCode::ContentModified,
             message: "the text changed since this was offered: ask for the actions again".into(),

@@ -1,6 +1,7 @@
 //! The actions of one workspace: found after each build in open documents, then tried on the compiler in the
 //! background: those the user asked about first, and the others if they save much. Never while a build runs.
 
+use super::job::{Job, Task};
 use crate::compiler::{BuildError, Cancel, Project};
 use crate::engine::{Rejection, Units, Verdict, Verifier};
 use crate::features::Snapshot;
@@ -11,23 +12,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// See the module's documentation.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Actions {
     /// By file.
     offers: HashMap<PathBuf, Vec<Offer>>,
     /// What was found out about candidates that looked the same.
     verdicts: HashMap<String, Verdict>,
-    /// Counts what was begun; the reports of anything older do not count.
-    number: u64,
-    running: Option<Cancel>,
-    /// Something is at work, even if it was told to stop: it has the verifier.
-    is_busy: bool,
     /// Identities of those that the user asked about.
     wanted: HashSet<Arc<str>>,
-    /// It cannot be done: not tried again before the next build.
-    gave_up: bool,
-    /// The one of the last time, with what it has compiled.
-    verifier: Option<Box<Verifier>>,
+    /// What looks for candidates and tries them. The verifier keeps what it has compiled.
+    job: Job<Verifier>,
 }
 
 /// An action, and what the compiler said.
@@ -54,7 +48,7 @@ impl Offer {
 }
 
 /// An action at its place in today's text.
-pub struct Found {
+pub struct PlacedAction {
     /// The action.
     pub candidate: Arc<Candidate>,
     /// What it saves; none for one that makes the crate compile.
@@ -66,7 +60,7 @@ pub struct Found {
     pub is_sure: bool,
 }
 
-impl Found {
+impl PlacedAction {
     /// Does the program do the same as before? Of what has not been compiled that is not known; but a recursive call does
     /// not compile without its box.
     pub fn is_safe(&self) -> bool {
@@ -85,7 +79,7 @@ const WORTH_A_TRY: u64 = 256;
 
 /// What the background tells.
 #[derive(Debug)]
-pub enum News {
+pub enum ActionReport {
     /// These are the candidates of these files.
     Candidates(Vec<(PathBuf, Vec<Arc<Candidate>>)>),
     /// A candidate was tried.
@@ -110,34 +104,33 @@ pub struct Ground {
 }
 
 impl Actions {
-    /// Those of a workspace that was just opened. What reports about another one, with another number to begin with, does
-    /// not count.
-    pub fn new(number: u64) -> Self {
-        Actions { number, ..Actions::default() }
+    /// Those of a workspace that was just opened; see [`Job::new`].
+    pub fn new(first: u64) -> Self {
+        let (offers, verdicts, wanted) = Default::default();
+        Actions { offers, verdicts, wanted, job: Job::new(first) }
     }
 
     /// Stops trying.
     pub fn stop(&mut self) {
-        self.number += 1;
-        if let Some(running) = self.running.take() {
-            running.cancel();
-        }
+        self.job.stop();
     }
 
     /// Leaves nothing behind; whether that is so already.
     pub fn leave(&mut self) -> bool {
-        self.stop();
-        self.gave_up = true;
-        self.verifier = None;
-        !self.is_busy
+        self.job.leave()
     }
 
     /// Forgets what was found: there are new numbers.
     pub fn clear(&mut self) {
-        self.stop();
+        self.job.stop();
+        self.job.retry();
         self.offers.clear();
         self.wanted.clear();
-        self.gave_up = false;
+    }
+
+    /// Were candidates looked for in this file?
+    pub fn has_seen(&self, file: &Path) -> bool {
+        self.offers.contains_key(file)
     }
 
     /// Goes on with whatever is to be done for these files, if nothing is being done. `tell` gets the news, and
@@ -146,29 +139,21 @@ impl Actions {
         &mut self,
         files: Vec<PathBuf>,
         ground: impl FnOnce() -> Ground,
-        tell: impl Fn(u64, News) + Send + 'static,
+        tell: impl Fn(u64, ActionReport) + Send + 'static,
     ) {
-        let files: Vec<PathBuf> = files.into_iter().filter(|file| !self.offers.contains_key(file)).collect();
+        let files: Vec<PathBuf> = files.into_iter().filter(|file| !self.has_seen(file)).collect();
         let untried = self.untried();
-        if self.is_busy || self.gave_up || files.is_empty() && untried.is_empty() {
-            return;
-        }
-        let (number, cancel) = (self.number, Cancel::default());
-        self.running = Some(cancel.clone());
-        self.is_busy = true;
+        let Some(idle) = self.job.idle().filter(|_| !files.is_empty() || !untried.is_empty()) else { return };
         let ground = ground();
-        let tell = move |news| tell(number, news);
-        if !files.is_empty() {
-            std::thread::spawn(move || {
-                tell(News::Candidates(found(&ground, files)));
-                tell(News::Over { verifier: None, gave_up: false });
-            });
-            return;
-        }
-        let verifier = self.verifier.take();
-        std::thread::spawn(move || {
-            let (verifier, gave_up) = tried(ground, &untried, verifier, &cancel, &tell);
-            tell(News::Over { verifier, gave_up });
+        idle.begin(move |Task { number, cancel, tool }| {
+            let tell = move |report| tell(number, report);
+            let (verifier, gave_up) = if files.is_empty() {
+                tried(ground, &untried, tool, &cancel, &tell)
+            } else {
+                tell(ActionReport::Candidates(found(&ground, files)));
+                (tool, false)
+            };
+            tell(ActionReport::Over { verifier, gave_up });
         });
     }
 
@@ -191,20 +176,15 @@ impl Actions {
     }
 
     /// Takes in what the background tells.
-    pub fn hear(&mut self, number: u64, news: News) {
-        match news {
-            News::Over { verifier, gave_up } => {
-                // Of an old one too: what it has compiled is still of use.
-                self.verifier = verifier.or(self.verifier.take());
-                self.is_busy = false;
-                if number == self.number {
-                    self.running = None;
-                    self.gave_up |= gave_up;
+    pub fn hear(&mut self, number: u64, report: ActionReport) {
+        match report {
+            ActionReport::Over { verifier, gave_up } => {
+                if self.job.end(number, verifier, gave_up) {
                     self.combine();
                 }
             }
-            _ if number != self.number => {}
-            News::Candidates(files) => {
+            _ if !self.job.is_current(number) => {}
+            ActionReport::Candidates(files) => {
                 for (file, candidates) in files {
                     let offer = |candidate: Arc<Candidate>| {
                         let verdict = self.verdicts.get(&key(&candidate)).cloned();
@@ -216,7 +196,7 @@ impl Actions {
                     self.offers.values().flatten().map(|offer| key(&offer.candidate)).collect();
                 self.verdicts.retain(|key, _| current.contains(key));
             }
-            News::Verdict(candidate, verdict) => {
+            ActionReport::Verdict(candidate, verdict) => {
                 let verdict = self.only_if_more(&candidate, verdict);
                 self.verdicts.insert(key(&candidate), verdict.clone());
                 let offers = self.offers.get_mut(&candidate.file).into_iter().flatten();
@@ -260,10 +240,10 @@ impl Actions {
         }
     }
 
-    /// The user looks at these: they are tried before all others. Was any of them not wanted before?
-    pub fn want(&mut self, looked_at: &[Found]) -> bool {
+    /// The user looks at these: they are tried before all others.
+    pub fn want(&mut self, looked_at: &[PlacedAction]) {
         let mut is_new = false;
-        for Found { candidate, .. } in looked_at.iter().filter(|found| !found.is_sure) {
+        for PlacedAction { candidate, .. } in looked_at.iter().filter(|found| !found.is_sure) {
             if self.offers.contains_key(&candidate.file) {
                 is_new |= self.wanted.insert(candidate.id.clone());
             }
@@ -271,7 +251,6 @@ impl Actions {
         if is_new {
             self.stop();
         }
-        is_new
     }
 
     /// What can be offered for a range of today's text, best first. None whose fn has changed. `is_as` tells whether another
@@ -282,16 +261,24 @@ impl Actions {
         today: &Outline,
         range: TextRange,
         is_as: &dyn Fn(&Path, &str) -> bool,
-    ) -> Vec<Found> {
+    ) -> Vec<PlacedAction> {
         let Some(offers) = self.offers.get(file) else { return Vec::new() };
         let places = Places { today, is_as };
-        let mut found: Vec<Found> = offers.iter().filter_map(|offer| places.found(offer, range)).collect();
+        let mut found: Vec<PlacedAction> =
+            offers.iter().filter_map(|offer| places.found(offer, range)).collect();
         found.sort_by_key(|one| {
             let saving = one.saving.as_ref().map_or(u64::MAX, Saving::bytes);
             let is_all = one.candidate.kind == ActionKind::AllSafe;
             (!one.candidate.keeps_behaviour(), is_all, std::cmp::Reverse(saving))
         });
         found
+    }
+
+    /// Files besides this one that the actions for it edit, too.
+    pub fn elsewhere<'a>(&'a self, file: &'a Path) -> impl Iterator<Item = &'a Path> {
+        let offers = self.offers.get(file).into_iter().flatten();
+        let others = offers.flat_map(|offer| offer.candidate.elsewhere.iter().map(|other| &*other.file));
+        others.filter(move |other| *other != file)
     }
 
     /// The action with this identity in today's text; otherwise as [`Actions::at`].
@@ -301,7 +288,7 @@ impl Actions {
         today: &Outline,
         id: &str,
         is_as: &dyn Fn(&Path, &str) -> bool,
-    ) -> Option<Found> {
+    ) -> Option<PlacedAction> {
         let places = Places { today, is_as };
         let offer = self.offers.get(file)?.iter().find(|offer| *offer.candidate.id == *id)?;
         places.placed(offer)
@@ -316,7 +303,7 @@ struct Places<'a> {
 }
 
 impl Places<'_> {
-    fn found(&self, offer: &Offer, range: TextRange) -> Option<Found> {
+    fn found(&self, offer: &Offer, range: TextRange) -> Option<PlacedAction> {
         let candidate = &offer.candidate;
         let name = candidate.site().name.unwrap_or(candidate.site().token);
         let anchors: Vec<TextRange> = candidate.anchors.iter().copied().chain([name]).collect();
@@ -325,7 +312,7 @@ impl Places<'_> {
         if is_here { self.placed(offer) } else { None }
     }
 
-    fn placed(&self, offer: &Offer) -> Option<Found> {
+    fn placed(&self, offer: &Offer) -> Option<PlacedAction> {
         let candidate = &offer.candidate;
         let mut candidate = candidate.clone();
         let (saving, way) = match &offer.verdict {
@@ -362,7 +349,7 @@ impl Places<'_> {
                 return None;
             }
         }
-        Some(Found { candidate, saving, edits, is_sure: offer.verdict.is_some() })
+        Some(PlacedAction { candidate, saving, edits, is_sure: offer.verdict.is_some() })
     }
 
     /// Where a range of the candidate's text is today, if its site has not changed.
@@ -410,7 +397,7 @@ fn tried(
     candidates: &[Arc<Candidate>],
     verifier: Option<Box<Verifier>>,
     cancel: &Cancel,
-    tell: &dyn Fn(News),
+    tell: &dyn Fn(ActionReport),
 ) -> (Option<Box<Verifier>>, bool) {
     let Ground { project, snapshot, units } = ground;
     let mut verifier = match verifier {
@@ -428,7 +415,7 @@ fn tried(
     };
     let all: Vec<&Candidate> = candidates.iter().map(|one| &**one).collect();
     let result = verifier.verify(&all, cancel, &mut |index, verdict| {
-        tell(News::Verdict(candidates[index].clone(), verdict));
+        tell(ActionReport::Verdict(candidates[index].clone(), verdict));
     });
     verifier.forget();
     match result {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Reads each target directory once for each request, on threads of their own.
+/// Has each target directory read once for each request, on threads of their own.
 #[derive(Debug, Default)]
 pub struct WarmStart {
     readings: Vec<Reading>,
@@ -19,13 +19,7 @@ pub struct WarmStart {
 struct Reading {
     target_dir: PathBuf,
     request: Request,
-    result: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Reading,
-    Read(Option<Box<Warm>>),
+    result: Taken,
 }
 
 /// How far it is.
@@ -39,33 +33,30 @@ pub enum Taken {
 
 /// What was read, told to [`WarmStart::hear`].
 #[derive(Debug)]
-pub struct News {
+pub struct EarlierNumbers {
     target_dir: PathBuf,
     request: Request,
     warm: Option<Box<Warm>>,
 }
 
 impl WarmStart {
-    /// Begins to read what a project's folder lets guess: cargo will tell whether it is right.
-    pub fn guess(&mut self, package: &Path, request: &Request, tell: impl Fn(News) + Send + 'static) {
-        if let Some(target_dir) = guess(package, request) {
-            self.begin(target_dir, request, tell);
-        }
-    }
-
-    /// Begins to read, unless that was begun before.
-    pub fn begin(&mut self, target_dir: PathBuf, request: &Request, tell: impl Fn(News) + Send + 'static) {
+    /// Has a target directory read, unless that was begun before: `read` gets the means, for a thread that may wait for
+    /// the disk, and [`WarmStart::hear`] has to get the result.
+    pub fn begin<F>(&mut self, target_dir: PathBuf, request: &Request, read: F)
+    where
+        F: FnOnce(Box<dyn FnOnce() -> EarlierNumbers + Send>),
+    {
         // The folder says nothing: what is read is that of the whole workspace.
         let request = Request { dir: PathBuf::new(), ..request.clone() };
         if self.find(&target_dir, &request).is_some() {
             return;
         }
-        let result = State::Reading;
+        let result = Taken::NotYet;
         self.readings.push(Reading { target_dir: target_dir.clone(), request: request.clone(), result });
-        tokio::task::spawn_blocking(move || {
+        read(Box::new(move || {
             let warm = Warm::read(&target_dir, &request).map(Box::new);
-            tell(News { target_dir, request, warm });
-        });
+            EarlierNumbers { target_dir, request, warm }
+        }));
     }
 
     fn find(&self, target_dir: &Path, request: &Request) -> Option<usize> {
@@ -74,9 +65,9 @@ impl WarmStart {
     }
 
     /// Takes note.
-    pub fn hear(&mut self, news: News) {
-        if let Some(index) = self.find(&news.target_dir, &news.request) {
-            self.readings[index].result = State::Read(news.warm);
+    pub fn hear(&mut self, read: EarlierNumbers) {
+        if let Some(index) = self.find(&read.target_dir, &read.request) {
+            self.readings[index].result = Taken::Read(read.warm);
         }
     }
 
@@ -85,14 +76,14 @@ impl WarmStart {
         let request = Request { dir: PathBuf::new(), ..request.clone() };
         let Some(index) = self.find(target_dir, &request) else { return Taken::Read(None) };
         match &mut self.readings[index].result {
-            State::Reading => Taken::NotYet,
-            State::Read(warm) => Taken::Read(warm.take()),
+            Taken::NotYet => Taken::NotYet,
+            Taken::Read(warm) => Taken::Read(warm.take()),
         }
     }
 
     /// Lets go of what nobody took: guesses that were wrong.
     pub fn clear(&mut self) {
-        self.readings.retain(|reading| matches!(reading.result, State::Reading));
+        self.readings.retain(|reading| matches!(reading.result, Taken::NotYet));
     }
 }
 
@@ -109,21 +100,21 @@ pub fn watch(
     triple: String,
     tell: impl Fn() + Send + 'static,
 ) -> Watch {
-    // What is older than the numbers of size builds is not news.
-    let own = Index::written(own, &Request { dir: PathBuf::new(), ..request.clone() });
-    let written = move |request: &Request| ride_along::written(&folder, request, &triple);
-    let mut last = written(request).filter(|time| own.is_some_and(|own| own > *time));
-    let request = request.clone();
+    let (own, request) = (own.to_owned(), request.clone());
     let watch = Watch(Arc::new(()));
     let watched = Arc::downgrade(&watch.0);
-    tokio::spawn(async move {
+    std::thread::spawn(move || {
+        let written = || ride_along::written(&folder, &request, &triple);
+        // What is older than the numbers of size builds is not news.
+        let own = Index::written(&own, &Request { dir: PathBuf::new(), ..request.clone() });
+        let mut last = written().filter(|time| own.is_some_and(|own| own > *time));
         while watched.strong_count() > 0 {
-            let now = written(&request);
+            let now = written();
             if now.is_some() && now != last {
                 last = now;
                 tell();
             }
-            tokio::time::sleep(GLANCE).await;
+            std::thread::sleep(GLANCE);
         }
     });
     watch
@@ -134,8 +125,8 @@ pub fn watch(
 pub struct Watch(Arc<()>);
 
 /// The target directory of size builds, if it has numbers for the request: where it is told, or in the nearest
-/// folder of a project.
-fn guess(package: &Path, request: &Request) -> Option<PathBuf> {
+/// folder of a project. Cargo will tell whether it is right. Looks at the disk.
+pub fn guess(package: &Path, request: &Request) -> Option<PathBuf> {
     let is_there = |dir: &PathBuf| Index::is_there(dir, request, None);
     if let Some(own) = &request.target_dir {
         return Some(package.join(own)).filter(is_there);

@@ -1,29 +1,29 @@
 //! Between builds: what the open documents of one workspace are part of is measured ahead once, so that a save
 //! finds what it can build on.
 
-use crate::compiler::{BuildError, Cancel, Project};
+use super::job::{Job, Task};
+use crate::compiler::{BuildError, Project};
 use crate::engine::{self, Units};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// See the module's documentation.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ahead {
-    running: Option<Cancel>,
-    /// Something is at work, even if it was told to stop.
-    is_busy: bool,
+    job: Job<()>,
     /// Files that were seen to since the last build.
     prepared: BTreeSet<PathBuf>,
-    /// The server is about to end.
-    is_leaving: bool,
 }
 
 impl Ahead {
+    /// Of a workspace that was just opened; see [`Job::new`].
+    pub fn new(first: u64) -> Self {
+        Ahead { job: Job::new(first), prepared: BTreeSet::new() }
+    }
+
     /// Stops: a build is due, and both want the processor.
     pub fn stop(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.cancel();
-        }
+        self.job.stop();
     }
 
     /// There was a build: how things are compiled may have changed.
@@ -33,27 +33,26 @@ impl Ahead {
 
     /// Leaves nothing behind; whether that is so already.
     pub fn leave(&mut self) -> bool {
-        self.stop();
-        self.is_leaving = true;
-        !self.is_busy
+        self.job.leave()
     }
 
-    /// Goes on with files that were not seen to. `tell` when that is over.
+    /// Was this file seen to?
+    pub fn has_seen(&self, file: &Path) -> bool {
+        self.prepared.contains(file)
+    }
+
+    /// Goes on with files that were not seen to. `tell` when that is over, with the number to hear it with.
     pub fn go_on(
         &mut self,
-        files: BTreeSet<PathBuf>,
+        files: &[PathBuf],
         project: &Project,
         units: &Units,
-        tell: impl FnOnce(Prepared) + Send + 'static,
+        tell: impl FnOnce(u64, Prepared) + Send + 'static,
     ) {
-        let files: BTreeSet<PathBuf> = files.difference(&self.prepared).cloned().collect();
-        if self.is_busy || self.is_leaving || files.is_empty() {
-            return;
-        }
-        self.is_busy = true;
-        let (project, units, cancel) = (project.clone(), units.clone(), Cancel::default());
-        self.running = Some(cancel.clone());
-        std::thread::spawn(move || {
+        let files: BTreeSet<PathBuf> = files.iter().filter(|file| !self.has_seen(file)).cloned().collect();
+        let Some(idle) = self.job.idle().filter(|_| !files.is_empty()) else { return };
+        let (project, units) = (project.clone(), units.clone());
+        idle.begin(move |Task { number, cancel, .. }| {
             let is_done = match engine::prepare(&project, &units, &files, &cancel) {
                 Err(BuildError::Cancelled) => false,
                 Err(error) => {
@@ -62,15 +61,15 @@ impl Ahead {
                 }
                 Ok(()) => true,
             };
-            tell(Prepared(if is_done { files } else { BTreeSet::new() }));
+            tell(number, Prepared(if is_done { files } else { BTreeSet::new() }));
         });
     }
 
     /// It is over.
-    pub fn hear(&mut self, prepared: Prepared) {
-        self.is_busy = false;
-        self.running = None;
-        self.prepared.extend(prepared.0);
+    pub fn hear(&mut self, number: u64, Prepared(files): Prepared) {
+        if self.job.end(number, None, false) {
+            self.prepared.extend(files);
+        }
     }
 }
 
