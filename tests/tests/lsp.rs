@@ -101,6 +101,51 @@ fn open_edit_save() {
     editor.exit();
 }
 
+/// A tooltip that is asked for late is not that of another text.
+#[test]
+fn a_hint_of_another_version_is_answered_as_it_came() {
+    let (project, file) = project();
+    let mut editor = Editor::open(project.root(), Setup::default());
+    editor.did_open(&file);
+    editor.hints_when(&file, "the first sizes", |hints| fresh(hints, 0, "260 B"));
+    let range = json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 99, "character": 0 } });
+    let params = json!({ "textDocument": { "uri": uri(&file) }, "range": range });
+    let hint = editor.request("textDocument/inlayHint", params)[0].clone();
+    let resolved = editor.request("inlayHint/resolve", hint.clone());
+    assert_ne!(resolved, hint);
+    // Below it: the hint stays where it is.
+    editor.did_change(&file, (20, 0), (20, 0), "// A comment.\n");
+    assert_eq!(editor.request("inlayHint/resolve", hint.clone()), hint);
+    editor.exit();
+}
+
+/// Which file a document is has to be looked up: what comes meanwhile is not lost, and in order.
+#[test]
+fn what_is_asked_right_after_opening_is_answered() {
+    let project = Project::lib("demo_crate", &format!("mod other;\n{PENDING_ONCE}"));
+    let text = |bytes| format!("use crate::PendingOnce;\n{}", future_of("elsewhere", bytes));
+    project.write("src/other.rs", &text(258));
+    let [lib, other] = ["src/lib.rs", "src/other.rs"].map(|file| project.root().join(file));
+    let mut editor = Editor::open(project.root(), Setup::default());
+    let since = editor.now();
+    editor.did_open(&lib);
+    editor.wait_for_work(since);
+    for _ in 0..10 {
+        editor.did_open(&other);
+        let hover = editor.hover(&other, (1, 14)).expect("something is known of it");
+        assert!(hover.text.contains("260"), "{hover:?}");
+        editor.did_close(&other);
+        editor.did_open(&other);
+        let hints = editor.hints(&other);
+        assert!(fresh(&hints, 1, "260 B"), "{hints:?}");
+        editor.did_close(&other);
+    }
+    editor.did_open(&other);
+    editor.save_as(&other, &text(500));
+    editor.hints_when(&other, "the new size", |hints| fresh(hints, 1, "502 B"));
+    editor.exit();
+}
+
 #[cfg(unix)]
 #[test]
 fn files_behind_links_are_files_of_their_package() {
@@ -476,6 +521,29 @@ fn two_folders() {
     editor.did_open(&second_file);
     editor.hints_when(&first_file, "sizes", |hints| fresh(hints, 0, "260 B"));
     editor.hints_when(&second_file, "sizes", |hints| fresh(hints, 0, "72 B"));
+    editor.exit();
+}
+
+/// What cargo says of one folder has nothing to do with a build that another one waits for.
+#[test]
+fn a_folder_that_cargo_refuses_ends_no_wait_of_another() {
+    let (good, file) = project();
+    let refused = Project::lib("refused", "");
+    refused.write("Cargo.toml", "[package\n");
+    let more_folders = vec![refused.root().to_path_buf()];
+    let mut editor = Editor::open(good.root(), Setup { no_refresh: true, more_folders, ..Setup::default() });
+    editor.did_open(&file);
+    let hints = editor.hints(&file);
+    assert!(fresh(&hints, 0, "260 B"), "{hints:?}");
+    for bytes in [500, 600, 700] {
+        let edited = two_futures().replace("258", &bytes.to_string());
+        editor.did_change_all(&file, &edited);
+        fs::write(&file, &edited).expect("the file is writable");
+        // Cargo is asked about both: about the good one it has more to say.
+        rebuild(&mut editor);
+        let hints = editor.hints(&file);
+        assert!(fresh(&hints, 0, &format!("{} B", bytes + 2)), "{hints:?}");
+    }
     editor.exit();
 }
 
