@@ -77,26 +77,33 @@ pub enum Message {
     Guessed(PathBuf, Option<PathBuf>),
     /// What an earlier session measured was read.
     EarlierNumbers(Box<EarlierNumbers>),
+    /// Something is said about the workspace with this root.
+    Workspace(PathBuf, WorkspaceEvent),
+}
+
+/// What is said about one workspace. Numbers are those of pauses and tasks: of older ones nothing counts.
+#[derive(Debug)]
+pub enum WorkspaceEvent {
     /// There are numbers that rode along with the user's own build.
-    Riding(PathBuf),
+    Riding,
     /// They were read; for which watch, so that those for earlier settings do not count.
-    RodeAlong(PathBuf, u64, Option<Box<Warm>>),
+    RodeAlong(u64, Option<Box<Warm>>),
     /// A pause after a save is over.
-    PauseOver(PathBuf, u64),
+    PauseOver(u64),
     /// A build says something.
-    BuildNews(PathBuf, u64, engine::News),
+    BuildNews(u64, engine::News),
     /// It is time to tell how far a build is.
-    TellProgress(PathBuf, u64),
+    TellProgress(u64),
     /// A build is over.
-    Built(PathBuf, u64, Box<Result<Measurement, BuildError>>),
+    Built(u64, Box<Result<Measurement, BuildError>>),
     /// What is found out about actions.
-    Actions(PathBuf, u64, ActionReport),
+    Actions(u64, ActionReport),
     /// What open documents are part of was measured ahead.
-    Prepared(PathBuf, u64, Prepared),
+    Prepared(u64, Prepared),
     /// Nothing was typed for a while.
-    TypingPause(PathBuf, u64),
+    TypingPause(u64),
     /// Unsaved text was measured, or not.
-    Unsaved(PathBuf, u64, Box<UnsavedReport>),
+    Unsaved(u64, Box<UnsavedReport>),
 }
 
 impl Message {

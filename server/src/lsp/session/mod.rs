@@ -93,8 +93,7 @@ impl Session {
                 if self.context.documents.close(&uri) {
                     self.context.mail.send(Out::Diagnostics(uri, Vec::new(), None));
                 }
-                // What was typed and not saved is gone.
-                self.projects.workspaces_mut().for_each(|one| one.unsaved_mut().clear());
+                self.projects.workspaces_mut().for_each(|one| one.document_closed());
             }
             Message::Configure(settings) => self.configure(&settings),
             Message::Folders(change) => self.projects.change_folders(&change, &self.context),
@@ -136,54 +135,9 @@ impl Session {
                 self.projects.guessed(&package, target_dir, &self.context);
             }
             Message::EarlierNumbers(read) => self.projects.earlier_read(*read, &self.context),
-            Message::Riding(root) => {
+            Message::Workspace(root, event) => {
                 if let Some(workspace) = self.projects.workspace_mut(&root) {
-                    workspace.read_ride(&self.context);
-                }
-            }
-            Message::RodeAlong(root, number, warm) => {
-                if let Some(workspace) = self.projects.workspace_mut(&root) {
-                    workspace.rode_along(number, warm, &self.context);
-                }
-            }
-            Message::PauseOver(root, number) => {
-                if let Some(workspace) = self.projects.workspace_mut(&root) {
-                    workspace.pause_over(number);
-                }
-            }
-            Message::BuildNews(root, number, news) => {
-                if let Some(workspace) = self.projects.workspace_mut(&root) {
-                    workspace.hear(number, news, &self.context);
-                }
-            }
-            Message::TellProgress(root, number) => {
-                if let Some(workspace) = self.projects.workspace_mut(&root) {
-                    workspace.show_progress(number);
-                }
-            }
-            Message::Built(root, number, result) => {
-                if let Some(workspace) = self.projects.workspace_mut(&root) {
-                    workspace.built(number, *result, &mut self.notices, &self.context);
-                }
-            }
-            Message::Actions(root, number, report) => {
-                if let Some(workspace) = self.projects.workspace_mut(&root) {
-                    workspace.actions_mut().hear(number, report);
-                }
-            }
-            Message::Prepared(root, number, prepared) => {
-                if let Some(workspace) = self.projects.workspace_mut(&root) {
-                    workspace.ahead_mut().hear(number, prepared);
-                }
-            }
-            Message::TypingPause(root, number) => {
-                if let Some(workspace) = self.projects.workspace_mut(&root) {
-                    workspace.unsaved_mut().pause_over(number);
-                }
-            }
-            Message::Unsaved(root, number, report) => {
-                if let Some(workspace) = self.projects.workspace_mut(&root) {
-                    workspace.unsaved_mut().hear(number, *report);
+                    workspace.hear(event, &mut self.notices, &self.context);
                 }
             }
         }
@@ -359,7 +313,7 @@ impl Session {
         };
         let found = self.view().found_actions(&params, &saved);
         let _ = reply.send(self.view().code_actions(&params, &found));
-        self.projects.workspaces_mut().for_each(|workspace| workspace.actions_mut().want(&found));
+        self.projects.workspaces_mut().for_each(|workspace| workspace.want_actions(&found));
     }
 
     fn resolve_action(
@@ -388,3 +342,6 @@ fn read(files: Vec<PathBuf>) -> SavedFiles {
     };
     files.into_iter().map(read).collect()
 }
+
+#[cfg(test)]
+mod tests;

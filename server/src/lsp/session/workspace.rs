@@ -1,10 +1,10 @@
 //! One cargo workspace: what was measured of it, the build at work, and its other tasks.
 
-use super::actions::{Actions, Ground};
+use super::actions::{Actions, Ground, PlacedAction};
 use super::ahead::Ahead;
 use super::documents::Documents;
 use super::job::{Job, Task};
-use super::message::{Abilities, Mail, Message, Out};
+use super::message::{Abilities, Mail, Message, Out, WorkspaceEvent};
 use super::notices::Notices;
 use super::phase::{Builds, Next, Rest, When};
 use super::unsaved::{self, Unsaved};
@@ -149,9 +149,9 @@ impl Workspace {
         &self.actions
     }
 
-    /// The same, to be changed.
-    pub fn actions_mut(&mut self) -> &mut Actions {
-        &mut self.actions
+    /// The user looks at these actions: they are tried before all others.
+    pub fn want_actions(&mut self, looked_at: &[PlacedAction]) {
+        self.actions.want(looked_at);
     }
 
     /// Are earlier numbers being read?
@@ -214,13 +214,28 @@ impl Workspace {
     /// A build is wanted that begins after this.
     pub fn want_build(&mut self, when: When, mail: &Mail) {
         if let Some(number) = self.builds.want(when) {
-            mail.post_later(DEBOUNCE, Message::PauseOver(self.root.clone(), number));
+            mail.post_later(DEBOUNCE, self.event(WorkspaceEvent::PauseOver(number)));
         }
     }
 
-    /// A pause is over in which more saves could have come.
-    pub fn pause_over(&mut self, number: u64) {
-        self.builds.pause_over(number);
+    /// What was begun for the workspace reports.
+    pub fn hear(&mut self, event: WorkspaceEvent, notices: &mut Notices, context: &Context) {
+        match event {
+            WorkspaceEvent::Riding => self.read_ride(context),
+            WorkspaceEvent::RodeAlong(number, warm) => self.rode_along(number, warm, context),
+            WorkspaceEvent::PauseOver(number) => self.builds.pause_over(number),
+            WorkspaceEvent::BuildNews(number, news) => self.build_news(number, news, context),
+            WorkspaceEvent::TellProgress(number) => self.show_progress(number),
+            WorkspaceEvent::Built(number, result) => self.built(number, *result, notices, context),
+            WorkspaceEvent::Actions(number, report) => self.actions.hear(number, report),
+            WorkspaceEvent::Prepared(number, prepared) => self.ahead.hear(number, prepared),
+            WorkspaceEvent::TypingPause(number) => self.unsaved.pause_over(number),
+            WorkspaceEvent::Unsaved(number, report) => self.unsaved.hear(number, *report),
+        }
+    }
+
+    fn event(&self, event: WorkspaceEvent) -> Message {
+        Message::Workspace(self.root.clone(), event)
     }
 
     /// Cargo has told about the project as it is.
@@ -237,19 +252,14 @@ impl Workspace {
     /// A file of the workspace was edited; it is measured after a pause in typing.
     pub fn typed(&mut self, file: &Path, mail: &Mail) {
         if self.project.owns(file) {
-            let pause = Message::TypingPause(self.root.clone(), self.unsaved.typed());
-            mail.post_later(unsaved::PAUSE, pause);
+            let pause = WorkspaceEvent::TypingPause(self.unsaved.typed());
+            mail.post_later(unsaved::PAUSE, self.event(pause));
         }
     }
 
-    /// What is found out about unsaved text.
-    pub fn unsaved_mut(&mut self) -> &mut Unsaved {
-        &mut self.unsaved
-    }
-
-    /// What prepares for the next save.
-    pub fn ahead_mut(&mut self) -> &mut Ahead {
-        &mut self.ahead
+    /// A document was closed: what was typed and not saved is gone.
+    pub fn document_closed(&mut self) {
+        self.unsaved.clear();
     }
 
     /// The user's cancel button.
@@ -332,7 +342,8 @@ impl Workspace {
         };
         let files: Vec<PathBuf> = context.documents.files().filter(is_measured).map(Path::to_owned).collect();
         let (mail, root) = (context.mail.clone(), self.root.clone());
-        let tell = move |number, done| mail.post(Message::Prepared(root, number, done));
+        let tell =
+            move |number, done| mail.post(Message::Workspace(root, WorkspaceEvent::Prepared(number, done)));
         self.ahead.go_on(&files, &self.project, &self.units, tell);
         // Both want the processor, and unsaved text is waited for.
         if self.unsaved.is_at_work() {
@@ -341,7 +352,9 @@ impl Workspace {
         let (project, snapshot, units) = (&self.project, &self.snapshot, &self.units);
         let ground = || Ground { project: project.clone(), snapshot: snapshot.clone(), units: units.clone() };
         let (mail, root) = (context.mail.clone(), self.root.clone());
-        let tell = move |number, report| mail.post(Message::Actions(root.clone(), number, report));
+        let tell = move |number, report| {
+            mail.post(Message::Workspace(root.clone(), WorkspaceEvent::Actions(number, report)));
+        };
         self.actions.go_on(files, ground, tell);
     }
 
@@ -358,7 +371,9 @@ impl Workspace {
             documents.collect()
         };
         let (mail, root) = (context.mail.clone(), self.root.clone());
-        let tell = move |number, report| mail.post(Message::Unsaved(root, number, report));
+        let tell = move |number, report| {
+            mail.post(Message::Workspace(root, WorkspaceEvent::Unsaved(number, report)))
+        };
         self.unsaved.go_on(ground, texts, tell);
     }
 
@@ -375,10 +390,11 @@ impl Workspace {
         let early = QuickPass { packages, saved: self.saved.clone(), units: self.units.clone() };
         let (mail, root) = (context.mail.clone(), self.root.clone());
         let number = idle.begin(move |Task { number, cancel, .. }| {
-            let mut on_news = |news| mail.post(Message::BuildNews(root.clone(), number, news));
+            let tell = |event| mail.post(Message::Workspace(root.clone(), event));
+            let mut on_news = |news| tell(WorkspaceEvent::BuildNews(number, news));
             let result =
                 engine::measure_project(&project, &request, &snapshot, &cancel, Some(&early), &mut on_news);
-            mail.post(Message::Built(root.clone(), number, Box::new(result)));
+            tell(WorkspaceEvent::Built(number, Box::new(result)));
         });
         let token = lsp::NumberOrString::String(format!("futurelens/{number}/{}", self.root.display()));
         self.builds.began(Run {
@@ -427,7 +443,7 @@ impl Workspace {
     // The build at work.
 
     /// A build goes on.
-    pub fn hear(&mut self, number: u64, news: engine::News, context: &Context) {
+    fn build_news(&mut self, number: u64, news: engine::News, context: &Context) {
         if !self.build.is_current(number) {
             return;
         }
@@ -452,7 +468,9 @@ impl Workspace {
         run.progress = progress;
         if context.abilities.status && !std::mem::replace(&mut run.status_due, true) {
             let pause = PROGRESS_INTERVAL.saturating_sub(run.last_status.elapsed());
-            context.mail.post_later(pause, Message::TellProgress(self.root.clone(), number));
+            let root = self.root.clone();
+            let tell = Message::Workspace(root, WorkspaceEvent::TellProgress(number));
+            context.mail.post_later(pause, tell);
         }
         let Progress { done, total, crates } = &run.progress;
         let (when, about) = &run.last_report;
@@ -469,7 +487,7 @@ impl Workspace {
     }
 
     /// It is time that the status tells how far a build is.
-    pub fn show_progress(&mut self, number: u64) {
+    fn show_progress(&mut self, number: u64) {
         if let Some(run) = self.builds.run_mut().filter(|_| self.build.is_current(number)) {
             run.status_due = false;
             run.last_status = Instant::now();
@@ -478,7 +496,7 @@ impl Workspace {
     }
 
     /// A build is over.
-    pub fn built(
+    fn built(
         &mut self,
         number: u64,
         result: Result<Measurement, BuildError>,
@@ -593,25 +611,25 @@ impl Workspace {
         let request = context.config.request(&self.root);
         self.rides += 1;
         let (mail, root) = (context.mail.clone(), self.root.clone());
-        let tell = move || mail.post(Message::Riding(root.clone()));
+        let tell = move || mail.post(Message::Workspace(root.clone(), WorkspaceEvent::Riding));
         let (folder, triple) = (self.project.ride_along.clone(), self.project.triple(&request));
         self.watch = Some(warm::watch(folder, &self.project.target_dir, &request, triple, tell));
     }
 
     /// There are some: they are read.
-    pub fn read_ride(&mut self, context: &Context) {
+    fn read_ride(&mut self, context: &Context) {
         let request = context.config.request(&self.root);
         self.rides += 1;
         let (number, snapshot, root) = (self.rides, self.snapshot.clone(), self.root.clone());
         let (folder, triple) = (self.project.ride_along.clone(), self.project.triple(&request));
         context.mail.post_from_disk(move || {
             let warm = Warm::rode_along(&folder, &request, &triple, &snapshot).map(Box::new);
-            Message::RodeAlong(root, number, warm)
+            Message::Workspace(root, WorkspaceEvent::RodeAlong(number, warm))
         });
     }
 
     /// Shows numbers that rode along, unless there are newer ones, or they are not those that are asked for.
-    pub fn rode_along(&mut self, number: u64, warm: Option<Box<Warm>>, context: &Context) {
+    fn rode_along(&mut self, number: u64, warm: Option<Box<Warm>>, context: &Context) {
         let request = context.config.request(&self.root);
         let warm = warm.filter(|_| self.rides == number);
         let Some(snapshot) = warm.and_then(|warm| warm.beside(&self.project, &request)) else { return };

@@ -1,3 +1,4 @@
+use super::super::job::Job;
 use super::*;
 use proptest::prelude::*;
 
@@ -17,10 +18,24 @@ enum Event {
     CargoAnswered {
         is_good: bool,
     },
-    Built {
-        is_good: bool,
+    /// The build that began last has ended, or an older one.
+    Ended {
+        is_last: bool,
+        how: How,
     },
     CancelledByUser,
+    /// It is opened once more.
+    FolderClosed {
+        then_build: bool,
+    },
+}
+
+/// How a build ends.
+#[derive(Debug, Clone, Copy)]
+enum How {
+    Measured,
+    Failed,
+    Cancelled,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -32,14 +47,21 @@ fn event() -> impl Strategy<Value = Event> {
         Just(Event::ProjectFileChanged),
         any::<bool>().prop_map(|is_last| Event::PauseOver { is_last }),
         any::<bool>().prop_map(|is_good| Event::CargoAnswered { is_good }),
-        any::<bool>().prop_map(|is_good| Event::Built { is_good }),
+        (any::<bool>(), prop_oneof![Just(How::Measured), Just(How::Failed), Just(How::Cancelled)])
+            .prop_map(|(is_last, how)| Event::Ended { is_last, how }),
         Just(Event::CancelledByUser),
+        any::<bool>().prop_map(|then_build| Event::FolderClosed { then_build }),
     ]
 }
 
 /// A workspace as the session keeps it, and what is going on around it.
 struct World {
     builds: Builds<u64>,
+    build: Job<()>,
+    /// Counts workspaces.
+    opened: u64,
+    /// Builds at work, those of closed workspaces among them.
+    at_work: Vec<u64>,
     /// Counts events.
     now: u64,
     /// When a build was wanted last that was not taken back since.
@@ -47,7 +69,6 @@ struct World {
     /// When the last build began, or cargo could not tell about the project.
     began: Option<u64>,
     pauses: Vec<u64>,
-    is_building: bool,
     is_cargo_asked: bool,
     told: Option<(WorkspaceState, Option<String>)>,
     is_leaving: bool,
@@ -57,11 +78,13 @@ impl World {
     fn new(then_build: bool) -> Self {
         World {
             builds: Builds::opening(then_build, 0),
+            build: Job::new(0),
+            opened: 0,
+            at_work: Vec::new(),
             now: 0,
             wanted: then_build.then_some(0),
             began: None,
             pauses: Vec::new(),
-            is_building: false,
             is_cargo_asked: false,
             told: None,
             is_leaving: false,
@@ -90,9 +113,7 @@ impl World {
                 self.want(When::AfterPause);
             }
             Event::PauseOver { is_last } => {
-                let index = if is_last { self.pauses.len().checked_sub(1) } else { Some(0) };
-                if let Some(index) = index.filter(|index| *index < self.pauses.len()) {
-                    let number = self.pauses.remove(index);
+                if let Some(number) = taken(&mut self.pauses, is_last) {
                     self.builds.pause_over(number);
                 }
             }
@@ -109,15 +130,27 @@ impl World {
                     }
                 }
             }
-            Event::Built { .. } if !self.is_building => {}
-            Event::Built { is_good } => {
-                self.is_building = false;
-                self.builds.ended(is_good.then_some(Rest::Fresh));
+            Event::Ended { is_last, how } => {
+                let Some(number) = taken(&mut self.at_work, is_last) else { return };
+                if self.build.end(number, None, false) {
+                    self.builds.ended(match how {
+                        How::Measured => Some(Rest::Fresh),
+                        How::Failed => Some(Rest::Failed("no".to_owned())),
+                        How::Cancelled => None,
+                    });
+                }
             }
-            Event::CancelledByUser if !self.is_building => {}
+            Event::CancelledByUser if self.builds.run().is_none() => {}
             Event::CancelledByUser => {
                 self.builds.cancelled_by_user();
                 self.wanted = None;
+            }
+            Event::FolderClosed { then_build } => {
+                self.opened += 1;
+                self.builds = Builds::opening(then_build, self.opened << 32);
+                self.build = Job::new(self.opened << 32);
+                self.wanted = then_build.then_some(self.now);
+                self.is_cargo_asked = false;
             }
         }
         self.settle();
@@ -129,10 +162,10 @@ impl World {
         }
         match self.builds.next() {
             Some(Next::Build) => {
-                assert!(!self.is_building, "one at a time");
-                self.is_building = true;
+                let number = self.build.idle().expect("one at a time").begin(|_| ());
+                self.at_work.push(number);
                 self.began = Some(self.now);
-                self.builds.began(self.now);
+                self.builds.began(number);
             }
             Some(Next::AskCargo) => self.is_cargo_asked = true,
             None => {}
@@ -143,18 +176,25 @@ impl World {
     /// Lets everything come to its end.
     fn end_all(&mut self) {
         self.happens(Event::EarlierNumbersRead { are_any: false });
-        while self.is_building || self.is_cargo_asked || !self.pauses.is_empty() {
+        while !self.at_work.is_empty() || self.is_cargo_asked || !self.pauses.is_empty() {
             self.happens(Event::PauseOver { is_last: false });
             if self.is_cargo_asked {
                 self.happens(Event::CargoAnswered { is_good: true });
             }
-            self.happens(Event::Built { is_good: true });
+            self.happens(Event::Ended { is_last: false, how: How::Measured });
         }
     }
 }
 
+fn taken(numbers: &mut Vec<u64>, is_last: bool) -> Option<u64> {
+    match is_last {
+        true => numbers.pop(),
+        false => (!numbers.is_empty()).then(|| numbers.remove(0)),
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn whatever_happens(then_build: bool, events in proptest::collection::vec(event(), 0..40)) {
@@ -166,7 +206,7 @@ proptest! {
             let asked = world.builds.next();
             prop_assert_eq!(asked, None);
             prop_assert_eq!(before, format!("{:?}", world.builds));
-            prop_assert_eq!(world.is_building, world.builds.run().is_some());
+            prop_assert_eq!(world.build.is_at_work(), world.builds.run().is_some());
             if matches!(world.builds.phase, Phase::AskingCargo) {
                 prop_assert!(world.is_cargo_asked, "nobody would answer");
             }
@@ -193,7 +233,7 @@ proptest! {
         world.is_leaving = true;
         after.into_iter().for_each(|event| world.happens(event));
         world.end_all();
-        prop_assert!(world.builds.is_resting() && !world.is_building, "{:?}", world.builds);
+        prop_assert!(world.builds.is_resting() && world.build.leave(), "{:?}", world.builds);
         prop_assert_eq!(world.began, began);
     }
 }
@@ -210,20 +250,20 @@ fn what_cargo_says_of_one_workspace_is_not_said_of_another() {
     assert_eq!(bad.told, Some((WorkspaceState::Error, Some("no".to_owned()))));
     assert!(!good.builds.is_resting(), "it waits for an answer of its own");
     good.happens(Event::CargoAnswered { is_good: true });
-    assert!(good.is_building);
+    assert!(good.builds.run().is_some());
 }
 
 #[test]
 fn a_save_after_the_user_has_cancelled_is_measured() {
     let mut world = World::new(true);
     world.happens(Event::EarlierNumbersRead { are_any: false });
-    assert!(world.is_building);
+    assert!(world.builds.run().is_some());
     world.happens(Event::Saved);
     world.happens(Event::CancelledByUser);
     world.happens(Event::PauseOver { is_last: true });
     assert!(world.builds.overtaken().is_none(), "that save is older than the user's word");
     world.happens(Event::Saved);
-    world.happens(Event::Built { is_good: false });
+    world.happens(Event::Ended { is_last: true, how: How::Cancelled });
     world.happens(Event::PauseOver { is_last: true });
     assert_eq!(world.began, Some(world.now));
 }
@@ -232,7 +272,7 @@ fn a_save_after_the_user_has_cancelled_is_measured() {
 fn earlier_numbers_are_warm_until_something_changes() {
     let mut world = World::new(true);
     world.happens(Event::EarlierNumbersRead { are_any: true });
-    assert!(world.is_building && *world.builds.rest() == Rest::Warm);
+    assert!(world.builds.run().is_some() && *world.builds.rest() == Rest::Warm);
     world.happens(Event::Saved);
     assert_eq!(*world.builds.rest(), Rest::Fresh);
 }
