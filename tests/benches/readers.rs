@@ -6,7 +6,7 @@
 #![allow(missing_docs)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use futurelens::compiler::Unit;
+use futurelens::compiler::UnitOutput;
 use futurelens::dump::{CoroutineBody, TypeSizes};
 use futurelens_tests::binary::{futurelens, run};
 use futurelens_tests::registry::checkout;
@@ -33,11 +33,11 @@ fn readers(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn kept_unit(folder: &Path, prefix: &str) -> Unit {
+fn kept_unit(folder: &Path, prefix: &str) -> UnitOutput {
     let entries = std::fs::read_dir(folder).expect("the report left its artifacts").flatten();
     let kept = |name: &str| name.starts_with(prefix) && name.ends_with(".futurelens");
     let file = entries.map(|e| e.path()).find(|p| kept(&p.file_name().unwrap_or_default().to_string_lossy()));
-    Unit::read(&file.expect("the unit was kept")).expect("the unit is whole")
+    UnitOutput::read(&file.expect("the unit was kept")).expect("the unit is whole")
 }
 
 criterion_group! {

@@ -6,7 +6,7 @@
 #![allow(missing_docs)]
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use futurelens::compiler::Unit;
+use futurelens::compiler::UnitOutput;
 use futurelens::features::Snapshot;
 use futurelens::features::hints::{HintSettings, hints};
 use futurelens::features::hover::{HoverSettings, hover};
@@ -58,7 +58,7 @@ fn requests(criterion: &mut Criterion) {
     let deps = root.join("target/futurelens/release/deps");
     let mut files = std::fs::read_dir(deps).expect("the report left its artifacts").flatten();
     let file = files.find(|entry| entry.path().extension().is_some_and(|e| e == "futurelens"));
-    let unit = Unit::read(&file.expect("the unit was kept").path()).expect("the unit is whole");
+    let unit = UnitOutput::read(&file.expect("the unit was kept").path()).expect("the unit is whole");
     let text = UnitText {
         origin: "requests-0",
         stamp: 1,

@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p futurelens-tests --example seeds -- FOLDER` writes a folder for each fuzz target.
 
-use futurelens::compiler::Unit;
+use futurelens::compiler::UnitOutput;
 use futurelens_tests::binary::{clean_command, run};
 use futurelens_tests::kept::{self, Kept};
 use futurelens_tests::project::{Project, files};
@@ -25,7 +25,7 @@ fn main() {
     for name in ["article", "places", "why"] {
         let kept = kept::of(name);
         for file in &kept.units {
-            let unit = Unit::read(file).expect("it was just written");
+            let unit = UnitOutput::read(file).expect("it was just written");
             of_unit(&folder, name, &unit);
         }
         of_disk(&folder, name, &kept);
@@ -43,7 +43,7 @@ fn write(folder: &Path, target: &str, name: &str, number: usize, bytes: &[u8]) {
     }
 }
 
-fn of_unit(folder: &Path, name: &str, unit: &Unit) {
+fn of_unit(folder: &Path, name: &str, unit: &UnitOutput) {
     let lines: Vec<&str> = unit.sizes().split_inclusive('\n').collect();
     for (number, part) in lines.chunks(60).enumerate().take(20) {
         write(folder, "sizes", name, number, part.concat().as_bytes());

@@ -1,6 +1,6 @@
 //! An `async fn` that stores its arguments twice, rewritten: it compiles, and each future has the size that was predicted. And recursion, found in what the compiler said.
 
-use futurelens::compiler::Unit;
+use futurelens::compiler::UnitOutput;
 use futurelens::features::Snapshot;
 use futurelens::features::actions::box_recursion::recursions;
 use futurelens::features::actions::{self, ActionKind, Candidate};
@@ -266,7 +266,7 @@ fn measure(project: &Project, edition: &str) -> Snapshot {
     command.arg("report").arg(project.root()).arg("--target-dir").arg(&target);
     run(&mut command).expect_success();
     let kept = files(&target).into_iter().find(|file| file.extension().is_some_and(|it| it == "futurelens"));
-    let unit = Unit::read(&kept.expect("the library is measured")).expect("the unit is whole");
+    let unit = UnitOutput::read(&kept.expect("the library is measured")).expect("the unit is whole");
     let text = UnitText {
         origin: "sends-1",
         stamp: 0,

@@ -1,7 +1,7 @@
 //! What is read may be anything: the functions that fuzzers run (`tests/fuzz`), over what the real compiler printed
 //! about the fixtures, changed at random.
 
-use futurelens::compiler::Unit;
+use futurelens::compiler::UnitOutput;
 use futurelens_tests::kept;
 use proptest::prelude::*;
 use std::sync::OnceLock;
@@ -30,7 +30,8 @@ fn real() -> &'static Real {
     REAL.get_or_init(|| {
         let kept = ["article", "why"].map(kept::of);
         let units = kept.iter().flat_map(|kept| &kept.units);
-        let units: Vec<Unit> = units.map(|file| Unit::read(file).expect("it was just written")).collect();
+        let units: Vec<UnitOutput> =
+            units.map(|file| UnitOutput::read(file).expect("it was just written")).collect();
         Real {
             pieces: units.iter().flat_map(measured::pieces).collect(),
             whole: units.iter().map(measured::whole).collect(),

@@ -2,7 +2,8 @@
 //! touches nothing but futurelens's own target directory.
 
 use futurelens::compiler::{
-    Awaited, BuildError, Cancel, Compiled, Invocation, Overlay, Project as Opened, Request, Unit, set_program,
+    Awaited, BuildError, Cancel, Compiled, Invocation, Overlay, Project as Opened, Request, UnitOutput,
+    set_program,
 };
 use futurelens::features::Snapshot;
 use futurelens::features::snapshot::UnitText;
@@ -104,7 +105,7 @@ impl Case {
 }
 
 /// Measures a project with the real binary; the unit with this root, as it was kept.
-fn measure(project: &Project, root: &str, toolchain: &str) -> Unit {
+fn measure(project: &Project, root: &str, toolchain: &str) -> UnitOutput {
     let target = project.beside("target");
     let mut command = futurelens();
     command.arg("report").arg(project.root()).args(["--toolchain", toolchain, "--target-dir"]).arg(&target);
@@ -112,15 +113,15 @@ fn measure(project: &Project, root: &str, toolchain: &str) -> Unit {
     kept(&target, root)
 }
 
-fn kept(target: &Path, root: &str) -> Unit {
+fn kept(target: &Path, root: &str) -> UnitOutput {
     let kept = files(target).into_iter().filter(|file| file.extension().is_some_and(|e| e == "futurelens"));
-    let mut units = kept.map(|file| Unit::read(&file).expect("the unit is whole"));
-    let is_it = |unit: &Unit| unit.invocation.as_ref().and_then(|run| run.root()) == Some(root);
+    let mut units = kept.map(|file| UnitOutput::read(&file).expect("the unit is whole"));
+    let is_it = |unit: &UnitOutput| unit.invocation.as_ref().and_then(|run| run.root()) == Some(root);
     units.find(is_it).unwrap_or_else(|| panic!("no unit of {root}"))
 }
 
 /// Everything that is known of each future, in words, without where the project is.
-fn shown(unit: &Unit) -> Vec<String> {
+fn shown(unit: &UnitOutput) -> Vec<String> {
     let origin = unit.invocation.as_ref().expect("all is UTF-8").origin();
     let text = UnitText {
         origin: "it",

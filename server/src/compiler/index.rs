@@ -245,7 +245,7 @@ mod tests {
         let target = dir.path().join("target");
         std::fs::create_dir(&target).unwrap();
         let outside = dir.path().join("a.futurelens");
-        crate::compiler::Unit::new(FLAGS, "/w".into()).write(&outside).unwrap();
+        crate::compiler::UnitOutput::new(FLAGS, "/w".into()).write(&outside).unwrap();
         let mut index = sample(&Request::new("/w".into()));
         index.units[0].stamp = stamp(&outside);
         for file in ["../a.futurelens".into(), outside] {

@@ -4,7 +4,7 @@
 //! clock was then, and whoever has set the file's time. So what is in the files is compared, too.
 
 use super::dep_info;
-use super::unit::{MeasuredUnit, Unit, UnitHead, digest};
+use super::unit::{MeasuredUnit, UnitHead, UnitOutput, digest};
 use crate::incremental::Source;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
@@ -152,7 +152,7 @@ impl KnownInputs {
         let mut known = self.lock();
         let is_new = known.get(&unit.file).is_none_or(|known| known.stamp != stamp);
         if is_new {
-            let Ok(head) = Unit::read_head(&unit.file) else { return false };
+            let Ok(head) = UnitOutput::read_head(&unit.file) else { return false };
             known.insert(unit.file.clone(), MadeOf::new(&head, stamp));
         }
         known.get_mut(&unit.file).is_some_and(MadeOf::has_changed)
@@ -244,7 +244,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (source, file) = (dir.path().join("a.rs"), dir.path().join("a-1.futurelens"));
         std::fs::write(&source, "a").unwrap();
-        let mut unit = Unit::new("1", dir.path().to_owned());
+        let mut unit = UnitOutput::new("1", dir.path().to_owned());
         unit.push_source("a.rs".to_owned(), Some("a"));
         unit.write(&file).unwrap();
         let (known, measured) = (KnownInputs::default(), MeasuredUnit { file, ..MeasuredUnit::default() });

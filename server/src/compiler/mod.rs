@@ -1,7 +1,7 @@
 //! Size builds: run cargo so that the compiler prints the layout of every future.
 //!
 //! A size build is `cargo check` in a target directory of its own, with futurelens as the compiler
-//! wrapper. It hands on what the compiler printed as raw text ([`Unit`]) and never looks inside.
+//! wrapper. It hands on what the compiler printed as raw text ([`UnitOutput`]) and never looks inside.
 
 mod arguments;
 mod attempts;
@@ -44,4 +44,4 @@ pub(crate) use process::set_self_as_program;
 pub use process::{Cancel, Output, guard, output, set_program};
 
 pub use toolchain::Toolchain;
-pub use unit::{KeptUnit, MeasuredUnit, Unit, UnitError, UnitFile, UnitHead};
+pub use unit::{CurrentUnit, MeasuredUnit, UnitError, UnitFile, UnitHead, UnitOutput};

@@ -21,7 +21,7 @@ use super::process::{Cancel, Guarded};
 use super::run::{Measured, Run, remove};
 use super::scratch::Scratch;
 use super::store::is_base;
-use super::unit::Unit;
+use super::unit::UnitOutput;
 use super::{background, dep_info};
 use crate::incremental::Form;
 use std::collections::{BTreeMap, HashMap};
@@ -58,7 +58,7 @@ struct Origin {
 #[derive(Debug)]
 pub enum Compiled {
     /// It compiles; this is what [`Project::measure`] would keep of it.
-    Done(Box<Unit>),
+    Done(Box<UnitOutput>),
     /// It does not compile: the compiler's messages as JSON, one in each line.
     Broken(String),
 }
@@ -145,7 +145,7 @@ impl Overlay {
             let compiler = Guarded::new("rustc", &command, own_group)?;
             let compiler = compiler.stdout(File::create(&run.sizes).map_err(io)?).stderr(Stdio::piped());
             // It is read while the compiler runs.
-            let read = |file: PathBuf| Unit::read(&file).map(|unit| unit.printed(Form::Complete));
+            let read = |file: PathBuf| UnitOutput::read(&file).map(|unit| unit.printed(Form::Complete));
             let base = base.map(|file| std::thread::spawn(move || read(file)));
             let ended = compiler.output(cancel)?;
             if !ended.success {
@@ -233,8 +233,8 @@ fn failed(messages: String, plan: &Plan) -> Result<Attempt<Compiled>, BuildError
     }
 }
 
-fn unit_of(invocation: &Invocation, measured: &Measured) -> Unit {
-    let mut unit = Unit::new(FLAGS, invocation.dir.clone());
+fn unit_of(invocation: &Invocation, measured: &Measured) -> UnitOutput {
+    let mut unit = UnitOutput::new(FLAGS, invocation.dir.clone());
     unit.invocation = Some(invocation.clone());
     unit.push_printed(&measured.printed);
     unit.push_included(&measured.included);

@@ -23,7 +23,7 @@ use super::run::Run;
 use super::scratch::Scratch;
 use super::store::{Ended, Store};
 use super::toolchain::Toolchain;
-use super::unit::{MeasuredUnit, Unit, stamp};
+use super::unit::{MeasuredUnit, UnitOutput, stamp};
 use crate::incremental::Form;
 use cargo_metadata::{Artifact, Message};
 use std::collections::BTreeSet;
@@ -300,7 +300,7 @@ fn clean(settings: &Settings, program: &OsStr) -> Command {
 fn record(settings: &Settings, program: &OsStr, args: &[OsString]) -> std::io::Result<()> {
     super::files::folder(&settings.scratch)?;
     let scratch = Scratch::new(&settings.scratch)?;
-    let mut unit = Unit::new(FLAGS, std::env::current_dir()?);
+    let mut unit = UnitOutput::new(FLAGS, std::env::current_dir()?);
     unit.invocation = Invocation::recorded(settings, program, args, &unit.dir);
     let name = arguments::artifact_stem(args);
     let name = name.file_name().unwrap_or_default();

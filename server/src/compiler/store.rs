@@ -6,7 +6,7 @@ use super::files;
 use super::flags::{How, Refused};
 use super::invocation::Invocation;
 use super::run::{Base, Measured, Run, Written, remove};
-use super::unit::{Unit, UnitHead};
+use super::unit::{UnitHead, UnitOutput};
 use crate::incremental::{Form, Printed};
 use std::fs::File;
 use std::io;
@@ -60,16 +60,16 @@ impl Store {
     }
 
     /// Can this run of the unit build on the last one?
-    pub fn has_base(&self, unit: &Unit) -> bool {
+    pub fn has_base(&self, unit: &UnitOutput) -> bool {
         let known = session(&self.incremental);
-        known.is_some() && Unit::read_head(&self.kept).is_ok_and(|head| head.is_base_of(unit, &known))
+        known.is_some() && UnitOutput::read_head(&self.kept).is_ok_and(|head| head.is_base_of(unit, &known))
     }
 
     /// What was kept is read while the compiler runs; whether it is of use, its head tells.
-    fn base(&self, unit: &Unit) -> Option<Base> {
+    fn base(&self, unit: &UnitOutput) -> Option<Base> {
         let (kept, form) = (self.kept.clone(), self.form);
         self.has_base(unit)
-            .then(|| std::thread::spawn(move || Unit::read(&kept).map(|unit| unit.printed(form))))
+            .then(|| std::thread::spawn(move || UnitOutput::read(&kept).map(|unit| unit.printed(form))))
     }
 
     /// Has the compiler run, and keeps what it printed: put over what was known if that can be, else measured
@@ -77,7 +77,7 @@ impl Store {
     /// incremental compilation; `None` if it was told to stop.
     pub fn measure(
         &self,
-        mut unit: Unit,
+        mut unit: UnitOutput,
         how: &How,
         scratch: &Path,
         dep_info: &Path,
@@ -85,14 +85,14 @@ impl Store {
     ) -> io::Result<Ended> {
         let _lock = self.lock()?;
         let is_tests = self.form == Form::Complete && unit.is_tests();
-        unit.generates = is_tests && Unit::read_head(&self.kept).is_ok_and(|kept| kept.generates());
+        unit.generates = is_tests && UnitOutput::read_head(&self.kept).is_ok_and(|kept| kept.generates());
         let mut base = self.base(&unit);
         let mut plan = Plan { is_whole: base.is_none(), generates: unit.generates, ..Plan::default() };
         plan.follow(|plan| {
             if plan.is_whole {
                 remove(&self.incremental)?;
             }
-            let known = Unit::read_head(&self.kept).ok();
+            let known = UnitOutput::read_head(&self.kept).ok();
             let inputs = known.iter().flat_map(UnitHead::inputs).map(|(file, _)| file);
             let run = Run::new(scratch, inputs, how, plan)?;
             let Some(status) = compile(&run, &self.incremental)? else {
@@ -132,12 +132,12 @@ impl Invocation {
 }
 
 /// Can another run build on what this one printed of a unit? Not without the list of instances, if there is to be one.
-pub(super) fn is_base(printed: &Printed, unit: &Unit) -> bool {
+pub(super) fn is_base(printed: &Printed, unit: &UnitOutput) -> bool {
     printed.is_understood() && (printed.has_list() || !is_listed(unit))
 }
 
 /// Does the compiler list the instances in such a run? In those of libraries and binaries that have futures.
-fn is_listed(unit: &Unit) -> bool {
+fn is_listed(unit: &UnitOutput) -> bool {
     let Some(invocation) = &unit.invocation else { return true };
     let args = &invocation.args;
     let is_library = arguments::option(args, "--crate-type").is_some_and(|ty| ty == "lib" || ty == "rlib");

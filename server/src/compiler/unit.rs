@@ -31,9 +31,9 @@ const MAGIC: &[u8] = b"futurelens unit\n";
 /// What stands before the header in its line: its checksum.
 const CHECKSUM: &[u8] = b"0123abcd ";
 
-/// Raw text of one measured compiler run.
+/// What the compiler read and printed in one measured run, in memory. Raw text: nothing of it is read here.
 #[derive(Debug, Clone, Default)]
-pub struct Unit {
+pub struct UnitOutput {
     /// The version of the flags it was measured with, see [`FLAGS`].
     pub flags: String,
     /// The directory the compiler ran in: relative paths in the dumps start there.
@@ -80,23 +80,6 @@ enum SectionKind {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Header {
-    flags: String,
-    dir: PathBuf,
-    #[serde(default)]
-    invocation: Option<Invocation>,
-    #[serde(default)]
-    session: Option<String>,
-    #[serde(default)]
-    included: Vec<(String, u64)>,
-    #[serde(default)]
-    without: Vec<String>,
-    #[serde(default)]
-    generates: bool,
-    sections: Vec<SectionHeader>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
 struct SectionHeader {
     kind: SectionKind,
     name: String,
@@ -135,10 +118,10 @@ pub(super) fn digest(text: &[u8]) -> u64 {
     hasher.finish() ^ u64::from(crc32fast::hash(text)) << 16
 }
 
-impl Unit {
+impl UnitOutput {
     /// An empty unit, to be filled by the compiler wrapper.
     pub fn new(flags: &str, dir: PathBuf) -> Self {
-        Unit { flags: flags.to_owned(), dir, ..Unit::default() }
+        UnitOutput { flags: flags.to_owned(), dir, ..UnitOutput::default() }
     }
 
     /// Is it a crate with its tests?
@@ -240,7 +223,7 @@ impl Unit {
     /// # Errors
     /// Whatever the file system says; the old file is untouched then.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
-        let header = Header {
+        let header = UnitHead {
             flags: self.flags.clone(),
             dir: self.dir.clone(),
             invocation: self.invocation.clone(),
@@ -272,7 +255,7 @@ impl Unit {
     /// # Errors
     /// [`UnitError`] if it is no unit file; what follows the head may still be damaged.
     pub fn read_head(path: &Path) -> Result<UnitHead, UnitError> {
-        Ok(UnitHead(parse_header(&read_header(&mut BufReader::new(File::open(path)?))?)?))
+        parse_header(&read_header(&mut BufReader::new(File::open(path)?))?)
     }
 
     /// Reads a kept unit whole.
@@ -284,7 +267,7 @@ impl Unit {
         let len = file.metadata()?.len();
         let mut file = BufReader::with_capacity(1 << 16, file);
         let header = parse_header(&read_header(&mut file)?)?;
-        let Header { flags, dir, invocation, session, included, without, generates, sections: headers } =
+        let UnitHead { flags, dir, invocation, session, included, without, generates, sections: headers } =
             header;
         // Tens of megabytes: neither copied nor grown into.
         let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
@@ -301,7 +284,7 @@ impl Unit {
             at = range.end;
             sections.push(Section { kind, name, range, digest: expected });
         }
-        Ok(Unit { flags, dir, invocation, session, included, without, generates, sections, text })
+        Ok(UnitOutput { flags, dir, invocation, session, included, without, generates, sections, text })
     }
 }
 
@@ -329,8 +312,8 @@ impl UnitFile {
     pub fn open(path: &Path) -> Result<Self, UnitError> {
         let mut file = BufReader::new(File::open(path)?);
         let header = read_header(&mut file)?;
-        let (head, crc) = (UnitHead(parse_header(&header)?), crc32fast::hash(&header));
-        let sections = &head.0.sections;
+        let (head, crc) = (parse_header(&header)?, crc32fast::hash(&header));
+        let sections = &head.sections;
         let mut at = (MAGIC.len() + CHECKSUM.len() + header.len() + b"\n".len()) as u64;
         let mut starts = Vec::with_capacity(sections.len());
         for section in sections {
@@ -355,7 +338,7 @@ impl UnitFile {
         &self.head
     }
 
-    /// See [`Unit::sizes`].
+    /// See [`UnitOutput::sizes`].
     ///
     /// # Errors
     /// [`UnitError`] if it cannot be read or is damaged.
@@ -364,9 +347,9 @@ impl UnitFile {
         sizes.map_or(Ok(String::new()), |index| self.section(index))
     }
 
-    /// See [`Unit::digests`].
+    /// See [`UnitOutput::digests`].
     pub fn digests(&self) -> impl Iterator<Item = (&str, u64)> {
-        let bodies = self.bodies.iter().map(|index| &self.head.0.sections[*index]);
+        let bodies = self.bodies.iter().map(|index| &self.head.sections[*index]);
         bodies.map(|section| (section.name.as_str(), section.digest))
     }
 
@@ -378,7 +361,7 @@ impl UnitFile {
         self.section(*self.bodies.get(index).ok_or(UnitError::Damaged("there is no such section"))?)
     }
 
-    /// See [`Unit::sources`].
+    /// See [`UnitOutput::sources`].
     ///
     /// # Errors
     /// [`UnitError`] if one cannot be read or is damaged.
@@ -395,11 +378,11 @@ impl UnitFile {
     }
 
     fn sections(&self) -> impl Iterator<Item = &SectionHeader> {
-        self.head.0.sections.iter()
+        self.head.sections.iter()
     }
 
     fn section(&self, index: usize) -> Result<String, UnitError> {
-        let SectionHeader { len, digest: expected, .. } = &self.head.0.sections[index];
+        let SectionHeader { len, digest: expected, .. } = &self.head.sections[index];
         let mut bytes = vec![0; *len];
         {
             let mut place = self.file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -471,9 +454,9 @@ impl MeasuredUnit {
     }
 }
 
-/// A unit whose numbers hold.
+/// A unit whose kept file is what a build of today would make.
 #[derive(Debug)]
-pub struct KeptUnit {
+pub struct CurrentUnit {
     /// Which unit.
     pub measured: MeasuredUnit,
     /// Tells one measurement of the unit from the next.
@@ -513,46 +496,60 @@ pub(super) fn read_bodies(folder: &Path) -> std::io::Result<Vec<(String, String)
     Ok(bodies)
 }
 
-/// A kept unit without its sections.
-#[derive(Debug)]
-pub struct UnitHead(Header);
+/// A kept unit without its sections; as JSON, what stands before them.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct UnitHead {
+    flags: String,
+    dir: PathBuf,
+    #[serde(default)]
+    invocation: Option<Invocation>,
+    #[serde(default)]
+    session: Option<String>,
+    #[serde(default)]
+    included: Vec<(String, u64)>,
+    #[serde(default)]
+    without: Vec<String>,
+    #[serde(default)]
+    generates: bool,
+    sections: Vec<SectionHeader>,
+}
 
 impl UnitHead {
-    /// See [`Unit::flags`].
+    /// See [`UnitOutput::flags`].
     pub(super) fn flags(&self) -> &str {
-        &self.0.flags
+        &self.flags
     }
 
-    /// See [`Unit::dir`].
+    /// See [`UnitOutput::dir`].
     pub fn dir(&self) -> &Path {
-        &self.0.dir
+        &self.dir
     }
 
-    /// See [`Unit::invocation`].
+    /// See [`UnitOutput::invocation`].
     pub fn invocation(&self) -> Option<&Invocation> {
-        self.0.invocation.as_ref()
+        self.invocation.as_ref()
     }
 
-    /// See [`Unit::without`].
+    /// See [`UnitOutput::without`].
     pub fn without(&self) -> &[String] {
-        &self.0.without
+        &self.without
     }
 
-    /// See [`Unit::generates`].
+    /// See [`UnitOutput::generates`].
     pub(super) fn generates(&self) -> bool {
-        self.0.generates
+        self.generates
     }
 
     /// The paths of the source files whose text was measured.
     pub fn sources(&self) -> impl Iterator<Item = &str> {
-        let sources = self.0.sections.iter().filter(|section| section.kind == SectionKind::Source);
+        let sources = self.sections.iter().filter(|section| section.kind == SectionKind::Source);
         sources.map(|section| section.name.as_str())
     }
 
     /// All files that were read, each with a digest of what was in it; no file has that of one that was changed while
     /// the compiler ran.
     pub(super) fn inputs(&self) -> impl Iterator<Item = (PathBuf, u64)> {
-        let Header { dir, sections, included, .. } = &self.0;
+        let UnitHead { dir, sections, included, .. } = self;
         let sources = sections.iter().filter_map(|section| match section.kind {
             SectionKind::Source => Some((&section.name, section.digest)),
             SectionKind::Changed => Some((&section.name, u64::MAX)),
@@ -564,7 +561,7 @@ impl UnitHead {
 
     /// Is the text of every source file known that was measured? Not of one that was changed meanwhile.
     pub fn is_text_known(&self) -> bool {
-        self.0.sections.iter().all(|section| section.kind != SectionKind::Changed)
+        self.sections.iter().all(|section| section.kind != SectionKind::Changed)
     }
 
     /// Was it made of the package in this folder?
@@ -577,14 +574,13 @@ impl UnitHead {
     }
 
     /// Can an incremental run of this unit build on it? `session` is what there is to build on.
-    pub(super) fn is_base_of(&self, unit: &Unit, session: &Option<String>) -> bool {
-        let UnitHead(kept) = self;
+    pub(super) fn is_base_of(&self, unit: &UnitOutput, session: &Option<String>) -> bool {
         self.is_text_known()
-            && kept.session == *session
-            && kept.flags == unit.flags
-            && kept.generates == unit.generates
-            && kept.invocation.is_some()
-            && kept.invocation == unit.invocation
+            && self.session == *session
+            && self.flags == unit.flags
+            && self.generates == unit.generates
+            && self.invocation.is_some()
+            && self.invocation == unit.invocation
     }
 }
 
@@ -606,7 +602,7 @@ fn read_header(file: &mut impl BufRead) -> Result<Vec<u8>, UnitError> {
     }
 }
 
-fn parse_header(header: &[u8]) -> Result<Header, UnitError> {
+fn parse_header(header: &[u8]) -> Result<UnitHead, UnitError> {
     serde_json::from_slice(header).map_err(|_| UnitError::Damaged("the header"))
 }
 

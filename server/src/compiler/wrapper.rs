@@ -2,7 +2,7 @@
 //!
 //! Three kinds of calls come in.
 //! * Members of the workspace are *measured*: the compiler also prints type sizes and dumps coroutine
-//!   bodies, into files of this run, which end up in one [`Unit`] beside the unit's artifacts. They are
+//!   bodies, into files of this run, which end up in one [`UnitOutput`] beside the unit's artifacts. They are
 //!   compiled incrementally, in a folder of ours beside the unit; see [`crate::incremental`].
 //! * Dependencies keep the MIR of their generic functions in their metadata, or the compiler could not
 //!   instantiate them for a member (`cargo check` leaves it out: "missing optimized MIR").
@@ -16,7 +16,7 @@ use super::flags::{OF_DEPENDENCIES, Refused};
 use super::invocation::Invocation;
 use super::run::Run;
 use super::store::{Ended, Store};
-use super::unit::{MeasuredUnit, Unit};
+use super::unit::{MeasuredUnit, UnitOutput};
 use super::{disk, files, user_wrapper};
 use crate::incremental::Form;
 use std::ffi::{OsStr, OsString};
@@ -287,9 +287,9 @@ impl Call<'_> {
     }
 
     /// An empty unit of this run.
-    fn unit(&self) -> std::io::Result<Unit> {
+    fn unit(&self) -> std::io::Result<UnitOutput> {
         let dir = std::env::current_dir()?;
-        let mut unit = Unit::new(FLAGS, dir.clone());
+        let mut unit = UnitOutput::new(FLAGS, dir.clone());
         unit.invocation = self.invocation(dir);
         Ok(unit)
     }

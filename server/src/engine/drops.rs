@@ -1,7 +1,7 @@
 //! Which values an edit drops at another time than the program as it was: told by the compiler, which has compiled both.
 
 use super::Units;
-use crate::compiler::Unit;
+use crate::compiler::UnitOutput;
 use crate::dump::drops::{Drops, Instead, Moved, Silent, Value, numbered, renumbered};
 use crate::dump::names;
 use crate::features::actions::{ActionKind, Candidate};
@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 /// A unit as it was compiled with edits.
 pub(super) struct Edited<'a> {
-    unit: &'a Unit,
+    unit: &'a UnitOutput,
     silent: Silent<'a>,
 }
 
 impl<'a> Edited<'a> {
-    pub fn new(unit: &'a Unit) -> Self {
+    pub fn new(unit: &'a UnitOutput) -> Self {
         Edited { unit, silent: Silent::new(unit.bodies().map(|(_, text)| text)) }
     }
 }
@@ -102,7 +102,7 @@ pub(super) fn moved(units: &Units, candidate: &Candidate, body: &str, edited: &E
 
 /// The paths of futures that are not there any more, and kept nobody waiting while they were: of each `async fn` that has
 /// become a plain one. `None` if that cannot be read.
-fn at_once(units: &Units, candidate: &Candidate, krate: &str, after: &Unit) -> Option<Vec<String>> {
+fn at_once(units: &Units, candidate: &Candidate, krate: &str, after: &UnitOutput) -> Option<Vec<String>> {
     if candidate.plain.is_none() {
         return Some(Vec::new());
     }

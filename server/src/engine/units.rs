@@ -1,6 +1,8 @@
 //! The compiler runs that were measured: what each compiles, and how.
 
-use crate::compiler::{BuildError, Invocation, MeasuredUnit, Project, Unit, UnitError, UnitFile, UnitHead};
+use crate::compiler::{
+    BuildError, Invocation, MeasuredUnit, Project, UnitError, UnitFile, UnitHead, UnitOutput,
+};
 use crate::dump::absolute;
 use crate::features::Snapshot;
 use crate::features::language::Language;
@@ -40,7 +42,7 @@ impl HowCompiled {
         Some(HowCompiled { dir: dir.to_owned(), invocation: invocation?.clone(), sources })
     }
 
-    fn of(unit: &Unit) -> Option<Self> {
+    fn of(unit: &UnitOutput) -> Option<Self> {
         Self::new(&unit.dir, unit.invocation.as_ref(), unit.sources().map(|(file, _)| file))
     }
 
@@ -62,7 +64,7 @@ impl Units {
     }
 
     /// Adds one that does not compile, and gives its name.
-    pub(super) fn insert_failed(&mut self, unit: &Unit) -> Option<Arc<str>> {
+    pub(super) fn insert_failed(&mut self, unit: &UnitOutput) -> Option<Arc<str>> {
         let compiled = HowCompiled::of(unit)?;
         let origin: Arc<str> = compiled.invocation.origin().into();
         let krate = origin.rsplit_once('-').map_or(&*origin, |(krate, _)| krate).to_owned();
@@ -118,7 +120,7 @@ impl Units {
     }
 
     /// The snapshot with one unit as it came out of a compile.
-    pub(super) fn updated(&self, base: &Snapshot, origin: &Arc<str>, content: &Arc<Unit>) -> Snapshot {
+    pub(super) fn updated(&self, base: &Snapshot, origin: &Arc<str>, content: &Arc<UnitOutput>) -> Snapshot {
         let Some(known) = self.0.get(origin) else { return base.clone() };
         let all = base.origins().chain([origin.clone()]).collect();
         base.updated(&[unit_text(origin, &known.measured, content)], &all, BTreeSet::new())
@@ -141,9 +143,9 @@ impl Units {
 }
 
 /// They are all in memory.
-impl Texts for Unit {
+impl Texts for UnitOutput {
     fn sizes(&self) -> Option<Cow<'_, str>> {
-        Some(Unit::sizes(self).into())
+        Some(UnitOutput::sizes(self).into())
     }
 
     fn body(&self, index: usize) -> Option<Cow<'_, str>> {
@@ -168,7 +170,7 @@ fn told<T>(file: &Path, read: Result<T, UnitError>) -> Option<T> {
 }
 
 /// How an edit of a unit's crate has to be written.
-pub(super) fn language(unit: &Unit) -> Language {
+pub(super) fn language(unit: &UnitOutput) -> Language {
     let invocation = unit.invocation.as_ref();
     let edition = invocation.map_or("", |invocation| invocation.edition());
     let rust_version = invocation.and_then(|invocation| invocation.rust_version());
@@ -179,7 +181,7 @@ pub(super) fn language(unit: &Unit) -> Language {
 pub(super) fn unit_text<'a>(
     origin: &'a str,
     measured: &'a MeasuredUnit,
-    content: &'a Arc<Unit>,
+    content: &'a Arc<UnitOutput>,
 ) -> UnitText<'a> {
     UnitText {
         bodies: content.digests().collect(),

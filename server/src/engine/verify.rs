@@ -5,7 +5,7 @@
 //! together, those that the errors point at are out; if the errors point nowhere, halves are tried.
 
 use super::{Units, drops};
-use crate::compiler::{BuildError, Cancel, Compiled, Overlay, Project, Unit};
+use crate::compiler::{BuildError, Cancel, Compiled, Overlay, Project, UnitOutput};
 use crate::dump::{absolute, diagnostics};
 use crate::features::Snapshot;
 use crate::features::actions::{ActionKind, Candidate, Saving, gains};
@@ -343,7 +343,7 @@ impl Verifier {
             match self.overlay.compile(&unit, self.units.invocation(&unit)?, &changed, cancel)? {
                 Compiled::Broken(messages) => return Ok(Built::Broken(messages)),
                 Compiled::Done(content) if unit == *origin => {
-                    let content: Arc<Unit> = content.into();
+                    let content: Arc<UnitOutput> = content.into();
                     after.snapshot = self.units.updated(&self.snapshot, origin, &content);
                     after.unit = Some(content);
                 }
@@ -398,7 +398,7 @@ pub(super) struct After {
     /// Everything measured, with the unit as it would be.
     pub snapshot: Snapshot,
     /// That unit.
-    unit: Option<Arc<Unit>>,
+    unit: Option<Arc<UnitOutput>>,
 }
 
 impl After {

@@ -1,6 +1,6 @@
 //! Lays out every measured future again and compares with what the compiler printed.
 
-use futurelens::compiler::Unit;
+use futurelens::compiler::UnitOutput;
 use futurelens::features::Snapshot;
 use futurelens::features::snapshot::UnitText;
 use futurelens::layout::whatif::{self, Recomputed};
@@ -54,10 +54,10 @@ pub fn check(snapshot: &Snapshot) -> Check {
 /// Reads all units kept below a folder.
 pub fn read(folder: &Path) -> Snapshot {
     let kept = files(folder).into_iter().filter(|file| file.extension().is_some_and(|e| e == "futurelens"));
-    let units: Vec<(String, Unit)> = kept
+    let units: Vec<(String, UnitOutput)> = kept
         .map(|file| {
             let run = file.file_stem().expect("it has a name").to_string_lossy().into_owned();
-            (run, Unit::read(&file).expect("the unit is whole"))
+            (run, UnitOutput::read(&file).expect("the unit is whole"))
         })
         .collect();
     // Which crate is the library matters to the others only: all of them may be used by all.

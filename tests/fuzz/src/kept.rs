@@ -1,7 +1,7 @@
 //! What lies on the disk: kept units, the index, reports and baselines.
 
 use arbitrary::Unstructured;
-use futurelens::compiler::{Index, Invocation, Unit, UnitError, UnitFile};
+use futurelens::compiler::{Index, Invocation, UnitError, UnitFile, UnitOutput};
 use futurelens::features::growth::compare;
 use futurelens::features::record::Recording;
 use std::path::{Path, PathBuf};
@@ -34,14 +34,14 @@ struct Whole {
 }
 
 fn at_once(path: &Path) -> Result<Whole, UnitError> {
-    let unit = Unit::read(path)?;
+    let unit = UnitOutput::read(path)?;
     let bodies = unit.bodies().zip(unit.digests());
     let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
     Ok(Whole {
         flags: unit.flags.clone(),
         dir: unit.dir.clone(),
         invocation: unit.invocation.clone(),
-        is_text_known: Unit::read_head(path)?.is_text_known(),
+        is_text_known: UnitOutput::read_head(path)?.is_text_known(),
         sizes: unit.sizes().to_owned(),
         bodies: bodies
             .map(|((name, text), (_, digest))| (name.to_owned(), digest, text.to_owned()))
@@ -53,7 +53,7 @@ fn at_once(path: &Path) -> Result<Whole, UnitError> {
 fn by_section(path: &Path) -> Result<Whole, UnitError> {
     let file = UnitFile::open(path)?;
     file.put_away();
-    let head = Unit::read_head(path)?;
+    let head = UnitOutput::read_head(path)?;
     let bodies = file.digests().enumerate();
     let body = |(index, (name, digest)): (usize, (&str, u64))| -> Result<_, UnitError> {
         Ok((name.to_owned(), digest, file.body(index)?))
@@ -111,7 +111,7 @@ fn harm(u: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     let text = String::from_utf8_lossy(u.bytes(u.len())?).into_owned();
     let parts: Vec<&str> = text.split('\n').collect();
     let part = |at: usize| parts.get(at % parts.len()).copied().unwrap_or_default();
-    let mut unit = Unit::new(part(0), PathBuf::from(format!("/{}", part(1).replace('\0', ""))));
+    let mut unit = UnitOutput::new(part(0), PathBuf::from(format!("/{}", part(1).replace('\0', ""))));
     unit.push_sizes(part(2));
     for (at, kind) in kinds.iter().enumerate() {
         let (name, text) = (part(at + 3).to_owned(), part(at + 4));

@@ -11,7 +11,7 @@
 //! …the next run; of a source that is not there, the text is as it was…
 //! ```
 
-use futurelens::compiler::Unit;
+use futurelens::compiler::UnitOutput;
 use futurelens::dump::CoroutineBody;
 use futurelens::dump::names::CoroutineName;
 use std::borrow::Cow;
@@ -111,7 +111,7 @@ pub fn runs(text: &str) -> Vec<Run> {
 }
 
 /// A kept unit as one run.
-pub fn whole(unit: &Unit) -> Run {
+pub fn whole(unit: &UnitOutput) -> Run {
     let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
     Run {
         sizes: unit.sizes().to_owned(),
@@ -121,7 +121,7 @@ pub fn whole(unit: &Unit) -> Run {
 }
 
 /// A kept unit in small pieces: a body of each, what was printed about it, and the file that it is in.
-pub fn pieces(unit: &Unit) -> Vec<Run> {
+pub fn pieces(unit: &UnitOutput) -> Vec<Run> {
     let mut records: Vec<String> = Vec::new();
     for line in unit.sizes().split_inclusive('\n') {
         if line.contains(" type: `") || records.is_empty() {

@@ -1,7 +1,7 @@
 //! What the compiler says in JSON, and what one run printed put over another's.
 
 use crate::measured::{Run, runs};
-use futurelens::compiler::Unit;
+use futurelens::compiler::UnitOutput;
 use futurelens::dump::diagnostics::errors;
 use futurelens::incremental::{Form, Printed};
 
@@ -33,7 +33,7 @@ pub fn printed(text: &str) {
             };
             // To be measured whole.
             let whole = whole.unwrap_or_else(|| read(form, run, None));
-            let mut unit = Unit::new("", "/".into());
+            let mut unit = UnitOutput::new("", "/".into());
             unit.push_printed(&whole);
             assert_eq!(unit.sizes(), whole.sizes());
             let kept = unit.printed(form);

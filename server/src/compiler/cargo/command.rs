@@ -5,7 +5,7 @@ use super::request::{Request, Selection};
 use crate::compiler::contract::{self, Settings, Task};
 use crate::compiler::error::BuildError;
 use crate::compiler::process::own_program;
-use crate::compiler::unit::KeptUnit;
+use crate::compiler::unit::CurrentUnit;
 use std::path::Path;
 use std::process::Command;
 
@@ -38,7 +38,7 @@ impl Project {
     }
 
     /// What a request asks for and was not measured, as cargo calls it: `` `app` (bin "app") ``.
-    pub(super) fn missing(&self, request: &Request, units: &[KeptUnit]) -> Vec<String> {
+    pub(super) fn missing(&self, request: &Request, units: &[CurrentUnit]) -> Vec<String> {
         let asked = self.asked_packages(&request.selection);
         let is_asked = |name: &String, folder: &Path| match &asked {
             Asked::Workspace => true,

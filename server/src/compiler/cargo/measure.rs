@@ -10,7 +10,7 @@ use crate::compiler::error::BuildError;
 use crate::compiler::invocation::Invocation;
 use crate::compiler::process::{Cancel, Guarded};
 use crate::compiler::toolchain;
-use crate::compiler::unit::{KeptUnit, MeasuredUnit, Unit};
+use crate::compiler::unit::{CurrentUnit, MeasuredUnit, UnitOutput};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -29,9 +29,9 @@ pub struct Awaited {
 #[derive(Debug)]
 pub struct Outcome {
     /// Every unit whose numbers are those of a successful compiler run, whether now or earlier.
-    pub units: Vec<KeptUnit>,
-    /// Of each unit that did not compile its [`Unit::invocation`] and [`Unit::messages`], as far as known.
-    pub failed: Vec<Unit>,
+    pub units: Vec<CurrentUnit>,
+    /// Of each unit that did not compile its [`UnitOutput::invocation`] and [`UnitOutput::messages`], as far as known.
+    pub failed: Vec<UnitOutput>,
     /// The rendered errors if some crates did not compile.
     pub failure: Option<String>,
     /// A dependency that did not compile.
@@ -104,8 +104,8 @@ impl Project {
             // cargo compile those units again.
             lost.iter().for_each(|unit| forget(&unit.file, true));
             // Fresh for cargo, which looks at times alone, or changed while it was compiled.
-            let has_changed = |unit: &&KeptUnit| self.inputs.has_changed(&unit.measured, unit.stamp);
-            let changed: Vec<&KeptUnit> = units.iter().filter(has_changed).collect();
+            let has_changed = |unit: &&CurrentUnit| self.inputs.has_changed(&unit.measured, unit.stamp);
+            let changed: Vec<&CurrentUnit> = units.iter().filter(has_changed).collect();
             if is_last || lost.is_empty() && changed.is_empty() && !has_strange {
                 for unit in lost {
                     tracing::error!("{} was compiled, but its numbers cannot be read", unit.file.display());
@@ -152,12 +152,12 @@ impl Project {
 pub(super) fn handed_over(
     units: Vec<MeasuredUnit>,
     take: &mut dyn FnMut(&MeasuredUnit, u64) -> bool,
-) -> (Vec<KeptUnit>, Vec<MeasuredUnit>) {
+) -> (Vec<CurrentUnit>, Vec<MeasuredUnit>) {
     let (mut kept, mut lost) = (Vec::new(), Vec::new());
     for measured in units {
         let stamp = measured.stamp();
         match take(&measured, stamp) {
-            true => kept.push(KeptUnit { measured, stamp }),
+            true => kept.push(CurrentUnit { measured, stamp }),
             false => lost.push(measured),
         }
     }
@@ -165,11 +165,11 @@ pub(super) fn handed_over(
 }
 
 /// Reads what the compiler wrapper left of runs that failed.
-pub(super) fn read_failed(scratch: &Path) -> Vec<Unit> {
+pub(super) fn read_failed(scratch: &Path) -> Vec<UnitOutput> {
     let entries = std::fs::read_dir(scratch.join(contract::FAILED)).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     files.sort();
-    files.iter().filter_map(|file| Unit::read(file).ok()).collect()
+    files.iter().filter_map(|file| UnitOutput::read(file).ok()).collect()
 }
 
 /// Makes cargo consider a unit stale: it looks whether a unit's outputs are there. What the compiler printed goes too if

@@ -1,8 +1,8 @@
 use super::*;
 use proptest::prelude::*;
 
-fn sample() -> Unit {
-    let mut unit = Unit::new("v1", PathBuf::from("/w"));
+fn sample() -> UnitOutput {
+    let mut unit = UnitOutput::new("v1", PathBuf::from("/w"));
     unit.push_sizes("print-type-size type: `é`: 1 bytes, alignment: 1 bytes\n");
     unit.push_body("a.mir".into(), "// MIR\n");
     unit.push_source("src/lib.rs".into(), Some("fn main() {}\n"));
@@ -22,7 +22,7 @@ fn what_is_written_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.futurelens");
     sample().write(&path).unwrap();
-    let unit = Unit::read(&path).unwrap();
+    let unit = UnitOutput::read(&path).unwrap();
     assert_eq!(unit.sizes(), sample().sizes());
     assert_eq!(unit.bodies().collect::<Vec<_>>(), [("a.mir", "// MIR\n")]);
     assert_eq!(unit.sources().collect::<Vec<_>>(), [("src/lib.rs", "fn main() {}\n")]);
@@ -60,7 +60,7 @@ fn one_section_is_read_at_a_time_from_the_file_that_was_opened() {
 fn what_another_checkout_has_measured_is_not_opened() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("a-1.futurelens");
-    let mut unit = Unit::new(FLAGS, "/one".into());
+    let mut unit = UnitOutput::new(FLAGS, "/one".into());
     let env = vec![("CARGO_MANIFEST_DIR".to_owned(), "/one/a".to_owned())];
     unit.invocation = Some(Invocation { program: "rustc".into(), args: Vec::new(), env, dir: "/one".into() });
     unit.write(&file).unwrap();
@@ -93,9 +93,9 @@ proptest! {
             (0..file.starts.len()).map(|index| file.section(index)).collect()
         };
         if bytes != whole {
-            prop_assert!(Unit::read(&path).is_err() && by_section().is_err());
+            prop_assert!(UnitOutput::read(&path).is_err() && by_section().is_err());
             // The header is whole if no more than a section was damaged.
-            let head = Unit::read_head(&path);
+            let head = UnitOutput::read_head(&path);
             prop_assert!(head.is_err() || bytes.starts_with(&whole[..whole.len() - sample().text.len()]));
         }
     }
