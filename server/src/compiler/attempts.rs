@@ -10,7 +10,7 @@ pub(super) struct Plan {
     pub without: Vec<Refused>,
     /// It builds on nothing.
     pub is_whole: bool,
-    /// Code is generated, into a file that nobody looks at: of the tests of a crate, which are an executable whatever
+    /// Code is generated, into a file that is not used: of the tests of a crate, which are an executable whatever
     /// else is said, compilers find no instances without.
     pub generates: bool,
 }

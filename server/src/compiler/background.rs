@@ -1,4 +1,4 @@
-//! Programs that nobody waits for in front of a screen: they give way to the user's own.
+//! Programs at low priority: nobody waits for them in front of a screen.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;

@@ -64,6 +64,7 @@ impl Settings {
     }
 }
 
+/// Tells one value of a variable from another, without writing down what may be secret.
 pub(super) fn checksum(value: &OsStr) -> u32 {
     crc32fast::hash(value.as_encoded_bytes())
 }
@@ -83,5 +84,5 @@ pub(super) const QUICK_PASSES: &str = "quick-passes";
 /// Begins what is said if it is not the code's fault that a unit cannot be measured.
 pub(super) const TROUBLE: &str = "cannot run or measure with";
 
-/// How often to look whether something is over that nobody tells about.
+/// How often a process or a folder is polled.
 pub(super) const GLANCE: Duration = Duration::from_millis(3);

@@ -60,7 +60,7 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// A file beside `path` that goes unless it is put there. What was to take that place before and was not finished,
-/// since who wrote it was killed, is removed: of two that write the same file at the same time, one fails.
+/// because its writer was killed, is removed: of two that write the same file at the same time, one fails.
 fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     remove_unfinished(path);
     let prefix = unfinished(path);

@@ -23,7 +23,7 @@ const COMPLETE: &[&str] = &[NO_CODE, MONO_ITEMS];
 
 const NO_CODE: &str = "-Zno-codegen";
 
-/// Where code has to be generated, nobody runs it: no passes over it, and nothing for a debugger.
+/// Where code has to be generated, it never runs: no passes over it, and nothing for a debugger.
 const AS_LITTLE_CODE: &[&str] =
     &["-Cno-prepopulate-passes", "-Cdebuginfo=0", "-Ccodegen-units=1", "-Clto=off", "-Cembed-bitcode=no"];
 
@@ -50,7 +50,7 @@ impl Default for How {
     }
 }
 
-/// Those of runs that only check. Lints cost time, and nobody would hear of them.
+/// The flags of runs that only check. Lints cost time, and their messages would be discarded.
 const CHECKED: &[&str] = &["--cap-lints=allow"];
 
 /// Layouts of coroutines are made before MIR is optimized, so that work is for nothing where no code is

@@ -1,7 +1,7 @@
 //! The files that compiler runs read: which of them were changed during a run, and which are others now.
 //!
 //! cargo looks at times alone: a file is as it was as long as it is no younger than what was made of it, whatever the
-//! clock was then, and whoever has set the file's time. So what is in the files is compared, too.
+//! clock was then, and even if a tool has set the file's time. So the contents of the files are compared, too.
 
 use super::dep_info;
 use super::unit::{MeasuredUnit, UnitHead, UnitOutput, digest};
@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime};
 struct Mark {
     /// When the file was changed last.
     changed: SystemTime,
-    /// When whoever wrote it says that it was.
+    /// The modification time, which tools may set.
     modified: SystemTime,
     len: u64,
     inode: u64,

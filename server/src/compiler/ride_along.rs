@@ -116,7 +116,7 @@ pub fn run(args: &[OsString]) -> std::io::Result<ExitStatus> {
         let mut to = std::io::stdout();
         let (mut buffer, mut rest) = (vec![0; 1 << 16], Vec::new());
         while let Ok(len) = from.read(&mut buffer) {
-            // Who does not listen any more does not want cargo to go on: it notices by itself.
+            // At the end, or if nobody reads what we write: then we stop reading, too, and cargo meets a broken pipe.
             if len == 0 || to.write_all(&buffer[..len]).and_then(|()| to.flush()).is_err() {
                 break;
             }
@@ -132,7 +132,8 @@ pub fn run(args: &[OsString]) -> std::io::Result<ExitStatus> {
     Ok(status)
 }
 
-/// Runs a command in place of this process where that is possible: nobody stands between cargo and its caller.
+/// Runs a command in place of this process where that is possible, so that no process stands between cargo and its
+/// caller.
 fn replace_with(mut command: Command) -> std::io::Result<ExitStatus> {
     #[cfg(unix)]
     {
@@ -211,7 +212,7 @@ impl Ride {
         }
     }
 
-    /// A unit that was recorded, and its target. It is stale if it was compiled again when nobody rode along.
+    /// A unit that was recorded, and its target. It is stale if it was compiled again without a ride along.
     fn unit(&self, artifact: &Artifact) -> Option<(String, Indexed)> {
         let mut measured = self.project.unit(artifact)?;
         measured.file = store(&self.project.ride_along, measured.file.file_name()?).kept().to_owned();
@@ -279,7 +280,7 @@ pub(super) fn compile(
             _ => (program, args),
         };
         if let Err(error) = record(settings, program, args) {
-            // Who wants to know more than cargo says has to do without.
+            // The user's build has succeeded: that nothing was recorded must not fail it.
             tracing::debug!("nothing recorded: {error}");
         }
     }

@@ -104,7 +104,7 @@ impl Run {
         let before = match base.map(JoinHandle::join) {
             None => None,
             Some(Ok(Ok(before))) => Some(before),
-            // Damaged: the compiler has built on what nobody knows any more.
+            // Damaged: what the compiler has built on cannot be read any more.
             Some(_) => return Ok(Attempt::BaseUnusable),
         };
         let (printed, included) = self.printed(form, dep_info, dir, written, before.as_ref())?;

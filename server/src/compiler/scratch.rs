@@ -1,4 +1,4 @@
-//! Files that are only needed for a while, and what becomes of them when who made them is killed.
+//! Temporary files, and what becomes of them when the process that made them is killed.
 
 use super::files;
 use std::fs::{File, TryLockError};

@@ -113,7 +113,7 @@ impl Store {
                 unit.generates = plan.generates;
                 unit.push_printed(&printed);
                 unit.push_included(&included);
-                // Where something is not understood, nobody knows what an incremental run would leave as it was.
+                // If a line was not understood, it cannot be told what the next incremental run would leave as it was.
                 let is_base = is_base(&printed, &unit);
                 unit.session = session(&self.incremental).filter(|_| is_base);
                 unit.without = plan.flags_left_out();

@@ -9,8 +9,8 @@
 //! …the sections, one after another…
 //! ```
 //!
-//! The sections are tens of megabytes, nearly all of it dumps that are as they were before. Who has read those
-//! tells by the digests which to read: a [`UnitFile`] reads one section at a time.
+//! The sections are tens of megabytes, nearly all of it dumps that are as they were before. A reader that
+//! knows those tells by the digests which others to read: a [`UnitFile`] reads one section at a time.
 
 use super::contract::FLAGS;
 use super::files;
@@ -71,7 +71,7 @@ enum SectionKind {
     Mir,
     /// One source file as it was when it was compiled; named as the compiler names it.
     Source,
-    /// A source file that was changed while it was compiled, so that nobody knows which text was measured.
+    /// A source file that was changed while it was compiled, so that it is not known which text was measured.
     Changed,
     /// What the compiler said, in JSON, in a run that failed.
     Messages,
@@ -472,7 +472,7 @@ pub(super) fn stamp(file: &Path) -> u64 {
     })
 }
 
-/// What `-Zdump-mir` wrote into a folder: file names and texts, sorted, without what nobody looks at. Nothing if it
+/// What `-Zdump-mir` wrote into a folder: file names and texts, sorted, without what no reader looks at. Nothing if it
 /// made no folder.
 ///
 /// # Errors

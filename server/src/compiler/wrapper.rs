@@ -272,7 +272,7 @@ impl Call<'_> {
     /// Has the user told what does not compile.
     fn failed(&self, run: &Run, status: ExitStatus) -> std::io::Result<ExitStatus> {
         if let Err(error) = self.keep_failed(&run.messages) {
-            // Who wants to know more than cargo says has to do without.
+            // The messages are for suggestions only: the build goes on without them.
             tracing::debug!("nothing kept of a failed run: {error}");
         }
         // What it said may be cut off, and is about something else.
@@ -339,7 +339,7 @@ fn end_or_stop(mut child: Child, stop: &AtomicBool) -> std::io::Result<Option<Ex
 fn announce(scratch: &Path, unit: &MeasuredUnit) -> std::io::Result<()> {
     let folder = scratch.join(QUICK_PASSES);
     std::fs::create_dir_all(&folder)?;
-    // Whoever looks into the folder meanwhile must not see it before it is whole.
+    // The build polls the folder: a file appears in it whole.
     let written = scratch.join(format!("quick-pass-{}", unit.origin()));
     files::write(&written, |file| Ok(serde_json::to_writer(file, unit)?))?;
     std::fs::rename(written, folder.join(unit.origin()))

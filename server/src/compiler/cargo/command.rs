@@ -22,6 +22,7 @@ pub(super) enum Asked<'a> {
 }
 
 impl Project {
+    /// The packages that a selection stands for.
     pub(super) fn asked_packages<'a>(&'a self, selection: &'a Selection) -> Asked<'a> {
         if !selection.packages.is_empty() {
             return Asked::Packages(selection.packages.iter().collect());
@@ -62,6 +63,7 @@ impl Project {
         missing
     }
 
+    /// What the compiler wrapper is told.
     pub(super) fn settings(&self, task: Task, scratch: &Path) -> Settings {
         Settings {
             task,
@@ -75,6 +77,7 @@ impl Project {
         }
     }
 
+    /// cargo, to be started.
     pub(super) fn command(&self, request: &Request, settings: &Settings) -> Result<Command, BuildError> {
         let wrapper = own_program().map_err(no_program)?;
         let mut cargo = match request.own_group {

@@ -80,7 +80,7 @@ mod tests {
         let lock = package("async-nats", "0.51.0") + &package("syn", "1.0.0") + &package("syn", "2.0.0");
         let versions = locked_versions(&format!("version = 4\n\n{lock}"));
         assert_eq!(versions["async_nats"], "async-nats 0.51.0");
-        // It is a crate's name, and nobody knows which version's.
+        // The crate's name does not tell which version it is.
         assert_eq!((versions.len(), &*versions["syn"]), (2, ""));
     }
 }

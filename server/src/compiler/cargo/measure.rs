@@ -62,7 +62,7 @@ impl Project {
         let runs = awaited.runs.iter().filter(|run| run.has_quick_pass());
         let runs: Vec<Invocation> = runs.cloned().collect();
         let of_runs = runs.iter().filter_map(Invocation::package).collect();
-        // Nobody has said so: then cargo has to see to it first.
+        // Has another package changed, without a save in the editor? Then cargo has to compile that one first.
         let is_alone = runs.is_empty() || !self.inputs.have_others_changed(&of_runs);
         let runs = if is_alone { &runs[..] } else { &[] };
         let passed: BTreeSet<&Path> = runs.iter().filter_map(Invocation::package).collect();

@@ -11,6 +11,6 @@ pub(super) enum End {
     },
     /// It could not be started.
     NotStarted(io::Error),
-    /// Nobody knows: it was cancelled, or somebody else has ended the guard.
+    /// It is not known: it was cancelled, or another process has ended the guard.
     Unknown,
 }

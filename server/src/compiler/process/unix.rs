@@ -112,7 +112,7 @@ fn is_no_end(error: &io::Error) -> bool {
 enum WatchEnd {
     /// The program has ended.
     Ended(io::Result<ExitStatus>),
-    /// There is nobody to watch for any more.
+    /// The process that started the guard is gone, or wants it to end.
     Over,
 }
 
