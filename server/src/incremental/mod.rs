@@ -16,7 +16,7 @@
 //! * the instances of a body that is gone, or has other captures now, are gone, and so is what wraps them;
 //! * the instances of a body that stores other things now would have been printed again.
 //!
-//! What is left are futures that never were in the list (see [`Doubts`]). A body that a macro made stands in the
+//! What is left are futures that never were in the list (see `layouts`). A body that a macro made stands in the
 //! macro's definition, wherever the macro is called: its text tells nothing. Where none of this decides, the unit
 //! is to be measured whole: [`Printed::over`] says so.
 //!

@@ -93,7 +93,7 @@ pub(super) fn unit_of(target: &cargo_metadata::Target) -> Option<String> {
     })
 }
 
-/// See [`Project::compiled`].
+/// See [`Project::compiled`](super::project::Project::compiled).
 pub(super) fn compiled(metadata: &Metadata, all_targets: bool) -> BTreeMap<String, Vec<String>> {
     let is_compiled = |target: &&cargo_metadata::Target| {
         let is_always = !target.is_test() && !target.is_bench() && !target.is_example();

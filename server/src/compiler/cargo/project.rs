@@ -44,7 +44,7 @@ pub struct Project {
     pub(super) members: BTreeMap<PackageId, (String, PathBuf)>,
     /// The names of its `default-members`, if it has such and they are not all.
     pub(super) default_members: Option<BTreeSet<String>>,
-    /// What is compiled of each package unless it takes features to be: as [`MeasuredUnit::unit`] calls it.
+    /// What is compiled of each package unless it takes features to be: as [`MeasuredUnit::unit`](crate::compiler::MeasuredUnit::unit) calls it.
     pub(super) compiled: BTreeMap<String, Vec<String>>,
     /// What was measured.
     pub(super) inputs: KnownInputs,

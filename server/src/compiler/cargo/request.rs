@@ -20,7 +20,7 @@ pub struct Selection {
     pub no_default_features: bool,
     /// Tests, examples and benches too.
     pub all_targets: bool,
-    /// `--target`; one measurement is for one of them, see [`Project::for_each_target`].
+    /// `--target`; one measurement is for one of them, see [`Project::for_each_target`](crate::compiler::Project::for_each_target).
     pub targets: Vec<String>,
     /// `--locked`.
     pub locked: bool,
@@ -35,7 +35,7 @@ pub struct Request {
     pub dir: PathBuf,
     /// Measure what the workspace's root stands for, whatever folder of it `dir` is.
     pub whole: bool,
-    /// `auto` or a rustup toolchain, see [`Choice`].
+    /// `auto` or a rustup toolchain, see [`Choice`](crate::compiler::Choice).
     pub toolchain: String,
     /// `release`, `dev`, or a profile of the project's own.
     pub profile: String,
@@ -45,7 +45,7 @@ pub struct Request {
     pub target_dir: Option<PathBuf>,
     /// Additional environment of cargo and the compiler.
     pub env: BTreeMap<String, String>,
-    /// Start cargo in a process group of its own, so that [`Cancel`] reaches everything it starts, and at low
+    /// Start cargo in a process group of its own, so that [`Cancel`](crate::compiler::Cancel) reaches everything it starts, and at low
     /// priority. Not wanted where a terminal's Ctrl-C should reach cargo, and someone waits for it.
     pub own_group: bool,
     /// Colour in the compiler's messages.
