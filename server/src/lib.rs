@@ -7,6 +7,8 @@ pub mod compiler;
 pub mod dump;
 pub mod engine;
 pub mod features;
+#[cfg(test)]
+mod house;
 pub mod incremental;
 pub mod layout;
 pub mod lsp;

@@ -2,18 +2,19 @@
 //! that shares what did not change.
 
 mod ahead;
+mod recursion;
 mod standing;
 mod unit;
 mod update;
 mod words;
 mod written;
 
-use super::actions::box_recursion::Recursion;
 use super::drift::{self, Drift};
 use super::language::Language;
 use crate::dump::{LineCol, absolute};
 use crate::layout::{Body, Future};
 use crate::source::{self, Outline, TextRange};
+pub use recursion::Recursion;
 pub use standing::Standing;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};

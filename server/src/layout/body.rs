@@ -1,7 +1,7 @@
 //! One coroutine body, and finding the body that a printed type is an instance of.
 
 use super::FutureKind;
-use super::whatif::Conflicts;
+use super::conflicts::Conflicts;
 use super::why::{self, BodyBranch, CopiedValue, Origin, Why};
 use crate::dump::assigned::Source;
 use crate::dump::coroutine::StatementPlace;

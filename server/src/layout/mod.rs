@@ -7,6 +7,7 @@
 mod align;
 mod body;
 mod body_index;
+mod conflicts;
 mod join;
 mod states;
 mod usage;

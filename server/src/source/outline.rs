@@ -8,8 +8,8 @@ use ra_ap_syntax::{NodeOrToken, SyntaxKind, SyntaxNode, TextRange, TextSize, Wal
 use super::attributes::{self, Attribute};
 use super::collect::{Collected, CollectedSite, Context, Definition, FnItem, SiteKind, join};
 use super::generics::{self, Generics};
+use super::matches::Matches;
 use super::position::PositionMap;
-use super::relocation::Matches;
 use super::tokens::{Token, Tokens};
 use super::tree::with_tree;
 use super::trees;

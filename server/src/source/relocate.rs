@@ -9,16 +9,8 @@ use std::collections::VecDeque;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::collect::{FnItem, SiteKind};
+use super::matches::Match;
 use super::outline::Outline;
-
-/// Where a measured site is now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Match {
-    /// Index into the current outline's sites.
-    pub site: usize,
-    /// Its text differs from what was measured, so what was measured is stale.
-    pub changed: bool,
-}
 
 /// Finds each site of `measured` in `current`; `None` for one that is no longer there.
 ///

@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 use ra_ap_syntax::TextRange;
 
 use super::carry::Alignment;
+use super::matches::{Match, Matches};
 use super::outline::Outline;
-use super::relocate::{Match, relocate};
+use super::relocate::relocate;
 
 /// A measured text, the current one, and where what was measured is now.
 ///
@@ -18,13 +19,6 @@ pub struct Relocation<'a> {
     current: &'a Outline,
     /// None if the texts are the same.
     matches: Option<Arc<Matches>>,
-}
-
-/// Where each site of a measured text is.
-#[derive(Debug)]
-pub(super) struct Matches {
-    sites: Vec<Option<Match>>,
-    alignments: Vec<OnceLock<Alignment>>,
 }
 
 impl<'a> Relocation<'a> {

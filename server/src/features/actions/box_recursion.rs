@@ -15,26 +15,11 @@ use super::box_awaitee::{operand, pin_path, pinned};
 use super::{ActionKind, Candidate};
 use crate::dump::{absolute, diagnostics};
 use crate::features::language::Language;
+use crate::features::snapshot::Recursion;
 use crate::source::{Edit, Outline, Site, SiteKind, TextRange, with_tree};
 use ra_ap_syntax::SourceFile;
 use ra_ap_syntax::ast::{self, AstNode};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-/// Calls in one file by which a future would contain itself, as the compiler has refused them.
-#[derive(Debug, Clone)]
-pub struct Recursion {
-    /// The compiler run: `CRATE-HASH`.
-    pub origin: Arc<str>,
-    /// What matters to someone who edits the crate.
-    pub language: Language,
-    /// Absolute path.
-    pub file: PathBuf,
-    /// Its text.
-    pub text: Outline,
-    /// The awaits: `count(n - 1).await`. Each of them alone could be what breaks the circle.
-    pub calls: Vec<TextRange>,
-}
 
 /// rustc's number of the error.
 const RECURSION: &str = "E0733";

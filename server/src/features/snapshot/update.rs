@@ -1,9 +1,8 @@
 //! A snapshot in the making: units are taken in one by one, then every future gets its place.
 
 use super::unit::{ReadUnit, Texts};
-use super::{FileView, Placed, Snapshot, Standing, UnitText, ahead};
+use super::{FileView, Placed, Recursion, Snapshot, Standing, UnitText, ahead};
 use crate::dump::TypeSizes;
-use crate::features::actions::box_recursion::Recursion;
 use crate::layout::{self, BodyIndex, Future};
 use crate::source::Outline;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

@@ -5,7 +5,7 @@ use super::twice::{self, Copied as CopiedValue};
 use super::{BodyBranch, Origin, Why};
 use crate::dump::coroutine::BodyVariant;
 use crate::dump::mir::{Action, Copied, Event, Flow, How, Place};
-use crate::dump::names::{self, CoroutineName};
+use crate::dump::names;
 use crate::dump::span::{LineCol, SpanRef};
 use crate::dump::type_sizes::AWAITEE;
 use crate::dump::{CoroutineBody, Span};
@@ -763,18 +763,6 @@ fn contains(outer: SpanRef<'_>, inner: SpanRef<'_>) -> bool {
     let range = |span: SpanRef<'_>| -> (LineCol, LineCol) { (span.start, span.end) };
     let ((start, end), (from, to)) = (range(outer), range(inner));
     outer.file == inner.file && start <= from && to <= end
-}
-
-/// Can only be polled, whoever has a `&mut` to it: a future, a pinned one, a reference to one, or a tuple with one.
-pub(super) fn contains_future(ty: &str) -> bool {
-    let ty = ty.trim_start_matches("&'{erased} mut ");
-    let is_one = |ty: &str| {
-        let pins = ["std::pin::Pin<", "core::pin::Pin<"];
-        CoroutineName::parse(ty).is_some() || pins.iter().any(|pin| ty.starts_with(pin))
-    };
-    let parts = ty.strip_prefix('(').and_then(|parts| parts.strip_suffix(')'));
-    let mut parts = parts.into_iter().flat_map(names::arguments);
-    is_one(ty) || parts.any(|part| is_one(part.trim_start_matches("&'{erased} mut ")))
 }
 
 /// What each place is made from.

@@ -8,11 +8,10 @@
 //! certain that the reference comes along; and through calls whose result may carry a reference that an argument has,
 //! by the regions in the signature. To the borrow checker, too, the reference is in use as long as the result is.
 
-use super::analysis::contains_future;
 use crate::dump::CoroutineBody;
 use crate::dump::assigned::{Call, Operand, Source, has_region, may_carry};
 use crate::dump::mir::Place;
-use crate::dump::names;
+use crate::dump::names::{self, CoroutineName};
 use crate::dump::span::SpanRef;
 use rustc_hash::FxHashSet;
 
@@ -330,4 +329,16 @@ fn lend<'a>(loans: &mut Vec<Loan<'a>>, loan: Loan<'a>) {
         Some(_) => {}
         None => loans.push(loan),
     }
+}
+
+/// Can only be polled, whoever has a `&mut` to it: a future, a pinned one, a reference to one, or a tuple with one.
+fn contains_future(ty: &str) -> bool {
+    let ty = ty.trim_start_matches("&'{erased} mut ");
+    let is_one = |ty: &str| {
+        let pins = ["std::pin::Pin<", "core::pin::Pin<"];
+        CoroutineName::parse(ty).is_some() || pins.iter().any(|pin| ty.starts_with(pin))
+    };
+    let parts = ty.strip_prefix('(').and_then(|parts| parts.strip_suffix(')'));
+    let mut parts = parts.into_iter().flat_map(names::arguments);
+    is_one(ty) || parts.any(|part| is_one(part.trim_start_matches("&'{erased} mut ")))
 }
