@@ -10,7 +10,7 @@ use futurelens::compiler::UnitOutput;
 use futurelens::features::Snapshot;
 use futurelens::features::hints::{HintSettings, hints};
 use futurelens::features::hover::{HoverSettings, hover};
-use futurelens::features::snapshot::UnitText;
+use futurelens::features::snapshot::PrintedUnit;
 use futurelens::source::{Outline, TextSize};
 use futurelens_tests::binary::{futurelens, run};
 use std::fmt::Write as _;
@@ -59,7 +59,7 @@ fn requests(criterion: &mut Criterion) {
     let mut files = std::fs::read_dir(deps).expect("the report left its artifacts").flatten();
     let file = files.find(|entry| entry.path().extension().is_some_and(|e| e == "futurelens"));
     let unit = UnitOutput::read(&file.expect("the unit was kept").path()).expect("the unit is whole");
-    let text = UnitText {
+    let text = PrintedUnit {
         origin: "requests-0",
         stamp: 1,
         package: "requests",

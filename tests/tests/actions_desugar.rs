@@ -5,7 +5,7 @@ use futurelens::features::Snapshot;
 use futurelens::features::actions::box_recursion::recursions;
 use futurelens::features::actions::{self, ActionKind, Candidate};
 use futurelens::features::language::Language;
-use futurelens::features::snapshot::UnitText;
+use futurelens::features::snapshot::PrintedUnit;
 use futurelens::source::{Edit, edited};
 use futurelens_tests::binary::{futurelens, run, say};
 use futurelens_tests::project::{PENDING_ONCE, Project, files};
@@ -267,7 +267,7 @@ fn measure(project: &Project, edition: &str) -> Snapshot {
     run(&mut command).expect_success();
     let kept = files(&target).into_iter().find(|file| file.extension().is_some_and(|it| it == "futurelens"));
     let unit = UnitOutput::read(&kept.expect("the library is measured")).expect("the unit is whole");
-    let text = UnitText {
+    let text = PrintedUnit {
         origin: "sends-1",
         stamp: 0,
         package: "sends",

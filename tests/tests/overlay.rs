@@ -6,7 +6,7 @@ use futurelens::compiler::{
     set_program,
 };
 use futurelens::features::Snapshot;
-use futurelens::features::snapshot::UnitText;
+use futurelens::features::snapshot::PrintedUnit;
 use futurelens_tests::binary::{binary, fixture, futurelens, run, say};
 use futurelens_tests::project::{PENDING_ONCE, Project, files, future_of, manifest};
 use futurelens_tests::registry::checkout;
@@ -123,7 +123,7 @@ fn kept(target: &Path, root: &str) -> UnitOutput {
 /// Everything that is known of each future, in words, without where the project is.
 fn shown(unit: &UnitOutput) -> Vec<String> {
     let origin = unit.invocation.as_ref().expect("all is UTF-8").origin();
-    let text = UnitText {
+    let text = PrintedUnit {
         origin: "it",
         stamp: 0,
         package: "",

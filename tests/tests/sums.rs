@@ -2,10 +2,10 @@
 //!
 //! Texts are read as a user reads them.
 
+use futurelens::features::current_text::CurrentTexts;
 use futurelens::features::explain::{ExplainSettings, explain};
 use futurelens::features::report::{Choice, report};
-use futurelens::features::snapshot::{Snapshot, Texts, UnitText};
-use futurelens::features::today::Today;
+use futurelens::features::snapshot::{PrintedTexts, PrintedUnit, Snapshot};
 use futurelens::features::webpage;
 use futurelens::render::svg;
 use futurelens_tests::binary::fixture;
@@ -156,7 +156,7 @@ struct Golden {
     bodies: Vec<(String, String)>,
 }
 
-impl Texts for Golden {
+impl PrintedTexts for Golden {
     fn sizes(&self) -> Option<Cow<'_, str>> {
         Some(self.sizes.as_str().into())
     }
@@ -187,7 +187,7 @@ fn of_every_dialect() {
             bodies: bodies.iter().map(|file| (name(file), read(file))).collect(),
         };
         let names: Vec<String> = golden.bodies.iter().map(|(name, _)| name.clone()).collect();
-        let unit = UnitText {
+        let unit = PrintedUnit {
             package: "golden",
             origin: "golden-1",
             stamp: 1,
@@ -206,7 +206,7 @@ fn of_every_dialect() {
         let report = report(&snapshot, &choice);
         page(&webpage::page(&report, "golden", LINE).expect("it is JSON"), &mut seen);
         let report = serde_json::to_value(report).expect("it is JSON");
-        let today = Today::new(&snapshot, &|_| None);
+        let today = CurrentTexts::new(&snapshot, &|_| None);
         for future in report["futures"].as_array().expect("a list") {
             let states = states(future, &mut seen);
             let placed = snapshot.future(future["id"].as_str().expect("a text")).expect("it is there");

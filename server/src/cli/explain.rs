@@ -1,11 +1,11 @@
 //! `futurelens explain`: the hovers of one future, in a terminal.
 
 use super::{CliError, CommonArgs, named};
+use crate::features::current_text::CurrentTexts;
 use crate::features::drift::Missing;
 use crate::features::explain::{self, ExplainSettings};
 use crate::features::find::{Meaning, find};
 use crate::features::snapshot::{Placed, Snapshot};
-use crate::features::today::Today;
 use crate::render::{PictureOptions, one_line, svg};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -88,7 +88,7 @@ fn explain(args: &ExplainArgs, snapshot: &Snapshot, instances: &[&Placed]) -> St
         full_types: args.full,
         depth: args.depth,
     };
-    explain::explain(&Today::new(snapshot, &|_| None), instances, &settings)
+    explain::explain(&CurrentTexts::new(snapshot, &|_| None), instances, &settings)
 }
 
 fn picture(args: &ExplainArgs, instances: &[&Placed], snapshot: &Snapshot) -> Result<String, CliError> {

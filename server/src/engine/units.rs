@@ -6,7 +6,7 @@ use crate::compiler::{
 use crate::dump::absolute;
 use crate::features::Snapshot;
 use crate::features::language::Language;
-use crate::features::snapshot::{Texts, UnitText, Update};
+use crate::features::snapshot::{PrintedTexts, PrintedUnit, Update};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -143,7 +143,7 @@ impl Units {
 }
 
 /// They are all in memory.
-impl Texts for UnitOutput {
+impl PrintedTexts for UnitOutput {
     fn sizes(&self) -> Option<Cow<'_, str>> {
         Some(UnitOutput::sizes(self).into())
     }
@@ -154,7 +154,7 @@ impl Texts for UnitOutput {
 }
 
 /// Each is read when it is asked for.
-impl Texts for UnitFile {
+impl PrintedTexts for UnitFile {
     fn sizes(&self) -> Option<Cow<'_, str>> {
         told(self.path(), UnitFile::sizes(self)).map(Cow::Owned)
     }
@@ -182,8 +182,8 @@ pub(super) fn unit_text<'a>(
     origin: &'a str,
     measured: &'a MeasuredUnit,
     content: &'a Arc<UnitOutput>,
-) -> UnitText<'a> {
-    UnitText {
+) -> PrintedUnit<'a> {
+    PrintedUnit {
         bodies: content.digests().collect(),
         sources: content.sources().collect(),
         without: &content.without,
@@ -201,14 +201,14 @@ pub(super) fn add_kept(update: &mut Update, measured: &MeasuredUnit, stamp: Opti
         return true;
     }
     let Some(sources) = told(&measured.file, kept.sources()) else { return false };
-    let text = UnitText {
+    let text = PrintedUnit {
         stamp: stamp.unwrap_or_default(),
         bodies: kept.digests().collect(),
         sources: sources.iter().map(|(file, text)| (*file, text.as_str())).collect(),
         without: head.without(),
         ..without_texts(&origin, measured, head.dir(), head.invocation(), kept.clone())
     };
-    let is_added = if stamp.is_some() { update.add(&text) } else { update.add_ahead(&text) };
+    let is_added = if stamp.is_some() { update.add(&text) } else { update.add_quick_pass(&text) };
     // Its sizes are read when the bodies of all units are known.
     kept.put_away();
     is_added
@@ -219,9 +219,9 @@ fn without_texts<'a>(
     measured: &'a MeasuredUnit,
     dir: &'a Path,
     invocation: Option<&'a Invocation>,
-    texts: Arc<dyn Texts>,
-) -> UnitText<'a> {
-    UnitText {
+    texts: Arc<dyn PrintedTexts>,
+) -> PrintedUnit<'a> {
+    PrintedUnit {
         origin,
         stamp: 0,
         package: &measured.package,

@@ -29,7 +29,7 @@ pub struct Context<'a> {
     pub snapshot: &'a Snapshot,
     /// Bytes of a cache line; none where cache lines are not shown.
     pub cache_line: Option<NonZeroU64>,
-    /// `line 12` of today's text, or `src/other.rs:12`; nothing for what is in no text of the user's.
+    /// `line 12` of the current text, or `src/other.rs:12`; nothing for what is in no text of the user's.
     pub place: &'a dyn Fn(&Span) -> Option<String>,
     /// What a link to a future's definition leads to, where links work.
     pub link: &'a dyn Fn(&Placed) -> Option<String>,

@@ -10,12 +10,12 @@ use crate::render::size::{exact, in_full, short};
 use crate::source::{Argument, Outline, TextRange, spawns};
 use std::sync::Arc;
 
-/// A remark about a place in today's text.
+/// A remark about a place in the current text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Which remark.
     pub code: Code,
-    /// Where, in today's text.
+    /// Where, in the current text.
     pub range: TextRange,
     /// One sentence or two.
     pub message: String,

@@ -1,10 +1,10 @@
 //! Everything about one future, as one text: what `futurelens explain` prints.
 
 use super::breakdown::{self, Context};
+use super::current_text::CurrentTexts;
 use super::report::relative;
 use super::snapshot::{Placed, Snapshot};
 use super::stored;
-use super::today::Today;
 use crate::dump::{Span, absolute};
 use crate::layout::Future;
 use crate::render::size::exact;
@@ -25,10 +25,10 @@ pub struct ExplainSettings {
 }
 
 /// Explains the first of the `instances`, which are sorted by size.
-pub fn explain(today: &Today<'_>, instances: &[&Placed], settings: &ExplainSettings) -> String {
+pub fn explain(current: &CurrentTexts<'_>, instances: &[&Placed], settings: &ExplainSettings) -> String {
     let Some(&first) = instances.first() else { return String::new() };
-    let snapshot = today.snapshot;
-    let place = |span: &Span| place(today, first, span);
+    let snapshot = current.snapshot;
+    let place = |span: &Span| place(current, first, span);
     let context = Context {
         snapshot,
         cache_line: settings.picture.cache_line,
@@ -38,13 +38,13 @@ pub fn explain(today: &Today<'_>, instances: &[&Placed], settings: &ExplainSetti
         full_types: settings.full_types,
     };
     let mut page = Page::plain();
-    if let Some(home) = today.home(first) {
+    if let Some(home) = current.home(first) {
         let line = home.text.line_col(home.site.token.start()).line;
         let place = page.place(&format!("{}:{line}", relative(&snapshot.root, &home.file)));
         page.paragraph(&place);
     }
     let futures: Vec<&Arc<Future>> = instances.iter().map(|placed| &placed.future).collect();
-    breakdown::future(&mut page, &futures, today.standing(first).caveat(), &context);
+    breakdown::future(&mut page, &futures, current.standing(first).caveat(), &context);
     for state in first.future.states.iter().filter(|state| state.is_suspended()) {
         breakdown::one_await(&mut page, &first.future, state, None, false, &context);
     }
@@ -87,12 +87,12 @@ fn inside(page: &mut Page, snapshot: &Snapshot, outer: &Placed, place: &dyn Fn(&
 }
 
 /// `line 12` in the future's own file, `src/other.rs:12` in another of the workspace.
-pub fn place(today: &Today<'_>, placed: &Placed, span: &Span) -> Option<String> {
+pub fn place(current: &CurrentTexts<'_>, placed: &Placed, span: &Span) -> Option<String> {
     let own = placed.future.body.as_ref().and_then(|body| body.span.as_ref()).map(|span| &span.file);
-    let line = today.line(placed, span)?;
+    let line = current.line(placed, span)?;
     if Some(&span.file) == own {
         return Some(format!("line {line}"));
     }
-    let file = relative(&today.snapshot.root, &absolute(&placed.dir, &span.file));
+    let file = relative(&current.snapshot.root, &absolute(&placed.dir, &span.file));
     (!Path::new(&file).is_absolute()).then(|| format!("{file}:{line}"))
 }

@@ -51,7 +51,7 @@ impl Default for HintSettings {
     }
 }
 
-/// A hint at a place in today's text.
+/// A hint at a place in the current text.
 pub struct Hint<'a> {
     /// Where it is shown, bytes into the text.
     pub at: TextSize,
@@ -183,7 +183,7 @@ fn is_large(awaitee: u64, future: u64, settings: &HintSettings) -> bool {
     size::percent(awaitee, future) >= 50 && awaitee >= settings.min_bytes.max(LARGE_AWAITEE)
 }
 
-/// What a state awaits, and where its `await` is in today's text.
+/// What a state awaits, and where its `await` is in the current text.
 pub fn awaitee<'a>(site: &MeasuredSite<'a>, state: &'a State) -> Option<(&'a Held, TextRange)> {
     let held = state.held.iter().find(|held| held.kind == HeldKind::Awaitee)?;
     Some((held, site.awaits_at(state)?))

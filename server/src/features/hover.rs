@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// A hover.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hover {
-    /// What it is about, in today's text.
+    /// What it is about, in the current text.
     pub range: TextRange,
     /// Markdown or plain text, as asked for.
     pub text: String,
@@ -30,7 +30,7 @@ pub struct HoverSettings<'a> {
     pub link: &'a dyn Fn(&Path, u32) -> Option<String>,
 }
 
-/// What there is to say about the place `at` in today's text of a file; nothing for most places.
+/// What there is to say about the place `at` in the current text of a file; nothing for most places.
 pub fn hover(
     snapshot: &Snapshot,
     views: &[FileView],
@@ -92,7 +92,7 @@ fn await_at<'a>(site: &MeasuredSite<'a>, at: TextSize) -> Option<(&'a Future, &'
     })
 }
 
-/// `line 12` in this file's text of today, `src/other.rs:12` in another of the workspace.
+/// `line 12` in this file's current text, `src/other.rs:12` in another of the workspace.
 fn place(site: &MeasuredSite<'_>, snapshot: &Snapshot, span: &Span) -> Option<String> {
     if let Some(line) = site.line(span) {
         return Some(format!("line {line}"));

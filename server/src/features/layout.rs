@@ -1,11 +1,11 @@
 //! Everything about one future for a view in an editor. How a place is written is the caller's affair.
 
 use super::breakdown::{self, Context};
+use super::current_text::{CurrentTexts, Spot};
 use super::explain::{self, ExplainSettings};
 use super::sites;
 use super::snapshot::{FileView, Placed, Snapshot};
 use super::stored::{Nested, nested};
-use super::today::{Spot, Today};
 use crate::dump::Span;
 use crate::layout::{Bytes, FutureKind, Held, HeldKind, Usage, needs};
 use crate::render::{Page, PictureOptions};
@@ -37,7 +37,7 @@ pub struct Layout<'a, L> {
     pub cache_line: Option<NonZeroU64>,
     /// Bytes of the tag.
     pub discriminant: u64,
-    /// The numbers are not those of today's text.
+    /// The numbers are not those of the current text.
     pub stale: bool,
     /// The fn's name, or the token that makes the future.
     pub location: Option<L>,
@@ -123,7 +123,7 @@ pub struct Tree {
     pub children: Vec<Tree>,
 }
 
-/// The largest future of the innermost site around a place in today's text.
+/// The largest future of the innermost site around a place in the current text.
 pub fn at<'a>(
     snapshot: &'a Snapshot,
     views: &'a [FileView],
@@ -138,12 +138,12 @@ pub fn at<'a>(
 /// Everything about a future.
 pub fn layout<'a, L>(
     placed: &'a Placed,
-    today: &Today<'a>,
+    current: &CurrentTexts<'a>,
     cache_line: Option<NonZeroU64>,
     location: &dyn Fn(Spot<'a>) -> L,
 ) -> Layout<'a, L> {
-    let (snapshot, future) = (today.snapshot, &placed.future);
-    let place = |span: &Span| explain::place(today, placed, span);
+    let (snapshot, future) = (current.snapshot, &placed.future);
+    let place = |span: &Span| explain::place(current, placed, span);
     let context = Context {
         snapshot,
         cache_line,
@@ -154,7 +154,7 @@ pub fn layout<'a, L>(
     };
     let (usage, needs) = (Usage::of(future), needs(future));
     let page = Page::plain();
-    let at = |span: &Option<Span>| today.spot(placed, span.as_ref()?).map(location);
+    let at = |span: &Option<Span>| current.spot(placed, span.as_ref()?).map(location);
     let thing = |held: &'a Held| Thing {
         name: &held.name,
         kind: held.kind,
@@ -183,8 +183,8 @@ pub fn layout<'a, L>(
         align: future.align,
         cache_line,
         discriminant: future.discriminant,
-        stale: today.standing(placed).is_stale(),
-        location: today.home(placed).map(|home| location(home.spot())),
+        stale: current.standing(placed).is_stale(),
+        location: current.home(placed).map(|home| location(home.spot())),
         instances: instances
             .iter()
             .map(|instance| Instance {
@@ -209,7 +209,7 @@ pub fn layout<'a, L>(
             .collect(),
         upvars: future.states.upvars().iter().map(thing).collect(),
         nested: nested(snapshot, placed, MOST_LEVELS).into(),
-        text: explain::explain(today, explained, &settings),
+        text: explain::explain(current, explained, &settings),
     }
 }
 

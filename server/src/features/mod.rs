@@ -7,6 +7,7 @@ pub mod budget;
 pub mod cache_line;
 pub mod called;
 pub mod check;
+pub mod current_text;
 pub mod diagnostics;
 pub mod drift;
 pub mod explain;
@@ -23,7 +24,6 @@ pub mod report;
 pub mod sites;
 pub mod snapshot;
 pub mod stored;
-pub mod today;
 pub mod unused_budgets;
 pub mod webpage;
 

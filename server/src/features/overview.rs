@@ -1,8 +1,8 @@
 //! All futures of a workspace for a view in an editor, one short entry each. How a place is written is the
 //! caller's affair.
 
+use super::current_text::{CurrentTexts, Spot};
 use super::snapshot::{Placed, Snapshot};
-use super::today::{Spot, Today};
 use crate::layout::{Future, FutureKind};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -41,7 +41,7 @@ pub struct FutureSummary<'a, L> {
     pub over_budget: bool,
     /// The size in the measurement before, if that was another.
     pub before: Option<u64>,
-    /// The number is not that of today's text.
+    /// The number is not that of the current text.
     pub stale: bool,
 }
 
@@ -57,14 +57,14 @@ pub struct Circumstances<'a> {
 
 /// The futures of the workspace, largest first.
 pub fn overview<'a, L>(
-    today: &Today<'a>,
+    current: &CurrentTexts<'a>,
     circumstances: &Circumstances<'_>,
     location: &dyn Fn(Spot<'a>) -> L,
 ) -> Vec<FutureSummary<'a, L>> {
     let Circumstances { cache_line, budget, before } = circumstances;
     let entry = |placed: &'a Placed| {
         let future = &placed.future;
-        let budget = today.snapshot.budgets.of(future, *budget);
+        let budget = current.snapshot.budgets.of(future, *budget);
         FutureSummary {
             id: &future.id,
             name: &future.name,
@@ -74,14 +74,14 @@ pub fn overview<'a, L>(
             unit: &future.unit,
             size: future.size,
             cache_lines: cache_line.map(|line| future.cache_lines(line)),
-            location: today.home(placed).map(|home| location(home.spot())),
+            location: current.home(placed).map(|home| location(home.spot())),
             budget,
             over_budget: budget.is_some_and(|budget| future.size > budget),
             before: before.get(&name_of(future)).copied().filter(|&before| before != future.size),
-            stale: today.standing(placed).is_stale(),
+            stale: current.standing(placed).is_stale(),
         }
     };
-    today.snapshot.futures(false).map(entry).collect()
+    current.snapshot.futures(false).map(entry).collect()
 }
 
 /// The sizes of all futures of the workspace.

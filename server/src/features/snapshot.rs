@@ -1,7 +1,7 @@
 //! Everything measured, placed in the source it was measured on. Immutable; each build makes a new one
 //! that shares what did not change.
 
-mod ahead;
+mod quick_pass;
 mod recursion;
 mod standing;
 mod unit;
@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use unit::ReadUnit;
-pub use unit::{Texts, UnitText};
+pub use unit::{PrintedTexts, PrintedUnit};
 pub use update::Update;
 
 /// All futures of a workspace as of the last measurement of each of its units.

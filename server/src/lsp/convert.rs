@@ -3,10 +3,10 @@
 use super::config::Severity;
 use super::session::actions::PlacedAction;
 use crate::features::actions::ActionKind;
+use crate::features::current_text::Spot;
 use crate::features::diagnostics::{Code, Diagnostic};
 use crate::features::hints::Hint;
 use crate::features::hover::Hover;
-use crate::features::today::Spot;
 use crate::source::{Edit, Encoding, Outline, Pos, TextRange, TextSize};
 use lsp_types as lsp;
 use std::path::{Path, PathBuf};

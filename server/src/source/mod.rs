@@ -1,4 +1,4 @@
-//! Where a future is in today's text, and positions that survive edits.
+//! Where a future is in the current text, and positions that survive edits.
 //!
 //! Everything here is a pure function of texts and of spans the compiler printed; nothing reads
 //! the disk, and no text makes it panic.

@@ -2,7 +2,7 @@
 
 use futurelens::compiler::UnitOutput;
 use futurelens::features::Snapshot;
-use futurelens::features::snapshot::UnitText;
+use futurelens::features::snapshot::PrintedUnit;
 use futurelens::layout::whatif::{self, Recomputed};
 use futurelens_tests::binary::{futurelens, run};
 use futurelens_tests::project::files;
@@ -61,9 +61,9 @@ pub fn read(folder: &Path) -> Snapshot {
         })
         .collect();
     // Which crate is the library matters to the others only: all of them may be used by all.
-    let texts: Vec<UnitText<'_>> = units
+    let texts: Vec<PrintedUnit<'_>> = units
         .iter()
-        .map(|(run, unit)| UnitText {
+        .map(|(run, unit)| PrintedUnit {
             origin: run,
             stamp: 0,
             package: "",

@@ -4,7 +4,7 @@ use arbitrary::{Result, Unstructured};
 use futurelens::dump::{LineCol, Span};
 use futurelens::features::Snapshot;
 use futurelens::features::actions::candidates;
-use futurelens::features::snapshot::UnitText;
+use futurelens::features::snapshot::PrintedUnit;
 use futurelens::source::{
     Argument, Edit, Encoding, Outline, Pos, PositionMap, Relocation, SiteKind, TextRange, TextSize,
     apply_change, edited, spawns,
@@ -199,7 +199,7 @@ pub fn actions(text: &str, choices: &[u8]) {
 
 /// What was measured, as if by a compiler.
 pub fn snapshot(run: &Run, sources: &[(&str, &str)]) -> Snapshot {
-    let text = UnitText {
+    let text = PrintedUnit {
         origin: "a-1",
         stamp: 1,
         package: "a",

@@ -4,6 +4,7 @@ use crate::edits;
 use crate::measured::{Run, runs};
 use futurelens::features::actions::{candidates, gains};
 use futurelens::features::check::{Question, Tolerance, check};
+use futurelens::features::current_text::{CurrentTexts, Spot};
 use futurelens::features::explain::{ExplainSettings, explain};
 use futurelens::features::find::{Meaning, find};
 use futurelens::features::hints::{Awaits, HintSettings, hints};
@@ -11,7 +12,6 @@ use futurelens::features::hover::{HoverSettings, hover};
 use futurelens::features::record::Recording;
 use futurelens::features::report::{Choice, Sort, report, table};
 use futurelens::features::snapshot::Snapshot;
-use futurelens::features::today::{Spot, Today};
 use futurelens::features::{diagnostics, layout, overview, webpage};
 use futurelens::layout::Future;
 use futurelens::layout::whatif::{self, Change, Prediction};
@@ -135,7 +135,7 @@ fn texts(snapshot: &Snapshot, now: &Run) {
         }
     }
     let open = |path: &Path| today.iter().find(|(file, _)| file == path).map(|(_, outline)| outline);
-    let today = Today::new(snapshot, &open);
+    let today = CurrentTexts::new(snapshot, &open);
     let location = |spot: Spot<'_>| {
         assert!(spot.text.text().get(std::ops::Range::<usize>::from(spot.range)).is_some());
         spot.text.line_col(spot.range.start()).line

@@ -28,7 +28,7 @@ pub struct Run {
     pub sources: Vec<(String, Option<String>)>,
 }
 
-impl futurelens::features::snapshot::Texts for Run {
+impl futurelens::features::snapshot::PrintedTexts for Run {
     fn sizes(&self) -> Option<Cow<'_, str>> {
         Some(self.sizes.as_str().into())
     }

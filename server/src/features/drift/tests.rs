@@ -3,7 +3,7 @@ use crate::dump::type_sizes::AWAITEE;
 use crate::dump::{CoroutineBody, coroutine, normal};
 use crate::features::Snapshot;
 use crate::features::report::{Choice, report};
-use crate::features::snapshot::{Texts, UnitText};
+use crate::features::snapshot::{PrintedTexts, PrintedUnit};
 use crate::layout::whatif::{Change, predict};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -93,7 +93,7 @@ struct Dumps {
     bodies: Vec<String>,
 }
 
-impl Texts for Dumps {
+impl PrintedTexts for Dumps {
     fn sizes(&self) -> Option<Cow<'_, str>> {
         Some(self.sizes.as_str().into())
     }
@@ -112,7 +112,7 @@ fn snapshot(before: &Snapshot, sizes: &str, bodies: &[(&str, &str)], without: &[
         sizes: sizes.to_owned(),
         bodies: bodies.iter().map(|(_, text)| (*text).to_owned()).collect(),
     };
-    let text = UnitText {
+    let text = PrintedUnit {
         origin: "golden-1",
         stamp: 1,
         package: "golden",

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What one compiler run printed, read. See [`UnitText`].
+/// What one compiler run printed, read. See [`PrintedUnit`].
 #[derive(Debug)]
 pub(super) struct ReadUnit {
     pub(super) stamp: u64,
@@ -27,7 +27,7 @@ pub(super) struct ReadUnit {
     pub(super) futures: Vec<Arc<Future>>,
     /// Identities of futures that tokio boxes if they are large.
     pub(super) boxed_when_large: HashSet<Arc<str>>,
-    /// Texts as they were measured, by path as the compiler prints it.
+    /// PrintedTexts as they were measured, by path as the compiler prints it.
     pub(super) files: BTreeMap<Arc<str>, Outline>,
     /// The words of all other texts, as hashes in order.
     pub(super) other_words: Box<[u64]>,
@@ -56,15 +56,15 @@ pub(super) struct Dump {
 
 /// Where the large texts of a unit are. They are tens of megabytes, nearly all of it dumps that were read before:
 /// one is asked for only if it is needed, and not kept.
-pub trait Texts: std::fmt::Debug + Send + Sync {
+pub trait PrintedTexts: std::fmt::Debug + Send + Sync {
     /// `-Zprint-type-sizes`. `None` if it cannot be had.
     fn sizes(&self) -> Option<Cow<'_, str>>;
-    /// One dump, by its index in [`UnitText::bodies`]. `None` if it cannot be had.
+    /// One dump, by its index in [`PrintedUnit::bodies`]. `None` if it cannot be had.
     fn body(&self, index: usize) -> Option<Cow<'_, str>>;
 }
 
 /// What one compiler run printed, and what was compiled.
-pub struct UnitText<'a> {
+pub struct PrintedUnit<'a> {
     /// Names the compiler run: `CRATE-HASH`.
     pub origin: &'a str,
     /// Changes whenever the unit is measured again.
@@ -82,7 +82,7 @@ pub struct UnitText<'a> {
     /// Where relative paths in the dumps start.
     pub dir: &'a Path,
     /// The dumps.
-    pub texts: Arc<dyn Texts>,
+    pub texts: Arc<dyn PrintedTexts>,
     /// `-Zdump-mir`: file name, and a digest of the text. Of one name and digest there is one text.
     pub bodies: Vec<(&'a str, u64)>,
     /// Source files as compiled: path as the compiler prints it, and text.
@@ -91,7 +91,7 @@ pub struct UnitText<'a> {
     pub without: &'a [String],
 }
 
-impl UnitText<'_> {
+impl PrintedUnit<'_> {
     /// How an edit of the crate has to be written.
     fn language(&self) -> Language {
         Language::new(self.edition, self.rust_version, self.sources.iter().map(|(_, text)| *text))
@@ -101,7 +101,7 @@ impl UnitText<'_> {
 impl ReadUnit {
     /// Reads and places the bodies; the futures come when all bodies are known. What was read before and did
     /// not change since is not read again. `None` if a dump cannot be had.
-    pub(super) fn read(text: &UnitText<'_>, before: Option<&ReadUnit>) -> Option<ReadUnit> {
+    pub(super) fn read(text: &PrintedUnit<'_>, before: Option<&ReadUnit>) -> Option<ReadUnit> {
         let before = before.map(|unit| Before::new(unit, text));
         let dumps: Vec<(usize, &str, u64)> =
             text.bodies.iter().enumerate().map(|(index, (name, digest))| (index, *name, *digest)).collect();
@@ -195,7 +195,7 @@ impl ReadUnit {
     }
 
     /// Notes what of the bodies could not be read, and what was not even asked for.
-    fn look_at_bodies(&mut self, text: &UnitText<'_>) {
+    fn look_at_bodies(&mut self, text: &PrintedUnit<'_>) {
         let all = self.dumps.len();
         let mut note = |missing, is_it: &dyn Fn(&Dump) -> bool| {
             let unread: Vec<&Dump> = self.dumps.values().filter(|dump| is_it(dump)).collect();
@@ -351,7 +351,7 @@ struct Before<'a> {
 }
 
 impl<'a> Before<'a> {
-    fn new(unit: &'a ReadUnit, text: &UnitText<'_>) -> Self {
+    fn new(unit: &'a ReadUnit, text: &PrintedUnit<'_>) -> Self {
         let now: HashMap<&str, &str> = text.sources.iter().copied().collect();
         let is_unchanged =
             |(path, outline): &(&Arc<str>, &Outline)| now.get(&***path) == Some(&&**outline.text());
@@ -422,7 +422,7 @@ fn set_parameters(
 
 /// Reads one dump; second, the first line that was not as expected. `own` are the files of its crate.
 fn read_body(
-    text: &UnitText<'_>,
+    text: &PrintedUnit<'_>,
     own: &HashSet<&str>,
     name: &str,
     dump: &str,
@@ -463,7 +463,7 @@ fn place(files: &BTreeMap<Arc<str>, Outline>, body: &mut Body) -> Option<source:
 /// Outlines of the texts a place could be in: those that a body mentions. If a body was made by another
 /// crate's macro and mentions none, all of them.
 fn outlines<'a>(
-    text: &UnitText<'_>,
+    text: &PrintedUnit<'_>,
     bodies: impl Iterator<Item = &'a Body>,
     before: Option<&Before<'_>>,
 ) -> BTreeMap<Arc<str>, Outline> {

@@ -1,7 +1,7 @@
 //! A snapshot in the making: units are taken in one by one, then every future gets its place.
 
-use super::unit::{ReadUnit, Texts};
-use super::{FileView, Placed, Recursion, Snapshot, Standing, UnitText, ahead};
+use super::unit::{PrintedTexts, ReadUnit};
+use super::{FileView, Placed, PrintedUnit, Recursion, Snapshot, Standing, quick_pass};
 use crate::dump::TypeSizes;
 use crate::layout::{self, BodyIndex, Future};
 use crate::source::Outline;
@@ -15,7 +15,7 @@ impl Snapshot {
     /// gone. One whose texts cannot be had is as it was before.
     pub fn updated(
         &self,
-        texts: &[UnitText<'_>],
+        texts: &[PrintedUnit<'_>],
         current: &BTreeSet<Arc<str>>,
         stale: BTreeSet<Arc<str>>,
     ) -> Snapshot {
@@ -128,10 +128,10 @@ struct Added {
     origin: Arc<str>,
     /// The package's name, and `lib`, `bin NAME`, …
     name: (String, String),
-    texts: Arc<dyn Texts>,
+    texts: Arc<dyn PrintedTexts>,
     unit: ReadUnit,
-    /// Only its concrete futures are known, see [`Update::add_ahead`].
-    is_ahead: bool,
+    /// Only its concrete futures are known, see [`Update::add_quick_pass`].
+    is_quick_pass: bool,
 }
 
 impl Update {
@@ -146,28 +146,28 @@ impl Update {
     }
 
     /// Reads a unit that was measured now. False if its texts cannot be had; nothing is changed then.
-    pub fn add(&mut self, text: &UnitText<'_>) -> bool {
+    pub fn add(&mut self, text: &PrintedUnit<'_>) -> bool {
         self.read(text, false)
     }
 
     /// Reads a unit of which the concrete futures were measured now, those that are not generic. The others are
     /// as they were measured before, if their bodies are still there. False if its texts cannot be had.
-    pub fn add_ahead(&mut self, text: &UnitText<'_>) -> bool {
+    pub fn add_quick_pass(&mut self, text: &PrintedUnit<'_>) -> bool {
         self.read(text, true)
     }
 
-    fn read(&mut self, text: &UnitText<'_>, is_ahead: bool) -> bool {
+    fn read(&mut self, text: &PrintedUnit<'_>, is_quick_pass: bool) -> bool {
         // They are read when the bodies of all units are known: by then it is too late to do without.
         let has_sizes = text.texts.sizes().is_some();
         let before = self.units.get(text.origin).map(|unit| &**unit);
         let Some(mut unit) = ReadUnit::read(text, before).filter(|_| has_sizes) else { return false };
-        if is_ahead {
-            unit.stamp = ahead::STAMP;
+        if is_quick_pass {
+            unit.stamp = quick_pass::STAMP;
         }
         self.read.retain(|known| *known.origin != *text.origin);
         let name = (text.package.to_owned(), text.unit.to_owned());
         let texts = text.texts.clone();
-        self.read.push(Added { origin: text.origin.into(), name, texts, unit, is_ahead });
+        self.read.push(Added { origin: text.origin.into(), name, texts, unit, is_quick_pass });
         true
     }
 
@@ -193,8 +193,8 @@ impl Update {
         // With all their futures.
         let mut old = HashMap::new();
         for read in &read {
-            let last = units.remove(&read.origin).filter(|unit| unit.stamp != ahead::STAMP);
-            let before = units.remove(&*ahead::before(&read.origin));
+            let last = units.remove(&read.origin).filter(|unit| unit.stamp != quick_pass::STAMP);
+            let before = units.remove(&*quick_pass::before(&read.origin));
             old.insert(read.origin.clone(), last.or(before));
             unsaved.remove(&read.origin);
         }
@@ -209,7 +209,7 @@ impl Update {
                 index.insert_library(krate);
             }
         }
-        for Added { origin, name, texts, mut unit, is_ahead } in read {
+        for Added { origin, name, texts, mut unit, is_quick_pass } in read {
             // They were there when it was added. Without numbers it is as if it had never been measured.
             let Some(sizes) = texts.sizes() else { continue };
             let sizes = TypeSizes::parse(&sizes);
@@ -219,10 +219,10 @@ impl Update {
             unit.futures = layout::futures(&source).into_iter().map(Arc::new).collect();
             unit.boxed_when_large = layout::boxed_when_large(&source);
             unit.compare(&sizes, &index);
-            if is_ahead {
+            if is_quick_pass {
                 let known = old.get(&origin).and_then(|known| known.as_deref());
-                let rest = ahead::split(&mut unit, &origin, known);
-                units.extend(rest.map(|rest| (ahead::before(&origin), Arc::new(rest))));
+                let rest = quick_pass::split(&mut unit, &origin, known);
+                units.extend(rest.map(|rest| (quick_pass::before(&origin), Arc::new(rest))));
             }
             units.insert(origin, Arc::new(unit));
         }

@@ -47,13 +47,13 @@ impl Offer {
     }
 }
 
-/// An action at its place in today's text.
+/// An action at its place in the current text.
 pub struct PlacedAction {
     /// The action.
     pub candidate: Arc<Candidate>,
     /// What it saves; none for one that makes the crate compile.
     pub saving: Option<Saving>,
-    /// The edits of today's text. Those of other files, whose texts are today what they were when they were measured, are
+    /// The edits of the current text. Those of other files, whose texts are today what they were when they were measured, are
     /// the candidate's.
     pub edits: Vec<Edit>,
     /// The compiler has had its say.
@@ -253,17 +253,17 @@ impl Actions {
         }
     }
 
-    /// What can be offered for a range of today's text, best first. None whose fn has changed. `is_as` tells whether another
+    /// What can be offered for a range of the current text, best first. None whose fn has changed. `is_as` tells whether another
     /// file's text is that.
     pub fn at(
         &self,
         file: &Path,
-        today: &Outline,
+        current: &Outline,
         range: TextRange,
         is_as: &dyn Fn(&Path, &str) -> bool,
     ) -> Vec<PlacedAction> {
         let Some(offers) = self.offers.get(file) else { return Vec::new() };
-        let places = Places { today, is_as };
+        let places = Places { current, is_as };
         let mut found: Vec<PlacedAction> =
             offers.iter().filter_map(|offer| places.found(offer, range)).collect();
         found.sort_by_key(|one| {
@@ -281,15 +281,15 @@ impl Actions {
         others.filter(move |other| *other != file)
     }
 
-    /// The action with this identity in today's text; otherwise as [`Actions::at`].
+    /// The action with this identity in the current text; otherwise as [`Actions::at`].
     pub fn with_id(
         &self,
         file: &Path,
-        today: &Outline,
+        current: &Outline,
         id: &str,
         is_as: &dyn Fn(&Path, &str) -> bool,
     ) -> Option<PlacedAction> {
-        let places = Places { today, is_as };
+        let places = Places { current, is_as };
         let offer = self.offers.get(file)?.iter().find(|offer| *offer.candidate.id == *id)?;
         places.placed(offer)
     }
@@ -297,7 +297,7 @@ impl Actions {
 
 /// Where the measured texts' sites are today.
 struct Places<'a> {
-    today: &'a Outline,
+    current: &'a Outline,
     /// Is this a file's text today?
     is_as: &'a dyn Fn(&Path, &str) -> bool,
 }
@@ -341,7 +341,7 @@ impl Places<'_> {
         for other in &offer.candidate.elsewhere {
             let text = other.text.text();
             if other.file == candidate.file {
-                if text != self.today.text() {
+                if text != self.current.text() {
                     return None;
                 }
                 edits.extend(other.edits.iter().cloned());
@@ -354,7 +354,7 @@ impl Places<'_> {
 
     /// Where a range of the candidate's text is today, if its site has not changed.
     fn now(&self, candidate: &Candidate, range: TextRange) -> Option<TextRange> {
-        Relocation::new(&candidate.text, self.today).unchanged_range(candidate.site, range)
+        Relocation::new(&candidate.text, self.current).unchanged_range(candidate.site, range)
     }
 }
 

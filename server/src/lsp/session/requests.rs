@@ -4,13 +4,13 @@ use super::actions::PlacedAction;
 use super::documents::Document;
 use super::message::SavedFiles;
 use super::workspace::{Context, Workspace};
+use crate::features::current_text::{CurrentTexts, Spot};
 use crate::features::diagnostics;
 use crate::features::hints::{self, Hint};
 use crate::features::hover::{self, HoverSettings};
 use crate::features::layout;
 use crate::features::overview::{self, Circumstances};
 use crate::features::snapshot::{FileView, Snapshot};
-use crate::features::today::{Spot, Today};
 use crate::lsp::convert;
 use crate::lsp::protocol::{self, Wanted};
 use crate::source::{self, Outline};
@@ -113,11 +113,11 @@ impl View<'_> {
         };
         let documents = self.context.documents.by_file();
         let open = |file: &Path| documents.get(file).map(|(_, outline)| *outline);
-        let today = Today::new(snapshot, &open);
+        let current = CurrentTexts::new(snapshot, &open);
         let location = |spot| self.location(&spot, &documents);
         let layout = layout::layout(
             placed,
-            &today,
+            &current,
             self.context.config.cache_line.bytes.on(&snapshot.target),
             &location,
         );
@@ -138,13 +138,13 @@ impl View<'_> {
                 before: workspace.sizes_before(),
             };
             let Some(root) = convert::folder(root) else { continue };
-            let today = Today::new(snapshot, &open);
+            let current = CurrentTexts::new(snapshot, &open);
             workspaces.push(protocol::WorkspaceReport {
                 root,
                 compiler: &snapshot.compiler,
                 profile: &snapshot.profile,
                 target: &snapshot.target,
-                futures: overview::overview(&today, &circumstances, &location),
+                futures: overview::overview(&current, &circumstances, &location),
             });
         }
         serde_json::to_value(protocol::Report { workspaces }).ok()

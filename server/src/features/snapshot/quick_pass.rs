@@ -2,7 +2,7 @@
 //! finds every instance of generic ones is still at work.
 //!
 //! Until that is over, generic futures stay as they were measured before, beside the text of then: as a unit of
-//! their own, so that they are found in today's text like everything that was measured earlier.
+//! their own, so that they are found in the current text like everything that was measured earlier.
 
 use super::unit::ReadUnit;
 use crate::layout::{Bodies, Body, Future};

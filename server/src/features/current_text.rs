@@ -1,4 +1,4 @@
-//! Measured places in the texts of today: those of open documents, and the measured ones where none is open.
+//! Measured places in the current texts: those of open documents, and the measured ones where none is open.
 
 use super::snapshot::{Placed, Snapshot, Standing};
 use crate::dump::{Span, absolute};
@@ -6,7 +6,7 @@ use crate::source::{Outline, Relocation, Site, TextRange};
 use std::path::{Path, PathBuf};
 
 /// Finds places of one snapshot.
-pub struct Today<'a> {
+pub struct CurrentTexts<'a> {
     /// Everything measured.
     pub snapshot: &'a Snapshot,
     /// The text of an open document, by absolute path.
@@ -17,7 +17,7 @@ pub struct Today<'a> {
 pub struct Spot<'a> {
     /// Absolute path.
     pub file: PathBuf,
-    /// Today's text if the document is open, else the measured one.
+    /// The current text if the document is open, else the measured one.
     pub text: &'a Outline,
     /// Where in it.
     pub range: TextRange,
@@ -42,10 +42,10 @@ impl<'a> Home<'a> {
     }
 }
 
-impl<'a> Today<'a> {
+impl<'a> CurrentTexts<'a> {
     /// `open` gives the text of an open document by its absolute path.
     pub fn new(snapshot: &'a Snapshot, open: &'a dyn Fn(&Path) -> Option<&'a Outline>) -> Self {
-        Today { snapshot, open }
+        CurrentTexts { snapshot, open }
     }
 
     /// Where a future is; none if it is in no text of the workspace, or not any more.
