@@ -2,7 +2,7 @@
 //! of its own.
 //!
 //! Nothing is added to that build but `-Zprint-type-sizes`, for the package in question only. It
-//! generates code, links, and prints the names that people see.
+//! generates code, links, and prints the names that people see. Only its dependencies are not optimized.
 
 use crate::binary::{cache_dir, cargo, clean_command, nightly, run};
 use crate::registry::checkout;
@@ -190,6 +190,8 @@ struct Target {
 fn print(root: &Path, profile: &str, target: &Target, target_dir: &Path) -> String {
     let mut command = cargo(nightly());
     command.args(["rustc", "--profile", profile]);
+    // What is optimized of the dependencies is none of the package's layouts, and most of the time of such a build.
+    command.args(["--config", r#"profile.release.package."*".opt-level=0"#]);
     match target.name.as_str() {
         "lib" => command.arg("--lib"),
         bin => command.args(["--bin", bin]),
