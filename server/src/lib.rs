@@ -15,6 +15,7 @@ pub mod lsp;
 mod parallel;
 pub mod render;
 pub mod source;
+pub mod unit_id;
 
 use std::process::ExitCode;
 

@@ -60,7 +60,7 @@ fn requests(criterion: &mut Criterion) {
     let file = files.find(|entry| entry.path().extension().is_some_and(|e| e == "futurelens"));
     let unit = UnitOutput::read(&file.expect("the unit was kept").path()).expect("the unit is whole");
     let text = PrintedUnit {
-        origin: "requests-0",
+        origin: &"requests-0".into(),
         stamp: 1,
         package: "requests",
         krate: "requests",

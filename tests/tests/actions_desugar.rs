@@ -268,7 +268,7 @@ fn measure(project: &Project, edition: &str) -> Snapshot {
     let kept = files(&target).into_iter().find(|file| file.extension().is_some_and(|it| it == "futurelens"));
     let unit = UnitOutput::read(&kept.expect("the library is measured")).expect("the unit is whole");
     let text = PrintedUnit {
-        origin: "sends-1",
+        origin: &"sends-1".into(),
         stamp: 0,
         package: "sends",
         krate: "sends",
@@ -412,7 +412,8 @@ fn recursion_is_found_in_the_compilers_errors() {
     let messages = String::from_utf8_lossy(&output.stderr).into_owned();
     let read = |path: &Path| fs::read_to_string(path).ok();
     let mut snapshot = Snapshot::default();
-    snapshot.recursions = recursions(&messages, "recursive-1", &Language::default(), project.root(), &read);
+    snapshot.recursions =
+        recursions(&messages, &"recursive-1".into(), &Language::default(), project.root(), &read);
     let found = actions::candidates(&snapshot, &file);
     let mut by_fn: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
     for candidate in &found {

@@ -7,6 +7,7 @@ use futurelens::compiler::{
 };
 use futurelens::features::Snapshot;
 use futurelens::features::snapshot::PrintedUnit;
+use futurelens::unit_id::UnitId;
 use futurelens_tests::binary::{binary, fixture, futurelens, run, say};
 use futurelens_tests::project::{PENDING_ONCE, Project, files, future_of, manifest};
 use futurelens_tests::registry::checkout;
@@ -23,7 +24,7 @@ type Texts = BTreeMap<&'static str, String>;
 struct Case {
     project: Project,
     overlay: Overlay,
-    origin: String,
+    origin: UnitId,
     invocation: Invocation,
     measured: Vec<String>,
     /// The same project elsewhere, to build it with the changed texts.
@@ -124,7 +125,7 @@ fn kept(target: &Path, root: &str) -> UnitOutput {
 fn shown(unit: &UnitOutput) -> Vec<String> {
     let origin = unit.invocation.as_ref().expect("all is UTF-8").origin();
     let text = PrintedUnit {
-        origin: "it",
+        origin: &"it".into(),
         stamp: 0,
         package: "",
         krate: origin.rsplit_once('-').expect("CRATE-HASH").0,

@@ -189,7 +189,7 @@ fn of_every_dialect() {
         let names: Vec<String> = golden.bodies.iter().map(|(name, _)| name.clone()).collect();
         let unit = PrintedUnit {
             package: "golden",
-            origin: "golden-1",
+            origin: &"golden-1".into(),
             stamp: 1,
             krate: "golden",
             unit: "lib",

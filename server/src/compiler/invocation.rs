@@ -3,6 +3,7 @@
 use super::arguments::{self, artifact_stem, option};
 use super::contract::{self, Settings, checksum};
 use super::environment::without_own_heap;
+use crate::unit_id::UnitId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -47,8 +48,8 @@ impl Invocation {
     }
 
     /// `CRATE-HASH`: names the compiler run.
-    pub fn origin(&self) -> String {
-        artifact_stem(&self.args).file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    pub fn origin(&self) -> UnitId {
+        artifact_stem(&self.args).file_stem().unwrap_or_default().to_string_lossy().into_owned().into()
     }
 
     /// The folder of the package that is compiled.
@@ -125,7 +126,7 @@ mod tests {
             (run.edition(), run.root(), run.rust_version()),
             ("2021", Some("src/lib.rs"), Some("1.80"))
         );
-        assert_eq!(run.origin(), "a-1f");
+        assert_eq!(&*run.origin(), "a-1f");
         assert_eq!(artifact_stem(&run.args).with_extension("d"), Path::new("/t/deps/a-1f.d"));
         assert_eq!(invocation("a.txt").edition(), "2015");
         assert_eq!(invocation("a.txt").root(), None);

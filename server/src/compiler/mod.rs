@@ -2,6 +2,19 @@
 //!
 //! A size build is `cargo check` in a target directory of its own, with futurelens as the compiler
 //! wrapper. It hands on what the compiler printed as raw text ([`UnitOutput`]) and never looks inside.
+//!
+//! - `toolchain` is a compiler; `probe` tells what one is good for: a few lines are compiled by it and read; `choice` says
+//!   which one measures.
+//! - `cargo/` is the project as cargo sees it, and its builds.
+//! - `wrapper` is what cargo starts in place of rustc; `contract` what the two say to each other; `user_wrapper` the
+//!   wrapper that the user has set.
+//! - `invocation` is a compiler run as cargo asked for it (`arguments` reads its arguments); `flags` is what makes it
+//!   measure; `run` one that measures; `store` what it builds on and leaves; `attempts` when it is made again.
+//! - `unit` is the kept file of one compiler run; `inputs` the files it was made of (`dep_info`); `index` which units are
+//!   current.
+//! - `overlay` compiles a unit again with changed text; `ride_along` records beside the user's own cargo.
+//! - `process` starts what could outlive us, under a guard; `files` writes whole, by the umask, never through a link;
+//!   `scratch` is a folder for a while; `disk` knows whether there is room.
 
 mod arguments;
 mod attempts;

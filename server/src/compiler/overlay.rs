@@ -24,6 +24,7 @@ use super::store::is_base;
 use super::unit::UnitOutput;
 use super::{background, dep_info};
 use crate::incremental::Form;
+use crate::unit_id::UnitId;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
@@ -38,7 +39,7 @@ pub struct Overlay {
     how: How,
     env: BTreeMap<String, String>,
     own_group: bool,
-    origins: HashMap<String, Origin>,
+    origins: HashMap<UnitId, Origin>,
     /// How many folders were made for origins.
     made: usize,
 }
@@ -107,7 +108,7 @@ impl Overlay {
     /// [`BuildError::Cancelled`], or whatever else keeps the compiler from running.
     pub fn compile(
         &mut self,
-        origin: &str,
+        origin: &UnitId,
         invocation: &Invocation,
         changed: &[(&Path, &str)],
         cancel: &Cancel,
@@ -178,7 +179,7 @@ impl Overlay {
     }
 
     /// What is there for a unit; nothing of another invocation of it.
-    fn origin(&mut self, origin: &str, invocation: &Invocation) -> io::Result<&mut Origin> {
+    fn origin(&mut self, origin: &UnitId, invocation: &Invocation) -> io::Result<&mut Origin> {
         if let Some(known) = self.origins.get(origin)
             && known.invocation != *invocation
         {

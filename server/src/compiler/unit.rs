@@ -17,6 +17,7 @@ use super::files;
 use super::invocation::Invocation;
 use crate::dump::coroutine;
 use crate::incremental::{Form, Printed};
+use crate::unit_id::UnitId;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::hash::Hasher as _;
@@ -429,8 +430,8 @@ pub struct MeasuredUnit {
 
 impl MeasuredUnit {
     /// `CRATE-HASH`: names its compiler run.
-    pub fn origin(&self) -> String {
-        self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    pub fn origin(&self) -> UnitId {
+        self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned().into()
     }
 
     /// Tells one measurement of the unit from the next. Zero if there is none.

@@ -342,7 +342,7 @@ fn announce(scratch: &Path, unit: &MeasuredUnit) -> std::io::Result<()> {
     // The build polls the folder: a file appears in it whole.
     let written = scratch.join(format!("quick-pass-{}", unit.origin()));
     files::write(&written, |file| Ok(serde_json::to_writer(file, unit)?))?;
-    std::fs::rename(written, folder.join(unit.origin()))
+    std::fs::rename(written, folder.join(&*unit.origin()))
 }
 
 /// Hands the compiler's messages on to cargo, byte for byte.

@@ -27,7 +27,7 @@ pub struct TypeSizes<'a> {
     variants: Vec<VariantRecord<'a>>,
     /// Fields of all types, see [`TypeSizes::fields`].
     fields: Vec<FieldRecord<'a>>,
-    /// Lines that begin with [`PREFIX`] and belong to no record: a type that nothing is known of.
+    /// Lines that begin with `print-type-size` and belong to no record: a type that nothing is known of.
     pub skipped: usize,
     /// The first line that could not be read; else of the first record that contradicts itself.
     pub example: Option<&'a str>,

@@ -13,6 +13,7 @@ use crate::compiler::{BuildError, Cancel, Project, Request, files};
 use crate::features::Snapshot;
 use crate::features::actions::{ActionKind, Candidate, Saving, gains};
 use crate::source::Edit;
+use crate::unit_id::UnitId;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -187,7 +188,7 @@ fn originals(candidates: &[Candidate]) -> EditedTexts {
 struct Rounds<'a> {
     verifier: Verifier,
     project: &'a Project,
-    origin: Arc<str>,
+    origin: UnitId,
     wanted: &'a Wanted<'a>,
     refused: HashSet<String>,
     /// The files as they have become.

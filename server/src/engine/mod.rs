@@ -1,5 +1,10 @@
 //! One measurement from request to snapshot, and actions tried on the compiler: the only place that joins
 //! `compiler` and `features`.
+//!
+//! `units` are the compiler runs that were measured; `warm` reads what an earlier session left, `quick_pass` measures what was
+//! saved before cargo is done, `unsaved` text that is not saved, `links` knows what the compiler calls a file behind links.
+//! `verify` tries actions on the compiler, `drops` compares what they drop, `apply` writes them. `doctor` tells what
+//! measures, and what is in the way.
 
 mod apply;
 pub mod doctor;
@@ -25,6 +30,7 @@ use crate::features::actions::box_recursion::recursions;
 use crate::features::actions::{self, Candidate};
 use crate::features::budget::Budgets;
 use crate::features::snapshot::Update;
+use crate::unit_id::UnitId;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -161,8 +167,7 @@ fn measure_with(
     }
     let started = Instant::now();
     let Numbers { update, new, spent, .. } = numbers.into_inner();
-    let current: BTreeSet<Arc<str>> =
-        outcome.units.iter().map(|unit| unit.measured.origin().into()).collect();
+    let current: BTreeSet<UnitId> = outcome.units.iter().map(|unit| unit.measured.origin()).collect();
     // A crate that does not compile is not among the units; its last good numbers stay, marked.
     let stale = match outcome.failure {
         Some(_) => update.origins().filter(|origin| !current.contains(origin)).collect(),
@@ -216,7 +221,7 @@ struct Numbers {
     /// How many units were read.
     new: usize,
     /// Those that have all their numbers.
-    complete: BTreeSet<String>,
+    complete: BTreeSet<UnitId>,
     /// It takes time to take numbers in, and a build may have hundreds of units: not before this, unless
     /// someone waits for them.
     not_before: Instant,

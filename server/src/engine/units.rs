@@ -7,6 +7,7 @@ use crate::dump::absolute;
 use crate::features::Snapshot;
 use crate::features::language::Language;
 use crate::features::snapshot::{PrintedTexts, PrintedUnit, Update};
+use crate::unit_id::UnitId;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 
 /// By `CRATE-HASH`.
 #[derive(Debug, Clone, Default)]
-pub struct Units(BTreeMap<Arc<str>, Arc<Known>>);
+pub struct Units(BTreeMap<UnitId, Arc<Known>>);
 
 #[derive(Debug)]
 struct Known {
@@ -60,21 +61,21 @@ impl Units {
     /// Adds one that was measured.
     pub(super) fn insert(&mut self, measured: MeasuredUnit) {
         let known = Known { measured, compiled: OnceLock::new() };
-        self.0.insert(known.measured.origin().into(), Arc::new(known));
+        self.0.insert(known.measured.origin(), Arc::new(known));
     }
 
     /// Adds one that does not compile, and gives its name.
-    pub(super) fn insert_failed(&mut self, unit: &UnitOutput) -> Option<Arc<str>> {
+    pub(super) fn insert_failed(&mut self, unit: &UnitOutput) -> Option<UnitId> {
         let compiled = HowCompiled::of(unit)?;
-        let origin: Arc<str> = compiled.invocation.origin().into();
-        let krate = origin.rsplit_once('-').map_or(&*origin, |(krate, _)| krate).to_owned();
+        let origin = compiled.invocation.origin();
+        let krate = origin.crate_name().to_owned();
         let file = format!("{origin}.futurelens").into();
         let measured = MeasuredUnit { krate, file, ..MeasuredUnit::default() };
         self.0.insert(origin.clone(), Arc::new(Known { measured, compiled: OnceLock::from(Some(compiled)) }));
         Some(origin)
     }
 
-    fn compiled(&self, origin: &str) -> Option<&HowCompiled> {
+    fn compiled(&self, origin: &UnitId) -> Option<&HowCompiled> {
         let known = self.0.get(origin)?;
         // Not as somebody else has compiled it meanwhile who shares the target directory.
         let read = || HowCompiled::of_kept(known.measured.open().ok()?.head());
@@ -82,7 +83,7 @@ impl Units {
     }
 
     /// How a unit is compiled.
-    pub(super) fn invocation(&self, origin: &str) -> Result<&Invocation, BuildError> {
+    pub(super) fn invocation(&self, origin: &UnitId) -> Result<&Invocation, BuildError> {
         let compiled = self.compiled(origin).map(|compiled| &compiled.invocation);
         compiled.ok_or_else(|| BuildError::NoOverlay {
             reason: format!("how `{origin}` is compiled is not known"),
@@ -90,12 +91,12 @@ impl Units {
     }
 
     /// Where relative paths of a unit start.
-    pub(super) fn dir(&self, origin: &str) -> PathBuf {
+    pub(super) fn dir(&self, origin: &UnitId) -> PathBuf {
         self.compiled(origin).map(|compiled| compiled.dir.clone()).unwrap_or_default()
     }
 
     /// Is a file part of a unit?
-    pub(super) fn has_file(&self, origin: &str, file: &Path) -> bool {
+    pub(super) fn has_file(&self, origin: &UnitId, file: &Path) -> bool {
         self.compiled(origin).is_some_and(|compiled| compiled.sources.contains(file))
     }
 
@@ -111,16 +112,16 @@ impl Units {
     /// The unit, and all others that one of the files is part of.
     pub(super) fn with_files<'a>(
         &self,
-        origin: &Arc<str>,
+        origin: &UnitId,
         files: impl Iterator<Item = &'a PathBuf> + Clone,
-    ) -> Vec<Arc<str>> {
+    ) -> Vec<UnitId> {
         let others = self.0.keys().filter(|other| *other != origin);
         let others = others.filter(|other| files.clone().any(|file| self.has_file(other, file)));
         std::iter::once(origin).chain(others).cloned().collect()
     }
 
     /// The snapshot with one unit as it came out of a compile.
-    pub(super) fn updated(&self, base: &Snapshot, origin: &Arc<str>, content: &Arc<UnitOutput>) -> Snapshot {
+    pub(super) fn updated(&self, base: &Snapshot, origin: &UnitId, content: &Arc<UnitOutput>) -> Snapshot {
         let Some(known) = self.0.get(origin) else { return base.clone() };
         let all = base.origins().chain([origin.clone()]).collect();
         base.updated(&[unit_text(origin, &known.measured, content)], &all, BTreeSet::new())
@@ -129,7 +130,7 @@ impl Units {
     /// The dumped bodies of a unit as it was measured whose files have such names. `None` if they cannot be read.
     pub(super) fn bodies(
         &self,
-        origin: &str,
+        origin: &UnitId,
         is_wanted: &dyn Fn(&str) -> bool,
     ) -> Option<BTreeMap<String, String>> {
         let known = self.0.get(origin)?;
@@ -179,7 +180,7 @@ pub(super) fn language(unit: &UnitOutput) -> Language {
 
 /// What a snapshot is made of, from a unit in memory.
 pub(super) fn unit_text<'a>(
-    origin: &'a str,
+    origin: &'a UnitId,
     measured: &'a MeasuredUnit,
     content: &'a Arc<UnitOutput>,
 ) -> PrintedUnit<'a> {
@@ -215,7 +216,7 @@ pub(super) fn add_kept(update: &mut Update, measured: &MeasuredUnit, stamp: Opti
 }
 
 fn without_texts<'a>(
-    origin: &'a str,
+    origin: &'a UnitId,
     measured: &'a MeasuredUnit,
     dir: &'a Path,
     invocation: Option<&'a Invocation>,

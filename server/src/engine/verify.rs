@@ -12,6 +12,7 @@ use crate::features::actions::{ActionKind, Candidate, Saving, gains};
 use crate::layout::Future;
 use crate::layout::whatif::Prediction;
 use crate::source::{Edit, Outline, PositionMap, SiteKind, TextRange, TextSize, edited, has_word};
+use crate::unit_id::UnitId;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -331,7 +332,7 @@ impl Verifier {
     /// Compiles a unit with these texts, and the other units that they are part of.
     pub(super) fn compile(
         &mut self,
-        origin: &Arc<str>,
+        origin: &UnitId,
         texts: &EditedTexts,
         cancel: &Cancel,
     ) -> Result<Built, BuildError> {
@@ -354,7 +355,7 @@ impl Verifier {
     }
 
     /// Where relative paths of a unit start.
-    pub(super) fn dir(&self, origin: &str) -> PathBuf {
+    pub(super) fn dir(&self, origin: &UnitId) -> PathBuf {
         self.units.dir(origin)
     }
 

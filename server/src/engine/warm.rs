@@ -3,9 +3,9 @@
 use super::units;
 use crate::compiler::{Index, Indexed, MeasuredUnit, Outcome, Project, Request, ride_along};
 use crate::features::Snapshot;
+use crate::unit_id::UnitId;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// The numbers that were kept for a request. They hold for a project only if that is the one they were measured
 /// in, see [`Warm::of`].
@@ -48,7 +48,7 @@ impl Warm {
             }
             update.debug_assertions |= measured.debug_assertions;
             let set = if is_stale { &mut stale } else { &mut current };
-            set.insert(origin.into());
+            set.insert(origin);
         }
         let mut snapshot = update.finish(&current, stale);
         snapshot.profile = profile.to_owned();
@@ -84,7 +84,7 @@ impl Warm {
 
 /// Keeps for the next session which units were measured.
 pub(super) fn keep(project: &Project, request: &Request, outcome: &Outcome, snapshot: &Snapshot) {
-    let stale: BTreeSet<Arc<str>> = snapshot.stale_origins().collect();
+    let stale: BTreeSet<UnitId> = snapshot.stale_origins().collect();
     let measured = outcome.units.iter().map(|unit| Indexed {
         measured: unit.measured.clone(),
         stamp: unit.stamp,

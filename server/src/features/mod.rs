@@ -1,5 +1,10 @@
 //! What the user sees, computed from a [`Snapshot`] and a text. Pure: nothing here touches the disk, a
 //! compiler or an editor. One file each.
+//!
+//! `snapshot` is everything measured, placed in its text; `current_text` and `sites` find it in the current one. `actions/`
+//! are edits that may make a future smaller, with a prediction. `called` tells what people call a future, and `find` which
+//! one a name means. `record` reads an earlier measurement (a report or a baseline), `growth` compares two, `check` is what
+//! fails one. `drift` says what a compiler printed that is not read.
 
 pub mod actions;
 pub mod breakdown;

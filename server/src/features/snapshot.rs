@@ -14,6 +14,7 @@ use super::language::Language;
 use crate::dump::{LineCol, absolute};
 use crate::layout::{Body, Future};
 use crate::source::{self, Outline, TextRange};
+use crate::unit_id::UnitId;
 pub use recursion::Recursion;
 pub use standing::Standing;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -43,11 +44,11 @@ pub struct Snapshot {
     /// What keeps crates from compiling: of the last build only.
     pub recursions: Vec<Recursion>,
     /// By compiler run.
-    units: BTreeMap<Arc<str>, Arc<ReadUnit>>,
+    units: BTreeMap<UnitId, Arc<ReadUnit>>,
     /// Runs that would fail now.
-    stale: BTreeSet<Arc<str>>,
+    stale: BTreeSet<UnitId>,
     /// Runs on text that is not saved.
-    unsaved: BTreeSet<Arc<str>>,
+    unsaved: BTreeSet<UnitId>,
     /// Each future once, largest first.
     futures: Vec<Placed>,
     /// Indices into `futures`, largest first: crates of one name have futures of one identity.
@@ -132,12 +133,12 @@ impl Snapshot {
     }
 
     /// The stamp of a unit as it is in this snapshot.
-    pub fn stamp(&self, origin: &str) -> Option<u64> {
+    pub fn stamp(&self, origin: &UnitId) -> Option<u64> {
         self.units.get(origin).map(|unit| unit.stamp)
     }
 
     /// The compiler runs whose numbers these are.
-    pub fn origins(&self) -> impl Iterator<Item = Arc<str>> {
+    pub fn origins(&self) -> impl Iterator<Item = UnitId> {
         self.units.keys().cloned()
     }
 
@@ -147,7 +148,7 @@ impl Snapshot {
     }
 
     /// Those of them that would fail now.
-    pub fn stale_origins(&self) -> impl Iterator<Item = Arc<str>> {
+    pub fn stale_origins(&self) -> impl Iterator<Item = UnitId> {
         self.stale.iter().cloned()
     }
 
@@ -176,7 +177,7 @@ impl Snapshot {
         self.units.values().flat_map(|unit| unit.bodies.iter())
     }
 
-    /// The futures of the workspace, for [`layout::whatif`].
+    /// The futures of the workspace, for [`crate::layout::whatif`].
     pub fn shared_futures(&self) -> Vec<Arc<Future>> {
         self.futures(false).map(|placed| placed.future.clone()).collect()
     }
@@ -191,13 +192,13 @@ impl Snapshot {
     }
 
     /// Does this compiler run make the future, given by its identity?
-    pub fn is_made_by(&self, id: &str, origin: &str) -> bool {
+    pub fn is_made_by(&self, id: &str, origin: &UnitId) -> bool {
         self.units.get(origin).is_some_and(|unit| unit.futures.iter().any(|future| *future.id == *id))
     }
 
     /// The compiler runs, those of libraries first.
-    pub fn origins_libraries_first(&self) -> Vec<Arc<str>> {
-        let mut origins: Vec<Arc<str>> = self.origins().collect();
+    pub fn origins_libraries_first(&self) -> Vec<UnitId> {
+        let mut origins: Vec<UnitId> = self.origins().collect();
         origins.sort_by_key(|origin| self.units.get(origin).is_none_or(|unit| !unit.is_library));
         origins
     }
@@ -217,9 +218,9 @@ impl Snapshot {
     }
 
     /// The future that a compiler run's crate means by an identity.
-    pub fn future_in(&self, id: &str, origin: &str) -> Option<&Placed> {
+    pub fn future_in(&self, id: &str, origin: &UnitId) -> Option<&Placed> {
         let is_its_own =
-            |placed: &&Placed| placed.future.body.as_ref().is_some_and(|body| *body.origin == *origin);
+            |placed: &&Placed| placed.future.body.as_ref().is_some_and(|body| body.origin == *origin);
         self.with_id(id).find(is_its_own).or_else(|| self.future(id))
     }
 
@@ -233,7 +234,7 @@ impl Snapshot {
     }
 
     /// What matters to someone who edits the crate of a compiler run.
-    pub fn language(&self, origin: &str) -> Option<&Language> {
+    pub fn language(&self, origin: &UnitId) -> Option<&Language> {
         self.units.get(origin).map(|unit| &unit.language)
     }
 
@@ -255,7 +256,7 @@ impl Snapshot {
     }
 
     /// Can other crates make use of what a compiler run's crate has?
-    pub fn is_library(&self, origin: &str) -> bool {
+    pub fn is_library(&self, origin: &UnitId) -> bool {
         self.units.get(origin).is_some_and(|unit| unit.is_library)
     }
 

@@ -9,6 +9,7 @@ use super::body_index::BodyIndex;
 use super::whatif::{Embedded, Layer};
 use crate::dump::names::{self, CoroutineName, arguments};
 use crate::dump::type_sizes::{FieldRecord, TypeRecord, TypeSizes};
+use crate::unit_id::UnitId;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -77,7 +78,7 @@ impl<'a> TypeFacts<'a> {
     }
 
     /// The same for bodies of another crate, which name their crate's types without it.
-    pub fn seen_from(&self, bodies: &BodyIndex, krate: &str, origin: &str) -> Self {
+    pub fn seen_from(&self, bodies: &BodyIndex, krate: &str, origin: &UnitId) -> Self {
         let mut by_name = self.by_name.clone();
         for ty in &self.sizes.types {
             let (name, _) = bodies.seen_from(ty.name, krate, origin);
@@ -527,7 +528,7 @@ mod tests {
             None
         );
         assert_eq!(align("[S; 1]"), None);
-        assert_eq!(facts.seen_from(&BodyIndex::default(), "a", "b-1").align("[S; 1]", 32), Some(16));
+        assert_eq!(facts.seen_from(&BodyIndex::default(), "a", &"b-1".into()).align("[S; 1]", 32), Some(16));
         assert_eq!(align("[(u8, a::S); ValTree(Leaf(0x1): usize)]"), Some(16));
         assert_eq!(align("(&'{erased} str, u16)"), Some(4));
         assert_eq!(align("(u16, b::Unknown)"), None);

@@ -10,6 +10,7 @@ use crate::dump::names::{self, CoroutineKind, CoroutineName, CoroutineSource, Pa
 use crate::dump::span::{SpanRef, is_of_std};
 use crate::dump::type_sizes::AWAITEE;
 use crate::dump::{CoroutineBody, Span, Unread, coroutine};
+use crate::unit_id::UnitId;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Body {
     /// The compiler run it was dumped by: `CRATE-HASH`. Two packages may have crates of one name.
-    pub origin: Arc<str>,
+    pub origin: UnitId,
     /// The package it is in. Empty as long as nobody has said which.
     pub package: Arc<str>,
     /// The crate it is in.
@@ -153,7 +154,7 @@ impl Body {
     ///
     /// Kind and name are a first guess by the path, the generic parameters are by how names are written; who knows the
     /// source puts all three right.
-    pub fn new(origin: &str, krate: &str, file_name: &str, dump: &CoroutineBody<'_>) -> Option<Self> {
+    pub fn new(origin: &UnitId, krate: &str, file_name: &str, dump: &CoroutineBody<'_>) -> Option<Self> {
         let parsed = CoroutineName::parse(dump.self_ty);
         let own = parsed.unwrap_or(CoroutineName::raw(dump.self_ty));
         let mut paths = HashSet::new();
@@ -257,7 +258,7 @@ impl Body {
         };
         let files = self.span.iter_mut().chain(&mut self.header).chain(&mut self.impl_span);
         files.for_each(|span| share(&mut span.file));
-        for text in [&mut self.origin, &mut self.package, &mut self.krate, &mut self.name]
+        for text in [self.origin.text_mut(), &mut self.package, &mut self.krate, &mut self.name]
             .into_iter()
             .chain(&mut self.files)
         {

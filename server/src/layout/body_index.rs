@@ -2,6 +2,7 @@
 
 use super::body::Body;
 use crate::dump::names::{self, Parameters};
+use crate::unit_id::UnitId;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hasher as _;
 use std::sync::Arc;
@@ -50,9 +51,9 @@ fn hash_of_skeleton(path: &str) -> u64 {
 #[derive(Debug, Default)]
 pub struct BodyIndex {
     /// By compiler run.
-    runs: HashMap<Arc<str>, Arc<Bodies>>,
+    runs: HashMap<UnitId, Arc<Bodies>>,
     /// The libraries among the runs: crate and run. Only their bodies are seen from other crates.
-    libraries: Vec<(Arc<str>, Arc<str>)>,
+    libraries: Vec<(Arc<str>, UnitId)>,
     /// Names of crates, as far as known.
     crates: HashSet<String>,
     /// The names of all libraries, also of those without bodies: they may export again what others have.
@@ -78,9 +79,8 @@ impl BodyIndex {
     }
 
     /// What a compiler run printed, in the words of a library that is called `krate` there, see [`names::seen_from`].
-    pub fn seen_from(&self, text: &str, krate: &str, origin: &str) -> (String, bool) {
-        let own = origin.rsplit_once('-').map_or(origin, |(own, _)| own);
-        names::seen_from(text, krate, own, &|name| self.is_crate(name))
+    pub fn seen_from(&self, text: &str, krate: &str, origin: &UnitId) -> (String, bool) {
+        names::seen_from(text, krate, origin.crate_name(), &|name| self.is_crate(name))
     }
 
     fn is_crate(&self, name: &str) -> bool {
@@ -109,7 +109,7 @@ impl BodyIndex {
 
     /// The body that a coroutine in the dump of compiler run `origin` is an instance of. Give the captures
     /// where they are known: without them two `impl`s with the same path may stay undecided.
-    pub fn find(&self, origin: &str, path: &str, upvars: Option<&str>) -> Option<Instance> {
+    pub fn find(&self, origin: &UnitId, path: &str, upvars: Option<&str>) -> Option<Instance> {
         let text = [path, upvars.unwrap_or_default()].join("\n");
         let find = |text: &str| {
             let reexported =
@@ -132,10 +132,10 @@ impl BodyIndex {
     }
 
     /// By the path that the crate has in which it is declared.
-    fn find_direct(&self, origin: &str, text: &str) -> Option<Instance> {
+    fn find_direct(&self, origin: &UnitId, text: &str) -> Option<Instance> {
         self.find_in(origin, text).or_else(|| {
             // Another crate of the workspace: there its paths have no crate in front.
-            let others = self.libraries.iter().filter(|(_, run)| **run != *origin);
+            let others = self.libraries.iter().filter(|(_, run)| run != origin);
             // Most texts name no library, and there may be hundreds.
             others.filter(|(krate, _)| text.contains(&**krate)).find_map(|(krate, run)| {
                 let (local, names_it) = self.seen_from(text, krate, origin);
@@ -147,7 +147,7 @@ impl BodyIndex {
     /// The compiler calls what a crate exports again, its own things or another's, by the path that it is exported under.
     /// Of that only the last names are certain; so it has to be the only body of this name that takes such captures, or
     /// the one that has most of the names before that, too.
-    fn find_reexported(&self, origin: &str, text: &str) -> Option<Instance> {
+    fn find_reexported(&self, origin: &UnitId, text: &str) -> Option<Instance> {
         let exporting = text.trim_start_matches(['<', '&']).split("::").next()?;
         if !self.exporting.contains(exporting) {
             return None;
@@ -155,7 +155,7 @@ impl BodyIndex {
         let (loose, places) = without_modules(text);
         let name = own_name(text.split('\n').next()?);
         let defining = names::defining_names(text.split('\n').next()?);
-        let runs = self.libraries.iter().filter(|(_, run)| **run != *origin);
+        let runs = self.libraries.iter().filter(|(_, run)| run != origin);
         let bodies = runs.filter_map(|(_, run)| self.runs.get(run)).flat_map(|bodies| bodies.iter());
         let mut found: Option<(usize, Instance)> = None;
         let mut is_unsure = false;
@@ -190,7 +190,7 @@ impl BodyIndex {
         found.filter(|_| !is_unsure).map(|(_, found)| found)
     }
 
-    fn find_in<'a>(&'a self, origin: &str, text: &'a str) -> Option<Instance> {
+    fn find_in<'a>(&'a self, origin: &UnitId, text: &'a str) -> Option<Instance> {
         let path = text.split('\n').next()?;
         let candidates = self.runs.get(origin)?.with_skeleton_of(path);
         // A parameter may be called as the type is that it stands for.

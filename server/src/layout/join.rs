@@ -11,6 +11,7 @@ use crate::dump::names::{self, CoroutineName};
 use crate::dump::type_sizes::{
     AWAITEE, FieldKind, FieldRecord, NAMELESS, TypeRecord, TypeSizes, VariantRecord,
 };
+use crate::unit_id::UnitId;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -19,7 +20,7 @@ use std::sync::Arc;
 /// Where records come from.
 pub struct Source<'a> {
     /// The compiler run: `CRATE-HASH`.
-    pub origin: &'a str,
+    pub origin: &'a UnitId,
     /// The package that is compiled.
     pub package: &'a str,
     /// `lib`, `bin NAME`, …
@@ -129,7 +130,7 @@ impl<'a> Names<'a> {
             return format!("{{{what} of {}()}}", self.readable(function));
         }
         match &body.header {
-            Some(span) if *body.origin == *self.source.origin => format!("{{{what}@{span}}}"),
+            Some(span) if body.origin == *self.source.origin => format!("{{{what}@{span}}}"),
             // As the compiler does: a span means nothing outside its own crate.
             _ => format!("{{{what}@{}}}", self.readable(path)),
         }
@@ -175,7 +176,7 @@ impl<'a> Names<'a> {
         let found = source.bodies.find(source.origin, name.path, Some(name.upvars));
         let found = found.filter(|found| !found.is_reexported || self.is_of(ty, &found.body));
         let facts = match &found {
-            Some(Instance { body, .. }) if *body.origin != *source.origin => seen_from
+            Some(Instance { body, .. }) if body.origin != *source.origin => seen_from
                 .entry(body.krate.clone())
                 .or_insert_with(|| facts.seen_from(source.bodies, &body.krate, source.origin)),
             _ => facts,

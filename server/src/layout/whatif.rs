@@ -645,12 +645,17 @@ print-type-size type: `std::boxed::Box<u8>`: 8 bytes, alignment: 8 bytes
         let dump = CoroutineBody::parse(BODY).unwrap();
         let file = "x.f-{closure#0}.-------.coroutine_post-transform.0.mir";
         let mut bodies = BodyIndex::default();
-        let body = Arc::new(Body::new("x-1", "x", file, &dump).unwrap());
+        let body = Arc::new(Body::new(&"x-1".into(), "x", file, &dump).unwrap());
         bodies.insert(Arc::new(layout::Bodies::new(vec![body])), true);
         let sizes = TypeSizes::parse(SIZES);
         assert_eq!((dump.example, sizes.example), (None, None));
-        let source =
-            layout::Source { origin: "x-1", package: "x", unit: "lib", sizes: &sizes, bodies: &bodies };
+        let source = layout::Source {
+            origin: &"x-1".into(),
+            package: "x",
+            unit: "lib",
+            sizes: &sizes,
+            bodies: &bodies,
+        };
         layout::futures(&source).pop().unwrap()
     }
 

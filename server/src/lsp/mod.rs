@@ -1,4 +1,4 @@
-//! The language server: the protocol's library on the outside ([`wire`]), one owner of all state ([`session`]) on the
+//! The language server: the protocol's library on the outside (`wire`), one owner of all state (`session`) on the
 //! inside.
 
 pub mod config;

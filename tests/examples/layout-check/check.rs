@@ -4,6 +4,7 @@ use futurelens::compiler::UnitOutput;
 use futurelens::features::Snapshot;
 use futurelens::features::snapshot::PrintedUnit;
 use futurelens::layout::whatif::{self, Recomputed};
+use futurelens::unit_id::UnitId;
 use futurelens_tests::binary::{futurelens, run};
 use futurelens_tests::project::files;
 use std::collections::BTreeSet;
@@ -54,10 +55,10 @@ pub fn check(snapshot: &Snapshot) -> Check {
 /// Reads all units kept below a folder.
 pub fn read(folder: &Path) -> Snapshot {
     let kept = files(folder).into_iter().filter(|file| file.extension().is_some_and(|e| e == "futurelens"));
-    let units: Vec<(String, UnitOutput)> = kept
+    let units: Vec<(UnitId, UnitOutput)> = kept
         .map(|file| {
             let run = file.file_stem().expect("it has a name").to_string_lossy().into_owned();
-            (run, UnitOutput::read(&file).expect("the unit is whole"))
+            (run.into(), UnitOutput::read(&file).expect("the unit is whole"))
         })
         .collect();
     // Which crate is the library matters to the others only: all of them may be used by all.
@@ -67,7 +68,7 @@ pub fn read(folder: &Path) -> Snapshot {
             origin: run,
             stamp: 0,
             package: "",
-            krate: run.rsplit_once('-').map_or(run.as_str(), |(krate, _)| krate),
+            krate: run.crate_name(),
             unit: "lib",
             edition: unit.invocation.as_ref().map_or("", |invocation| invocation.edition()),
             rust_version: unit.invocation.as_ref().and_then(|invocation| invocation.rust_version()),
@@ -78,6 +79,6 @@ pub fn read(folder: &Path) -> Snapshot {
             sources: unit.sources().collect(),
         })
         .collect();
-    let current: BTreeSet<_> = units.iter().map(|(run, _)| run.as_str().into()).collect();
+    let current: BTreeSet<_> = units.iter().map(|(run, _)| run.clone()).collect();
     Snapshot::default().updated(&texts, &current, BTreeSet::new())
 }

@@ -104,7 +104,7 @@ pub fn body(text: &str) {
     }
     // Why is what held?
     let file = "krate.a-{impl#0}-f-{closure#0}.-------.coroutine_post-transform.0.mir";
-    if let Some(kept) = Body::new("krate-1", "krate", file, &body) {
+    if let Some(kept) = Body::new(&"krate-1".into(), "krate", file, &body) {
         assert_eq!(kept.saved.len(), body.saved.len());
         assert_eq!(kept.segments(), ["a", "{impl#0}", "f", "{closure#0}"]);
     }

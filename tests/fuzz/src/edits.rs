@@ -200,7 +200,7 @@ pub fn actions(text: &str, choices: &[u8]) {
 /// What was measured, as if by a compiler.
 pub fn snapshot(run: &Run, sources: &[(&str, &str)]) -> Snapshot {
     let text = PrintedUnit {
-        origin: "a-1",
+        origin: &"a-1".into(),
         stamp: 1,
         package: "a",
         krate: "a",

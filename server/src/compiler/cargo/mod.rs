@@ -1,4 +1,8 @@
 //! The project as cargo sees it, and its builds.
+//!
+//! `request` is what is asked; `project` what cargo says of it (`metadata`, `targets`, `lock_file`, `target_dir`); `command`
+//! the command line; `messages` one run of cargo and what it says; `measure` the rounds until all units are current;
+//! `quick_pass` compiles saved files before cargo is asked.
 
 mod command;
 mod lock_file;

@@ -8,8 +8,8 @@
 //!     let mut _0: Poll<…>;        // return place in scope 0 at src/client.rs:8:40: 12:6
 //! ```
 //!
-//! What is stored in which state stands in one of two forms, a file each: in a [`comment`] or in a [`block`]. The text
-//! itself tells which. Both give one [`Layout`], which is checked in one place.
+//! What is stored in which state stands in one of two forms, a file each: in a `comment` or in a `block`. The text
+//! itself tells which. Both give one `Layout`, which is checked in one place.
 
 mod block;
 mod comment;

@@ -6,7 +6,7 @@ use crate::dump::span::SpanRef;
 use std::collections::HashSet;
 
 /// A dumped body without what no reader looks at: half of it is the types of locals, explanations of constants and
-/// white space. Both [`CoroutineBody::parse`] and [`statement_spans`] find the same in it.
+/// white space. Both [`CoroutineBody::parse`](super::CoroutineBody::parse) and [`statement_spans`] find the same in it.
 ///
 /// Types of futures are all still there, for who looks for one in the text.
 pub fn trimmed(text: &str) -> String {
@@ -99,7 +99,7 @@ fn split(text: &str) -> Option<(&str, &str)> {
 
 /// The distinct source ranges of all statements of a dumped body, in order of first mention.
 ///
-/// Slower than [`CoroutineBody::parse`]; needed only to find out which macro call made a body whose own
+/// Slower than [`CoroutineBody::parse`](super::CoroutineBody::parse); needed only to find out which macro call made a body whose own
 /// span points into the macro's definition.
 pub fn statement_spans(text: &str) -> Vec<SpanRef<'_>> {
     let mut seen = HashSet::new();

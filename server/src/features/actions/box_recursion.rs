@@ -17,6 +17,7 @@ use crate::dump::{absolute, diagnostics};
 use crate::features::language::Language;
 use crate::features::snapshot::Recursion;
 use crate::source::{Edit, Outline, Site, SiteKind, TextRange, with_tree};
+use crate::unit_id::UnitId;
 use ra_ap_syntax::SourceFile;
 use ra_ap_syntax::ast::{self, AstNode};
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ const RECURSION: &str = "E0733";
 /// start, `read` gives a file's text as it was compiled.
 pub fn recursions(
     messages: &str,
-    origin: &str,
+    origin: &UnitId,
     language: &Language,
     dir: &Path,
     read: &dyn Fn(&Path) -> Option<String>,
@@ -198,7 +199,7 @@ mod tests {
         let language = Language { heap, ..Language::default() };
         let read = |path: &Path| (path == Path::new("/p/src/lib.rs")).then(|| text.to_owned());
         let messages = message(text, &calls);
-        let recursions = recursions(&messages, "demo_crate-12ab", &language, Path::new("/p"), &read);
+        let recursions = recursions(&messages, &"demo_crate-12ab".into(), &language, Path::new("/p"), &read);
         let mut snapshot = Snapshot::default();
         snapshot.recursions = recursions;
         actions::candidates(&snapshot, Path::new("/p/src/lib.rs"))
@@ -278,7 +279,9 @@ mod tests {
         assert_eq!(found(&format!("\u{feff}{text}"), &["f().await"], Heap::Std).len(), 0);
         let none = |_: &Path| None;
         let messages = message(text, &[("src/a.rs", "f().await"), ("src/a.rs", "f().await")]);
-        assert!(recursions(&messages, "a-1", &Language::default(), Path::new("/p"), &none).is_empty());
+        assert!(
+            recursions(&messages, &"a-1".into(), &Language::default(), Path::new("/p"), &none).is_empty()
+        );
     }
 
     proptest! {
@@ -293,7 +296,7 @@ mod tests {
             })).collect();
             let messages = json!({"level": "error", "message": "", "code": {"code": RECURSION}, "spans": spans});
             let read = |_: &Path| Some(text.clone());
-            let found = recursions(&messages.to_string(), "a", &Language::default(), Path::new("/"), &read);
+            let found = recursions(&messages.to_string(), &"a".into(), &Language::default(), Path::new("/"), &read);
             for candidate in candidates(&found, Path::new("/a.rs")) {
                 for way in candidate.ways {
                     prop_assert!(edited(&text, &way).is_some());

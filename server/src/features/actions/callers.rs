@@ -10,6 +10,7 @@ use crate::dump::absolute;
 use crate::features::snapshot::Placed;
 use crate::layout::HeldKind;
 use crate::source::{Edit, TextRange, with_tree};
+use crate::unit_id::UnitId;
 use ra_ap_syntax::ast::{self, AstNode, HasAttrs, HasName, HasVisibility};
 use ra_ap_syntax::{NodeOrToken, SourceFile, SyntaxKind, SyntaxNode, SyntaxToken};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -95,7 +96,7 @@ pub(super) struct Awaits<'a> {
 pub(super) fn awaits<'a>(context: &Context<'a>) -> Option<Awaits<'a>> {
     let of_site = &context.view.sites.get(&context.site)?.futures;
     let ids: HashSet<&Arc<str>> = of_site.iter().map(|future| &future.id).collect();
-    let is_here = |id: &str, origin: &str| {
+    let is_here = |id: &str, origin: &UnitId| {
         let placed = context.snapshot.future_in(id, origin);
         placed
             .and_then(|placed| placed.location.as_ref())

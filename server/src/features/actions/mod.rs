@@ -40,6 +40,7 @@ pub use all_safe::all_safe;
 
 use super::language::Language;
 use super::snapshot::{FileView, Snapshot};
+use crate::unit_id::UnitId;
 
 use crate::dump::Span;
 use crate::layout::whatif::{self, Change, Prediction};
@@ -158,7 +159,7 @@ pub struct Candidate {
     /// That future's name.
     pub name: Arc<str>,
     /// The compiler run that compiles the text: `CRATE-HASH`.
-    pub origin: Arc<str>,
+    pub origin: UnitId,
     /// Absolute path.
     pub file: PathBuf,
     /// The text all ranges are of.
@@ -422,8 +423,10 @@ impl<'a> Context<'a> {
 
     /// A future that this one may have in it.
     pub fn future_with_id(&self, id: &str) -> Option<&'a Future> {
-        let origin = self.future.body.as_ref().map_or("", |body| &body.origin);
-        Some(&self.snapshot.future_in(id, origin)?.future)
+        let own = self.future.body.as_ref();
+        let found =
+            own.map_or_else(|| self.snapshot.future(id), |own| self.snapshot.future_in(id, &own.origin));
+        Some(&found?.future)
     }
 
     /// The range of a span the compiler gave, if it is within this site's text.

@@ -25,6 +25,7 @@ use crate::features::snapshot::Placed;
 use crate::layout::FutureKind;
 use crate::layout::whatif::{self, Change, Prediction};
 use crate::source::{Edit, SiteKind, TextRange};
+use crate::unit_id::UnitId;
 use ra_ap_syntax::ast::{self, AstNode};
 use ra_ap_syntax::{SyntaxKind, SyntaxNode};
 
@@ -77,9 +78,13 @@ fn candidate(context: &Context<'_>) -> Option<Candidate> {
 }
 
 /// What is left of a caller, about; nothing if it is another compiler run's.
-fn saving<'a>(caller: &Caller<'a>, context: &Context<'_>, origin: &str) -> Option<(&'a Placed, Prediction)> {
+fn saving<'a>(
+    caller: &Caller<'a>,
+    context: &Context<'_>,
+    origin: &UnitId,
+) -> Option<(&'a Placed, Prediction)> {
     let future = &caller.placed.future;
-    if future.body.as_ref().is_none_or(|body| *body.origin != *origin)
+    if future.body.as_ref().is_none_or(|body| body.origin != *origin)
         || !context.snapshot.is_made_by(&future.id, origin)
     {
         return None;

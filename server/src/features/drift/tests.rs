@@ -112,8 +112,9 @@ fn snapshot(before: &Snapshot, sizes: &str, bodies: &[(&str, &str)], without: &[
         sizes: sizes.to_owned(),
         bodies: bodies.iter().map(|(_, text)| (*text).to_owned()).collect(),
     };
+    let origin = "golden-1".into();
     let text = PrintedUnit {
-        origin: "golden-1",
+        origin: &origin,
         stamp: 1,
         package: "golden",
         krate: "golden",

@@ -6,6 +6,7 @@
 
 use super::unit::ReadUnit;
 use crate::layout::{Bodies, Body, Future};
+use crate::unit_id::UnitId;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -13,13 +14,13 @@ use std::sync::Arc;
 pub(super) const STAMP: u64 = 0;
 
 /// Names what is left of the last measurement of a compiler run.
-pub(super) fn before(origin: &str) -> Arc<str> {
+pub(super) fn before(origin: &UnitId) -> UnitId {
     format!("{origin} (before)").into()
 }
 
 /// Leaves the concrete futures in a unit, and gives the others as they were `known` before. `known` is all that
 /// was measured last, or what was left of it.
-pub(super) fn split(unit: &mut ReadUnit, origin: &Arc<str>, known: Option<&ReadUnit>) -> Option<ReadUnit> {
+pub(super) fn split(unit: &mut ReadUnit, origin: &UnitId, known: Option<&ReadUnit>) -> Option<ReadUnit> {
     let concrete: HashSet<Arc<str>> = unit
         .futures
         .iter()

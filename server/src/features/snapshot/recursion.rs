@@ -2,14 +2,14 @@
 
 use crate::features::language::Language;
 use crate::source::{Outline, TextRange};
+use crate::unit_id::UnitId;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Calls in one file by which a future would contain itself, as the compiler has refused them.
 #[derive(Debug, Clone)]
 pub struct Recursion {
     /// The compiler run: `CRATE-HASH`.
-    pub origin: Arc<str>,
+    pub origin: UnitId,
     /// What matters to someone who edits the crate.
     pub language: Language,
     /// Absolute path.

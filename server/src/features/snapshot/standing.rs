@@ -3,7 +3,7 @@
 use super::{FileView, Snapshot};
 use crate::layout::Future;
 use crate::source::Match;
-use std::sync::Arc;
+use crate::unit_id::UnitId;
 
 /// Which text measured numbers are of. Of two for one place, the lesser is closer to what the editor shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +54,7 @@ impl Snapshot {
     }
 
     /// The same of all of one compiler run.
-    pub(super) fn standing_of(&self, origin: &Arc<str>) -> Standing {
+    pub(super) fn standing_of(&self, origin: &UnitId) -> Standing {
         if self.stale.contains(origin) {
             Standing::Stale
         } else if self.unsaved.contains(origin) {
@@ -65,7 +65,7 @@ impl Snapshot {
     }
 
     /// Says of a unit that it was measured on text that is not saved.
-    pub fn mark_unsaved(&mut self, origin: &Arc<str>) {
+    pub fn mark_unsaved(&mut self, origin: &UnitId) {
         self.unsaved.insert(origin.clone());
         let is_of_it = |view: &&mut FileView| {
             let mut bodies = view.sites.values().flat_map(|site| &site.bodies);

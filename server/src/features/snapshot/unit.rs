@@ -7,6 +7,7 @@ use crate::dump::{CoroutineBody, Span, TypeSizes, Unread, absolute, names};
 use crate::layout::{Away, Bodies, Body, BodyIndex, Future};
 use crate::parallel;
 use crate::source::{self, Outline, SiteKind};
+use crate::unit_id::UnitId;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -66,7 +67,7 @@ pub trait PrintedTexts: std::fmt::Debug + Send + Sync {
 /// What one compiler run printed, and what was compiled.
 pub struct PrintedUnit<'a> {
     /// Names the compiler run: `CRATE-HASH`.
-    pub origin: &'a str,
+    pub origin: &'a UnitId,
     /// Changes whenever the unit is measured again.
     pub stamp: u64,
     /// The package's name.

@@ -5,6 +5,7 @@ use super::{FileView, Placed, PrintedUnit, Recursion, Snapshot, Standing, quick_
 use crate::dump::TypeSizes;
 use crate::layout::{self, BodyIndex, Future};
 use crate::source::Outline;
+use crate::unit_id::UnitId;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,8 +17,8 @@ impl Snapshot {
     pub fn updated(
         &self,
         texts: &[PrintedUnit<'_>],
-        current: &BTreeSet<Arc<str>>,
-        stale: BTreeSet<Arc<str>>,
+        current: &BTreeSet<UnitId>,
+        stale: BTreeSet<UnitId>,
     ) -> Snapshot {
         let mut update = self.update();
         texts.iter().for_each(|text| _ = update.add(text));
@@ -113,9 +114,9 @@ impl Snapshot {
 pub struct Update {
     /// See [`Snapshot::debug_assertions`].
     pub debug_assertions: bool,
-    units: BTreeMap<Arc<str>, Arc<ReadUnit>>,
-    stale: BTreeSet<Arc<str>>,
-    unsaved: BTreeSet<Arc<str>>,
+    units: BTreeMap<UnitId, Arc<ReadUnit>>,
+    stale: BTreeSet<UnitId>,
+    unsaved: BTreeSet<UnitId>,
     circumstances: Snapshot,
     recursions: Vec<Recursion>,
     /// Units of which the bodies were read.
@@ -125,7 +126,7 @@ pub struct Update {
 /// A unit without its futures, and what is needed to make them.
 #[derive(Debug)]
 struct Added {
-    origin: Arc<str>,
+    origin: UnitId,
     /// The package's name, and `lib`, `bin NAME`, …
     name: (String, String),
     texts: Arc<dyn PrintedTexts>,
@@ -141,7 +142,7 @@ impl Update {
     }
 
     /// The compiler runs that are known.
-    pub fn origins(&self) -> impl Iterator<Item = Arc<str>> {
+    pub fn origins(&self) -> impl Iterator<Item = UnitId> {
         self.units.keys().cloned()
     }
 
@@ -164,7 +165,7 @@ impl Update {
         if is_quick_pass {
             unit.stamp = quick_pass::STAMP;
         }
-        self.read.retain(|known| *known.origin != *text.origin);
+        self.read.retain(|known| known.origin != *text.origin);
         let name = (text.package.to_owned(), text.unit.to_owned());
         let texts = text.texts.clone();
         self.read.push(Added { origin: text.origin.into(), name, texts, unit, is_quick_pass });
@@ -172,14 +173,14 @@ impl Update {
     }
 
     /// The stamp of a unit, as measured now or as it was.
-    pub fn stamp(&self, origin: &str) -> Option<u64> {
-        let read = self.read.iter().find(|read| *read.origin == *origin).map(|read| read.unit.stamp);
+    pub fn stamp(&self, origin: &UnitId) -> Option<u64> {
+        let read = self.read.iter().find(|read| read.origin == *origin).map(|read| read.unit.stamp);
         read.or_else(|| self.units.get(origin).map(|unit| unit.stamp))
     }
 
     /// The snapshot with what was read so far, while the build goes on.
     pub fn finish_early(self) -> Snapshot {
-        let read: BTreeSet<Arc<str>> = self.read.iter().map(|read| read.origin.clone()).collect();
+        let read: BTreeSet<UnitId> = self.read.iter().map(|read| read.origin.clone()).collect();
         let stale = self.stale.difference(&read).cloned().collect();
         let current = self.units.keys().cloned().chain(read).collect();
         let recursions = self.recursions.clone();
@@ -187,7 +188,7 @@ impl Update {
     }
 
     /// The snapshot, see [`Snapshot::updated`].
-    pub fn finish(self, current: &BTreeSet<Arc<str>>, stale: BTreeSet<Arc<str>>) -> Snapshot {
+    pub fn finish(self, current: &BTreeSet<UnitId>, stale: BTreeSet<UnitId>) -> Snapshot {
         let Update { mut units, mut unsaved, debug_assertions, circumstances, read, .. } = self;
         units.retain(|run, _| current.contains(run) || stale.contains(run));
         // With all their futures.

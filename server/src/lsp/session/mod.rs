@@ -4,6 +4,12 @@
 //! what it asks for is started, and the editor is told. Requests are answered from memory in the order they came.
 //! Nothing here waits, and nothing here looks at the disk: what does so runs on a thread of its own and reports back with a
 //! message, too.
+//!
+//! `documents` knows what is open and which files that is; `projects` leads from folders and files to packages and
+//! workspaces; `workspace` is one cargo workspace, and `phase` says when it is built; `requests` answers from a read-only
+//! view; `pending` holds requests for hints that come too early; `notices` is what the user is told once. `job` is one
+//! background task: `actions` finds out about edits, `unsaved` measures text as it is typed, `ahead` prepares for the next
+//! save; `warm` reads what an earlier session measured, and what rode along.
 
 pub mod actions;
 mod ahead;

@@ -1,5 +1,9 @@
 //! Everything that exists because of the transport: pipes, the library that speaks the protocol (tower-lsp), and
 //! what mends the library's requests. Nothing outside this room names the library.
+//!
+//! `transport` reads and writes messages; `server` turns calls into messages of the session; `outbox` talks to the editor, and
+//! `log` to standard error, neither of which anyone waits for; `ending` tells what ends the server; `heap` sees to it that
+//! freed memory is used again.
 
 mod ending;
 mod heap;
