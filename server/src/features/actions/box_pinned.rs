@@ -15,8 +15,9 @@ use super::{ActionKind, Candidate, Context, local};
 use crate::layout::whatif::{Change, Prediction};
 use crate::layout::{Held, HeldKind};
 use crate::source::{Edit, TextRange};
+use ra_ap_parser::Edition;
 use ra_ap_syntax::ast::{self, AstNode};
-use ra_ap_syntax::{NodeOrToken, SourceFile, SyntaxKind, SyntaxToken};
+use ra_ap_syntax::{NodeOrToken, SourceFile, SyntaxKind, SyntaxNode, SyntaxToken};
 
 /// Bytes: smaller ones are not worth an allocation.
 const LEAST: u64 = 64;
@@ -122,10 +123,21 @@ fn in_call(call: &ast::MacroCall) -> Vec<Pinned> {
             let value = first.text_range().cover(last.text_range());
             let before = TextRange::new(at.start(), open.text_range().end());
             let replaced = Some([before, close.text_range()]);
+            let is_one = is_one && is_expression(inside);
             (is_one && is_value).then_some(Pinned { at, value, replaced }).into_iter().collect()
         }
         _ => Vec::new(),
     }
+}
+
+/// Are a macro's tokens what a fn could be called with?
+fn is_expression(tokens: &[NodeOrToken<SyntaxNode, SyntaxToken>]) -> bool {
+    let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return false };
+    let text = first.as_token().cloned().or_else(|| first.as_node()?.first_token());
+    let texts = std::iter::successors(text, SyntaxToken::next_token)
+        .take_while(|token| token.text_range().end() <= last.text_range().end());
+    let text: String = texts.map(|token| token.text().to_owned()).collect();
+    SourceFile::parse(&format!("fn f() {{ f({text}\n); }}"), Edition::CURRENT).errors().is_empty()
 }
 
 /// What the variable is that a call pins: the value of the last `let` of this name in front of it.
@@ -205,6 +217,8 @@ mod tests {
             "let f = other!(large(x));",
             "let f = large(x); { pin!(f); }",
             "pin!();",
+            "let f = pin!(pin!);",
+            "let f = pin!(large(x) |);",
         ] {
             assert_eq!(boxed(body), body);
         }
