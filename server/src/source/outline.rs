@@ -71,8 +71,8 @@ pub struct Outline {
     relocations: Arc<Mutex<Vec<Relocated>>>,
 }
 
-/// A measured text, and where its sites are.
-type Relocated = (Weak<OnceLock<Contents>>, Arc<Matches>);
+/// A measured text, and where its sites are; none if the texts are the same.
+type Relocated = (Weak<OnceLock<Contents>>, Option<Arc<Matches>>);
 
 /// Of one file more texts are measured only if it is part of many packages.
 const RELOCATIONS: usize = 8;
@@ -97,15 +97,22 @@ impl Outline {
         Outline { map: PositionMap::new(text), found: Arc::default(), relocations: Arc::default() }
     }
 
-    /// What `make` tells of another text and this one; it is asked once.
-    pub(super) fn relocation_from(&self, measured: &Outline, make: impl FnOnce() -> Matches) -> Arc<Matches> {
+    /// What `make` tells of another text and this one; it is asked once. None if they are the same.
+    pub(super) fn relocation_from(
+        &self,
+        measured: &Outline,
+        make: impl FnOnce() -> Option<Matches>,
+    ) -> Option<Arc<Matches>> {
+        if Arc::ptr_eq(&self.found, &measured.found) {
+            return None;
+        }
         let mut known = self.relocations.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|(text, _)| text.strong_count() > 0);
         let is_it = |(text, _): &&Relocated| std::ptr::eq(text.as_ptr(), Arc::as_ptr(&measured.found));
         if let Some((_, matches)) = known.iter().find(is_it) {
             return matches.clone();
         }
-        let matches = Arc::new(make());
+        let matches = make().map(Arc::new);
         if known.len() == RELOCATIONS {
             known.remove(0);
         }

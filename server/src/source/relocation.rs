@@ -24,8 +24,8 @@ pub struct Relocation<'a> {
 impl<'a> Relocation<'a> {
     /// Follows the sites of `measured` into `current`.
     pub fn new(measured: &'a Outline, current: &'a Outline) -> Self {
-        let matches = (measured.text() != current.text()).then(|| {
-            current.relocation_from(measured, || {
+        let matches = current.relocation_from(measured, || {
+            (measured.text() != current.text()).then(|| {
                 let sites = relocate(measured, current);
                 Matches { alignments: sites.iter().map(|_| OnceLock::new()).collect(), sites }
             })
@@ -57,7 +57,6 @@ impl<'a> Relocation<'a> {
     /// first and behind the last change is still found; what lies between is not.
     pub fn range(&self, site: usize, range: TextRange) -> Option<TextRange> {
         let (from, to, alignment) = self.around(site, range)?;
-        let Some(alignment) = alignment else { return Some(range) };
         Some(alignment.carry(range - from.start())? + to.start())
     }
 
@@ -69,8 +68,8 @@ impl<'a> Relocation<'a> {
         }
         let (from, to, alignment) = self.around(site, range)?;
         match alignment {
-            Some(Alignment::Edited(_)) => None,
-            Some(Alignment::Same) | None => Some(range - from.start() + to.start()),
+            Alignment::Same => Some(range - from.start() + to.start()),
+            Alignment::Edited(_) => None,
         }
     }
 
@@ -83,18 +82,17 @@ impl<'a> Relocation<'a> {
         own.into_iter().chain(around).find_map(|site| self.range(site, range))
     }
 
-    /// A measured site's range with the current one, if `range` is in it; and both texts of it, lined up, unless the
-    /// whole texts are the same.
-    fn around(&self, site: usize, range: TextRange) -> Option<(TextRange, TextRange, Option<&Alignment>)> {
+    /// A measured site's range with the current one, if `range` is in it; and both texts of it, lined up.
+    fn around(&self, site: usize, range: TextRange) -> Option<(TextRange, TextRange, &Alignment)> {
         let now = self.site(site)?;
         let from = self.measured.sites().get(site)?.range;
         let to = self.current.sites().get(now.site)?.range;
         if !from.contains_range(range) {
             return None;
         }
-        let Some(matches) = &self.matches else { return Some((from, to, None)) };
+        let Some(matches) = &self.matches else { return Some((from, to, &Alignment::Same)) };
         let make = || Alignment::new(&self.measured.text()[from], &self.current.text()[to]);
-        Some((from, to, Some(matches.alignments.get(site)?.get_or_init(make))))
+        Some((from, to, matches.alignments.get(site)?.get_or_init(make)))
     }
 }
 
