@@ -129,7 +129,7 @@ impl Actions {
     }
 
     /// Were candidates looked for in this file?
-    pub fn has_seen(&self, file: &Path) -> bool {
+    fn has_seen(&self, file: &Path) -> bool {
         self.offers.contains_key(file)
     }
 
@@ -141,6 +141,10 @@ impl Actions {
         ground: impl FnOnce() -> Ground,
         tell: impl Fn(u64, ActionReport) + Send + 'static,
     ) {
+        // What is left is asked after every message: not while something is at work.
+        if !self.job.can_begin() {
+            return;
+        }
         let files: Vec<PathBuf> = files.into_iter().filter(|file| !self.has_seen(file)).collect();
         let untried = self.untried();
         let Some(idle) = self.job.idle().filter(|_| !files.is_empty() || !untried.is_empty()) else { return };

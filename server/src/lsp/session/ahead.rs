@@ -37,7 +37,7 @@ impl Ahead {
     }
 
     /// Was this file seen to?
-    pub fn has_seen(&self, file: &Path) -> bool {
+    fn has_seen(&self, file: &Path) -> bool {
         self.prepared.contains(file)
     }
 

@@ -53,9 +53,14 @@ impl<T> Job<T> {
         Job { number: first, at_work: None, tool: None, gave_up: false }
     }
 
-    /// The right to begin a task, if nothing is at work and there is any use in it.
+    /// Is nothing at work, and any use in a task?
+    pub fn can_begin(&self) -> bool {
+        self.at_work.is_none() && !self.gave_up
+    }
+
+    /// The right to begin a task, if [`Job::can_begin`].
     pub fn idle(&mut self) -> Option<Idle<'_, T>> {
-        (self.at_work.is_none() && !self.gave_up).then_some(Idle(self))
+        self.can_begin().then_some(Idle(self))
     }
 
     /// Is something at work, even if it was cancelled?

@@ -309,13 +309,12 @@ impl Session {
         saved: Option<SavedFiles>,
         reply: oneshot::Sender<Option<lsp::CodeActionResponse>>,
     ) {
-        let wanted = || self.view().files_to_read(&params.text_document.uri);
-        let Some(saved) = saved.or_else(|| wanted().is_empty().then(SavedFiles::new)) else {
-            let files = wanted();
-            return self
-                .context
-                .mail
-                .post_from_disk(move || Message::CodeActions(params, Some(read(files)), reply));
+        let saved = match known(saved, || self.view().files_to_read(&params.text_document.uri)) {
+            Ok(saved) => saved,
+            Err(files) => {
+                let again = move || Message::CodeActions(params, Some(read(files)), reply);
+                return self.context.mail.post_from_disk(again);
+            }
         };
         let found = self.view().found_actions(&params, &saved);
         let _ = reply.send(self.view().code_actions(&params, &found));
@@ -328,15 +327,25 @@ impl Session {
         saved: Option<SavedFiles>,
         reply: oneshot::Sender<Option<lsp::CodeAction>>,
     ) {
-        let wanted = || self.view().files_to_resolve(&action);
-        let Some(saved) = saved.or_else(|| wanted().is_empty().then(SavedFiles::new)) else {
-            let files = wanted();
-            return self
-                .context
-                .mail
-                .post_from_disk(move || Message::ResolveAction(action, Some(read(files)), reply));
+        let saved = match known(saved, || self.view().files_to_resolve(&action)) {
+            Ok(saved) => saved,
+            Err(files) => {
+                let again = move || Message::ResolveAction(action, Some(read(files)), reply);
+                return self.context.mail.post_from_disk(again);
+            }
         };
         let _ = reply.send(self.view().resolve_action(*action, &saved));
+    }
+}
+
+/// What was read for a request. If nothing was yet, and there are files to be read for it: those.
+fn known(
+    saved: Option<SavedFiles>,
+    files: impl FnOnce() -> Vec<PathBuf>,
+) -> Result<SavedFiles, Vec<PathBuf>> {
+    match saved {
+        Some(saved) => Ok(saved),
+        None => Some(files()).filter(|files| !files.is_empty()).map_or_else(|| Ok(SavedFiles::new()), Err),
     }
 }
 
