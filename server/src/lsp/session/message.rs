@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// What a handler or a task tells the session.
 #[derive(Debug)]
@@ -211,7 +211,14 @@ pub struct Abilities {
 pub struct Mail {
     session: mpsc::UnboundedSender<Message>,
     editor: Arc<dyn Fn(Out) + Send + Sync>,
+    /// One permit for each look at the disk that may be under way.
+    looks: Arc<Semaphore>,
 }
+
+/// How many looks at the disk may be under way. Each takes a thread, and a thread of tokio's that was needed once
+/// stays for as long as there is something to do now and then: without a bound, an editor that opens twenty files
+/// at once leaves twenty threads behind.
+const LOOKS: usize = 4;
 
 impl Mail {
     /// `editor` takes what the editor is to be told, in order.
@@ -219,7 +226,7 @@ impl Mail {
         session: mpsc::UnboundedSender<Message>,
         editor: impl Fn(Out) + Send + Sync + 'static,
     ) -> Self {
-        Mail { session, editor: Arc::new(editor) }
+        Mail { session, editor: Arc::new(editor), looks: Arc::new(Semaphore::new(LOOKS)) }
     }
 
     /// Tells the editor.
@@ -241,9 +248,43 @@ impl Mail {
         });
     }
 
-    /// Tells the session what only a look at the disk can tell, which may take a while.
+    /// Tells the session what only a look at the disk can tell, which may take a while. At most [`LOOKS`] are under
+    /// way at a time, the others wait.
     pub fn post_from_disk(&self, look: impl FnOnce() -> Message + Send + 'static) {
-        let session = self.session.clone();
-        tokio::task::spawn_blocking(move || _ = session.send(look()));
+        let (session, looks) = (self.session.clone(), self.looks.clone());
+        tokio::spawn(async move {
+            // The semaphore is never closed.
+            let Ok(permit) = looks.acquire_owned().await else { return };
+            tokio::task::spawn_blocking(move || {
+                let _ = session.send(look());
+                drop(permit);
+            });
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn few_look_at_the_disk_at_a_time_and_all_are_heard() {
+        let (sender, mut session) = mpsc::unbounded_channel();
+        let mail = Mail::new(sender, |_| ());
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        for _ in 0..50 {
+            let (now, most) = (now.clone(), most.clone());
+            mail.post_from_disk(move || {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(2));
+                now.fetch_sub(1, Ordering::SeqCst);
+                Message::Initialized
+            });
+        }
+        for _ in 0..50 {
+            assert!(session.recv().await.is_some());
+        }
+        assert!(most.load(Ordering::SeqCst) <= LOOKS);
     }
 }
