@@ -117,10 +117,14 @@ impl Documents {
         mail.post_from_disk(move || Message::LookedUp(uri, look()));
     }
 
-    /// Is a document being looked up? Then a message about it has to be held.
+    /// Which document is being looked up that this message has to wait for?
     pub fn is_looking_up(&self, message: &Message) -> Option<lsp::Url> {
         if self.held.is_empty() {
             return None;
+        }
+        if message.is_about_all() {
+            // When that one is known, this is asked again.
+            return self.held.keys().next().cloned();
         }
         message.document().filter(|uri| self.held.contains_key(uri))
     }

@@ -107,6 +107,11 @@ pub enum WorkspaceEvent {
 }
 
 impl Message {
+    /// Asks what is known of whole projects: a save that came before has to be heard first, whichever document it was.
+    pub fn is_about_all(&self) -> bool {
+        matches!(self, Message::Report(_) | Message::Layout(Wanted::Id(_), _))
+    }
+
     /// The document it is about, if it is about one: it waits while that one is being looked up.
     pub fn document(&self) -> Option<lsp::Url> {
         let in_data =

@@ -179,3 +179,26 @@ async fn requests_wait_until_the_file_is_known() {
     assert!(answer.try_recv().is_ok());
     drop(room.sender);
 }
+
+/// Who asks for everything after a save finds that a build is due, or its numbers: not those from before it.
+#[tokio::test]
+async fn a_report_waits_until_each_save_before_it_is_heard() {
+    let mut room = Room::new();
+    room.event(&Event::Open("a.rs"));
+    room.event(&Event::Open("b.rs"));
+    room.hear_all().await;
+    let ask = |room: &mut Room| {
+        let (reply, answer) = oneshot::channel();
+        room.hear(Message::Report(reply));
+        answer
+    };
+    assert!(ask(&mut room).try_recv().is_ok(), "nothing is looked up");
+    room.event(&Event::Save("a.rs"));
+    room.event(&Event::Save("b.rs"));
+    let mut answer = ask(&mut room);
+    let first = room.messages.recv().await.unwrap();
+    room.hear(first);
+    assert!(answer.try_recv().is_err(), "the other save was not heard yet");
+    room.hear_all().await;
+    assert!(answer.try_recv().is_ok());
+}
