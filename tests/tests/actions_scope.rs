@@ -1,10 +1,6 @@
 //! What the actions on locals predict is what the compiler prints after their edits.
 
-#[path = "../examples/layout-check/check.rs"]
-#[allow(dead_code)] // It checks layouts too.
-mod check;
-
-use check::measure;
+use crate::layout_check::measure;
 use futurelens::features::Snapshot;
 use futurelens::features::actions::{ActionKind, Candidate, candidates};
 use futurelens::source::{Edit, edited};

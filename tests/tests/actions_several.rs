@@ -1,11 +1,7 @@
 //! Edits of several futures at once, of those in macros, and of those that are handed over: what they promise is what a
 //! build after them measures.
 
-#[path = "../examples/layout-check/check.rs"]
-#[allow(dead_code)] // It checks layouts too.
-mod check;
-
-use check::measure;
+use crate::layout_check::measure;
 use futurelens_tests::actions::{Action, offered};
 use futurelens_tests::project::{PENDING_ONCE, Project};
 

@@ -104,7 +104,8 @@ fn may_mount(test: &str) -> bool {
     if cfg!(target_os = "linux") && std::env::var_os(INSIDE).is_none() {
         let tests = std::env::current_exe().expect("it runs");
         let mut inside = Command::new("unshare");
-        inside.arg("-rm").arg(tests).args(["--exact", test, "--nocapture"]).env(INSIDE, "1");
+        let test = format!("faults_store::{test}");
+        inside.arg("-rm").arg(tests).args(["--exact", &test, "--nocapture"]).env(INSIDE, "1");
         let can = Command::new("unshare").args(["-rm", "true"]).stderr(Stdio::null()).status();
         if can.is_ok_and(|status| status.success()) {
             assert!(inside.status().is_ok_and(|status| status.success()), "{test} failed in a name space");

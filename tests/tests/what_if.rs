@@ -1,10 +1,7 @@
 //! The compiler's layout algorithm, fed with what was dumped, gives what the compiler printed; and what it
 //! predicts for an edit is what the compiler prints after that edit.
 
-#[path = "../examples/layout-check/check.rs"]
-mod check;
-
-use check::{check, measure};
+use crate::layout_check::{check, measure};
 use futurelens::features::Snapshot;
 use futurelens::layout::whatif::{self, Change, Prediction};
 use futurelens::layout::{Future, HeldKind};

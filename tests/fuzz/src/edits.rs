@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::measured::Run;
+use super::measured::Run;
 
 /// A text and a sequence of edits as an editor sends them.
 pub fn any(data: &[u8]) {

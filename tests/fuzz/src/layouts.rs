@@ -1,7 +1,7 @@
 //! The joining of dumps and sources, and everything that is made of it: for numbers of any size, in an instant.
 
-use crate::edits;
-use crate::measured::{Run, runs};
+use super::edits;
+use super::measured::{Run, runs};
 use futurelens::features::actions::{candidates, gains};
 use futurelens::features::check::{Question, Tolerance, check};
 use futurelens::features::current_text::{CurrentTexts, Spot};
@@ -21,7 +21,7 @@ use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The text of one or two runs, see [`measured`](crate::measured). If there are two, the sources of the second are
+/// The text of one or two runs, see [`measured`](super::measured). If there are two, the sources of the second are
 /// the text of today.
 pub fn any(text: &str) {
     let runs = runs(text);

@@ -1,6 +1,6 @@
 //! What the compiler says in JSON, and what one run printed put over another's.
 
-use crate::measured::{Run, runs};
+use super::measured::{Run, runs};
 use futurelens::compiler::UnitOutput;
 use futurelens::dump::diagnostics::errors;
 use futurelens::incremental::{Form, Printed};
