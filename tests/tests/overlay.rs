@@ -146,7 +146,7 @@ fn shown(unit: &UnitOutput) -> Vec<String> {
             let future = &placed.future;
             let at =
                 placed.location.as_ref().map(|l| (l.file.strip_prefix(&unit.dir).unwrap(), l.at, l.site));
-            let boxed = snapshot.is_boxed_when_large(&future.id);
+            let boxed = snapshot.boxes_when_large(&future.id).is_some();
             format!(
                 "{} {} {} at {at:?} boxed {boxed} holds {:?} {:?}",
                 future.id,

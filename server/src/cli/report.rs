@@ -1,8 +1,9 @@
 //! `futurelens report`: the table of all futures.
 
-use super::{CliError, CommonArgs, json, warn_of_budgets};
+use super::{CliError, CommonArgs, Measured, json, warn_of_budgets};
 use crate::features::Snapshot;
 use crate::features::report::{self, Choice, Sort};
+use crate::features::tasks;
 use crate::features::webpage::page;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -21,6 +22,9 @@ pub(super) struct ReportArgs {
     /// Only futures whose name or file contains TEXT; with `*` in it TEXT must cover the whole name.
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
+    /// Where memory is taken for futures: tasks, boxes, static pools.
+    #[arg(long, conflicts_with_all = ["sort", "filter", "all"])]
+    tasks: bool,
     /// Show the futures of dependencies too.
     #[arg(long)]
     all: bool,
@@ -49,6 +53,9 @@ enum SortBy {
 pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
     let measured = args.common.build.measure(&args.path)?;
     warn_of_budgets(&measured);
+    if args.tasks {
+        return tasks_of(args, &measured);
+    }
     let sort = match args.sort {
         SortBy::Size => Sort::Size,
         SortBy::Padding => Sort::Padding,
@@ -84,6 +91,16 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
     };
     args.common.output.write(&text)?;
     measured.finish()
+}
+
+fn tasks_of(args: &ReportArgs, measured: &Measured) -> Result<(), CliError> {
+    let all: Vec<tasks::Task<'_>> = measured.all().flat_map(tasks::tasks).collect();
+    let text = match args.format {
+        Format::Json => json(&all)?,
+        _ => tasks::table(&all),
+    };
+    args.common.output.write(&text)?;
+    Ok(())
 }
 
 /// Why there is nothing to list. `generic`: how many futures have a size only where they are used.

@@ -4,11 +4,11 @@ use super::breakdown::stored_twice;
 use super::hints::{HintSettings, called, largest_things, size_label};
 use super::sites::{MeasuredSite, sites};
 use super::snapshot::{FileView, Snapshot};
+use super::spawned;
 use crate::layout::{Future, HeldKind};
 use crate::render::short_type;
 use crate::render::size::{exact, in_full, short};
-use crate::source::{Argument, Outline, TextRange, spawns};
-use std::sync::Arc;
+use crate::source::{Outline, TextRange, spawns};
 
 /// A remark about a place in the current text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,32 +179,19 @@ fn arguments_stored_twice(site: &MeasuredSite<'_>) -> Vec<Diagnostic> {
 /// debug assertions, above 2 KiB with them. That this tokio has it, the compiler's output shows: it made
 /// the task type for the boxed future too.
 fn boxed_by_tokio(snapshot: &Snapshot, sites: &[MeasuredSite<'_>], text: &Outline) -> Vec<Diagnostic> {
-    let threshold = if snapshot.debug_assertions { 2_048 } else { 16_384 };
-    let large = |future: &&Arc<Future>| future.size > threshold && snapshot.is_boxed_when_large(&future.id);
     let found = spawns(text.text()).into_iter().filter_map(|spawn| {
-        let future = match &spawn.argument {
-            Argument::Block(at) => {
-                let site = sites
-                    .iter()
-                    .find(|site| site.site().token.start() == *at && !site.standing.is_stale())?;
-                site.outermost().find(large)?.clone()
-            }
-            Argument::Call(name) => {
-                let mut named = snapshot
-                    .futures(false)
-                    .map(|placed| &placed.future)
-                    .filter(|future| future.name.rsplit("::").next() == Some(name));
-                // Of several fns of one name nobody knows which is meant.
-                let first = named.next()?;
-                let same = |other: &Arc<Future>| {
-                    other.body.as_ref().map(|b| &b.def_path) == first.body.as_ref().map(|b| &b.def_path)
-                };
-                if !named.all(same) {
-                    return None;
-                }
-                Some(first).filter(large)?.clone()
-            }
+        let at_block = |at| {
+            let mut there = sites.iter().filter(|site| site.site().token.start() == at && !site.standing.is_stale());
+            there.next().map(|site| site.outermost().collect()).unwrap_or_default()
         };
+        let futures = spawned::futures_of(snapshot, &spawn, at_block);
+        let (future, threshold) = futures.into_iter().find_map(|future| {
+            let threshold = snapshot.boxes_when_large(&future.id).filter(|threshold| threshold.executor == "tokio")?;
+            Some((future, threshold.most(snapshot.debug_assertions)))
+        })?;
+        if future.size <= threshold {
+            return None;
+        }
         Some(Diagnostic {
             code: Code::BoxedByTokio,
             range: spawn.name,

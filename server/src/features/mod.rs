@@ -4,7 +4,7 @@
 //! `snapshot` is everything measured, placed in its text; `current_text` and `sites` find it in the current one. `actions/`
 //! are edits that may make a future smaller, with a prediction. `called` tells what people call a future, and `find` which
 //! one a name means. `record` reads an earlier measurement (a report or a baseline), `growth` compares two, `check` is what
-//! fails one. `drift` says what a compiler printed that is not read.
+//! fails one. `tasks` are the futures that memory is taken for. `drift` says what a compiler printed that is not read.
 
 pub mod actions;
 pub mod breakdown;
@@ -28,7 +28,9 @@ pub mod record;
 pub mod report;
 pub mod sites;
 pub mod snapshot;
+pub mod spawned;
 pub mod stored;
+pub mod tasks;
 pub mod unused_budgets;
 pub mod webpage;
 

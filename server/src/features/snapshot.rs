@@ -12,7 +12,7 @@ mod written;
 use super::drift::{self, Drift};
 use super::language::Language;
 use crate::dump::{LineCol, absolute};
-use crate::layout::{Body, Future};
+use crate::layout::{Allocation, Body, Future, Threshold};
 use crate::source::{self, Outline, TextRange};
 use crate::unit_id::UnitId;
 pub use recursion::Recursion;
@@ -228,9 +228,21 @@ impl Snapshot {
         self.by_id.get(id).into_iter().flatten().map(|&index| &self.futures[index])
     }
 
-    /// Does tokio box this future when it is spawned, if it is above tokio's threshold?
-    pub fn is_boxed_when_large(&self, id: &str) -> bool {
-        self.units.values().any(|unit| unit.boxed_when_large.contains(id))
+    /// From which size on the executor that a future is given to boxes it; none if it is given to none that does.
+    pub fn boxes_when_large(&self, id: &str) -> Option<&'static Threshold> {
+        let mut all = self.units.values().flat_map(|unit| &unit.allocations);
+        all.find_map(|allocation| allocation.made.threshold().filter(|_| allocation.is_of(id)))
+    }
+
+    /// Where memory is taken for futures: each once, with the unit it is made in, largest first.
+    pub fn allocations(&self) -> Vec<(&UnitId, &Allocation)> {
+        let mut units: Vec<(&UnitId, &Arc<ReadUnit>)> = self.units.iter().collect();
+        units.sort_by_key(|(_, unit)| (!unit.is_library, &unit.name));
+        let mut seen = HashSet::new();
+        let all = units.into_iter().flat_map(|(origin, unit)| unit.allocations.iter().map(move |one| (origin, one)));
+        let mut all: Vec<(&UnitId, &Allocation)> = all.filter(|(_, one)| seen.insert(one.key())).collect();
+        all.sort_by_key(|(_, one)| std::cmp::Reverse(one.size));
+        all
     }
 
     /// What matters to someone who edits the crate of a compiler run.
@@ -295,6 +307,16 @@ impl Snapshot {
             .map(|(file, view, site, _)| (file.as_path(), view.outline.sites()[site].token))
             .collect();
         places.len()
+    }
+
+    /// All files with their views, by absolute path.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, &[FileView])> {
+        self.files.iter().map(|(path, views)| (path.as_path(), views.as_slice()))
+    }
+
+    /// The package of a compiler run, and which of its targets it is: `lib`, `bin NAME`, …
+    pub fn unit_name(&self, origin: &UnitId) -> Option<[&str; 2]> {
+        self.units.get(origin).map(|unit| [&*unit.name[0], &*unit.name[1]])
     }
 
     /// The views of a file, by its absolute path.

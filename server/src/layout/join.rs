@@ -51,23 +51,8 @@ pub fn futures(source: &Source<'_>) -> Vec<Future> {
     futures
 }
 
-/// The futures tokio boxes if they are large, by identity: those for whose boxed form there is a task too.
-/// (Both forms are compiled; which one runs is decided by size. A tokio without that rule has one form.) Of
-/// `block_on` there is no task: there, that the future is pinned in a box somewhere has to do.
-pub fn boxed_when_large(source: &Source<'_>) -> HashSet<Arc<str>> {
-    const TASK: &str = "tokio::runtime::task::core::Cell<std::pin::Pin<std::boxed::Box<";
-    const RUN: &str = "std::pin::Pin<std::boxed::Box<";
-    let names = Names::new(source);
-    let boxed = source.sizes.types.iter().filter_map(|ty| {
-        let future = ty.name.strip_prefix(TASK).or_else(|| ty.name.strip_prefix(RUN))?;
-        let name = CoroutineName::parse(&future[..=names::closing(future)?])?;
-        let found = source.bodies.find(source.origin, name.path, Some(name.upvars));
-        Some(names.identity(&name, found.as_ref()))
-    });
-    boxed.collect()
-}
-
-struct Names<'a> {
+/// What compiler runs call things, in readable words.
+pub(super) struct Names<'a> {
     source: &'a Source<'a>,
     /// Readable names of coroutines by verbose path; one coroutine is mentioned by many types.
     memo: RefCell<HashMap<String, Option<String>>>,
@@ -86,7 +71,7 @@ struct Type {
 }
 
 impl<'a> Names<'a> {
-    fn new(source: &'a Source<'a>) -> Self {
+    pub fn new(source: &'a Source<'a>) -> Self {
         let (memo, types, texts) = Default::default();
         Names { source, memo, types, texts }
     }
@@ -95,7 +80,8 @@ impl<'a> Names<'a> {
         self.texts.borrow_mut().shared(text)
     }
 
-    fn readable(&self, verbose: &str) -> Arc<str> {
+    /// A type as people write it.
+    pub fn readable(&self, verbose: &str) -> Arc<str> {
         let readable = names::readable(verbose, &|path| self.coroutine(path));
         self.shared(&readable)
     }
@@ -158,7 +144,7 @@ impl<'a> Names<'a> {
     }
 
     /// Crate, definition path and arguments; for futures of crates that were not measured the path alone.
-    fn identity(&self, name: &CoroutineName<'_>, found: Option<&Instance>) -> Arc<str> {
+    pub fn identity(&self, name: &CoroutineName<'_>, found: Option<&Instance>) -> Arc<str> {
         match found {
             Some(Instance { body, arguments, .. }) => self.shared(&instance_id(&body.def_path, arguments)),
             None => self.readable(name.path),

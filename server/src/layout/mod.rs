@@ -5,6 +5,7 @@
 //! *instance* is one monomorphization of a generic body.
 
 mod align;
+mod allocation;
 mod body;
 mod body_index;
 mod conflicts;
@@ -14,9 +15,10 @@ mod usage;
 pub mod whatif;
 mod why;
 
+pub use allocation::{Allocation, Count, Known, Made, Maker, Memory, Threshold, allocations};
 pub use body::{Away, Body, BodyState, Saved, Upvar as BodyUpvar, definition_path, item_path};
 pub use body_index::{Bodies, BodyIndex, Instance};
-pub use join::{Source, boxed_when_large, futures};
+pub use join::{Source, futures};
 pub use states::States;
 pub use usage::{Bytes, Largest, Usage, needs};
 pub use whatif::Parts;

@@ -55,7 +55,6 @@ pub(super) fn split(unit: &mut ReadUnit, origin: &UnitId, known: Option<&ReadUni
         _ => Some(future.clone()),
     };
     let futures = known.futures.iter().filter_map(left).collect();
-    unit.boxed_when_large.extend(known.boxed_when_large.iter().cloned());
     Some(ReadUnit {
         stamp: STAMP,
         name: known.name.clone(),
@@ -64,7 +63,7 @@ pub(super) fn split(unit: &mut ReadUnit, origin: &UnitId, known: Option<&ReadUni
         dir: known.dir.clone(),
         bodies: Arc::new(Bodies::new(bodies.into_values().collect())),
         futures,
-        boxed_when_large: HashSet::new(),
+        allocations: known.allocations.clone(),
         files: known.files.clone(),
         other_words: known.other_words.clone(),
         places: known.places.clone(),

@@ -4,7 +4,7 @@ use super::super::drift::{Drift, Missing};
 use super::super::language::Language;
 use super::{Location, words, written};
 use crate::dump::{CoroutineBody, Span, TypeSizes, Unread, absolute, names};
-use crate::layout::{Away, Bodies, Body, BodyIndex, Future};
+use crate::layout::{Allocation, Away, Bodies, Body, BodyIndex, Future};
 use crate::parallel;
 use crate::source::{self, Outline, SiteKind};
 use crate::unit_id::UnitId;
@@ -26,8 +26,8 @@ pub(super) struct ReadUnit {
     pub(super) dir: Arc<Path>,
     pub(super) bodies: Arc<Bodies>,
     pub(super) futures: Vec<Arc<Future>>,
-    /// Identities of futures that tokio boxes if they are large.
-    pub(super) boxed_when_large: HashSet<Arc<str>>,
+    /// Where memory is taken for the futures of the workspace.
+    pub(super) allocations: Vec<Allocation>,
     /// PrintedTexts as they were measured, by path as the compiler prints it.
     pub(super) files: BTreeMap<Arc<str>, Outline>,
     /// The words of all other texts, as hashes in order.
@@ -181,7 +181,7 @@ impl ReadUnit {
             dir: text.dir.into(),
             bodies: Arc::new(Bodies::new(read.iter().filter_map(|(_, dump)| dump.body.clone()).collect())),
             futures: Vec::new(),
-            boxed_when_large: HashSet::new(),
+            allocations: Vec::new(),
             files,
             places,
             dumps: read.into_iter().collect(),

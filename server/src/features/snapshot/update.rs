@@ -218,7 +218,7 @@ impl Update {
             let source =
                 layout::Source { origin: &origin, package, unit: unit_name, sizes: &sizes, bodies: &index };
             unit.futures = layout::futures(&source).into_iter().map(Arc::new).collect();
-            unit.boxed_when_large = layout::boxed_when_large(&source);
+            unit.allocations = layout::allocations(&source);
             unit.compare(&sizes, &index);
             if is_quick_pass {
                 let known = old.get(&origin).and_then(|known| known.as_deref());
