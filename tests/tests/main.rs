@@ -46,6 +46,7 @@ mod sccache;
 mod security;
 mod soak;
 mod sums;
+mod tasks;
 mod together;
 mod toolchains;
 mod trimmed;

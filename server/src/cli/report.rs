@@ -54,7 +54,8 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
     let measured = args.common.build.measure(&args.path)?;
     warn_of_budgets(&measured);
     if args.tasks {
-        return tasks_of(args, &measured);
+        tasks_of(args, &measured)?;
+        return measured.finish();
     }
     let sort = match args.sort {
         SortBy::Size => Sort::Size,
@@ -94,13 +95,25 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
 }
 
 fn tasks_of(args: &ReportArgs, measured: &Measured) -> Result<(), CliError> {
-    let all: Vec<tasks::Task<'_>> = measured.all().flat_map(tasks::tasks).collect();
+    let Some(mut report) = tasks::task_report(measured.all()) else { return Ok(()) };
+    report.missing = measured.missing();
     let text = match args.format {
-        Format::Json => json(&all)?,
-        _ => tasks::table(&all),
+        Format::Json => json(&report)?,
+        Format::Html => {
+            return Err(CliError::Other(
+                "the page has no tasks yet: leave out `--tasks` or `--format html`".to_owned(),
+            ));
+        }
+        Format::Table => {
+            if report.tasks.is_empty() {
+                eprintln!(
+                    "nothing that was measured takes memory for a future: none is spawned, boxed or in a pool"
+                );
+            }
+            tasks::table(&report.tasks)
+        }
     };
-    args.common.output.write(&text)?;
-    Ok(())
+    args.common.output.write(&text)
 }
 
 /// Why there is nothing to list. `generic`: how many futures have a size only where they are used.

@@ -181,12 +181,14 @@ fn arguments_stored_twice(site: &MeasuredSite<'_>) -> Vec<Diagnostic> {
 fn boxed_by_tokio(snapshot: &Snapshot, sites: &[MeasuredSite<'_>], text: &Outline) -> Vec<Diagnostic> {
     let found = spawns(text.text()).into_iter().filter_map(|spawn| {
         let at_block = |at| {
-            let mut there = sites.iter().filter(|site| site.site().token.start() == at && !site.standing.is_stale());
+            let mut there =
+                sites.iter().filter(|site| site.site().token.start() == at && !site.standing.is_stale());
             there.next().map(|site| site.outermost().collect()).unwrap_or_default()
         };
         let futures = spawned::futures_of(snapshot, &spawn, at_block);
         let (future, threshold) = futures.into_iter().find_map(|future| {
-            let threshold = snapshot.boxes_when_large(&future.id).filter(|threshold| threshold.executor == "tokio")?;
+            let threshold =
+                snapshot.boxes_when_large(&future.id).filter(|threshold| threshold.executor == "tokio")?;
             Some((future, threshold.most(snapshot.debug_assertions)))
         })?;
         if future.size <= threshold {

@@ -239,7 +239,9 @@ impl Snapshot {
         let mut units: Vec<(&UnitId, &Arc<ReadUnit>)> = self.units.iter().collect();
         units.sort_by_key(|(_, unit)| (!unit.is_library, &unit.name));
         let mut seen = HashSet::new();
-        let all = units.into_iter().flat_map(|(origin, unit)| unit.allocations.iter().map(move |one| (origin, one)));
+        let all = units
+            .into_iter()
+            .flat_map(|(origin, unit)| unit.allocations.iter().map(move |one| (origin, one)));
         let mut all: Vec<(&UnitId, &Allocation)> = all.filter(|(_, one)| seen.insert(one.key())).collect();
         all.sort_by_key(|(_, one)| std::cmp::Reverse(one.size));
         all

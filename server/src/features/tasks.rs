@@ -1,12 +1,12 @@
 //! Where memory is really taken for futures: the tasks of executors, boxes, static pools. What an `async fn` takes counts
 //! there, and nowhere else.
 
-use super::report::relative;
+use super::report::{SCHEMA, relative};
 use super::snapshot::{Placed, Snapshot};
 use super::spawned;
 use crate::dump::LineCol;
 use crate::layout::{Allocation, Count, Future, Made};
-use crate::render::size::exact;
+use crate::render::size::{count as counted, exact};
 use crate::render::{one_line, short_type};
 use crate::source::spawns;
 use serde::Serialize;
@@ -20,6 +20,24 @@ const NAME_WIDTH: usize = 60;
 
 /// How many futures are looked at for one that the user wrote.
 const MOST_INSIDE: usize = 1_000;
+
+/// `report --tasks --format json`.
+#[derive(Debug, Serialize)]
+pub struct TaskReport<'a> {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// `rustc -vV`'s first line.
+    pub compiler: &'a str,
+    /// The cargo profile.
+    pub profile: &'a str,
+    /// The triples that were measured, in the user's order.
+    pub targets: Vec<&'a str>,
+    /// What was not measured since it does not compile, as cargo calls it; absent if there is nothing of that kind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// Largest first.
+    pub tasks: Vec<Task<'a>>,
+}
 
 /// One allocation, as a report has it. Lines and columns are one-based, paths relative to the workspace's root with forward
 /// slashes.
@@ -59,6 +77,8 @@ pub struct Task<'a> {
     pub package: &'a str,
     /// The unit that was compiled: `lib`, `bin NAME`, …
     pub unit: &'a str,
+    /// The triple that was measured for.
+    pub target: &'a str,
     /// Where it is made: calls that hand the future to an executor; where the future is written, if no such call is found.
     pub places: Vec<Place>,
     /// Are these calls?
@@ -76,6 +96,22 @@ pub struct Place {
     pub column: u32,
 }
 
+/// One report of what was measured for several targets, in this order. None without any.
+pub fn task_report<'a>(snapshots: impl Iterator<Item = &'a Snapshot>) -> Option<TaskReport<'a>> {
+    let snapshots: Vec<&Snapshot> = snapshots.collect();
+    let first = snapshots.first()?;
+    let mut all: Vec<Task<'_>> = snapshots.iter().flat_map(|snapshot| tasks(snapshot)).collect();
+    all.sort_by_key(|task| std::cmp::Reverse(task.size));
+    Some(TaskReport {
+        schema: SCHEMA,
+        compiler: &first.compiler,
+        profile: &first.profile,
+        targets: snapshots.iter().map(|snapshot| &*snapshot.target).collect(),
+        missing: Vec::new(),
+        tasks: all,
+    })
+}
+
 /// All allocations with a future of the workspace in them, largest first.
 pub fn tasks(snapshot: &Snapshot) -> Vec<Task<'_>> {
     let calls = spawn_calls(snapshot);
@@ -87,7 +123,8 @@ pub fn tasks(snapshot: &Snapshot) -> Vec<Task<'_>> {
         }
         let future = &*root.future;
         // What is static stands where its task is written.
-        let is_handed_over = allocation.maker.is_task() && !allocation.maker.is_static() || allocation.made != Made::Always;
+        let is_handed_over =
+            allocation.maker.is_task() && !allocation.maker.is_static() || allocation.made != Made::Always;
         let calls = calls.get(&future.id).filter(|_| is_handed_over);
         let own = || root.location.iter().map(|at| place(snapshot, &at.file, at.at)).collect();
         let [package, unit] = snapshot.unit_name(origin).unwrap_or([&future.package, &future.unit]);
@@ -112,6 +149,7 @@ pub fn tasks(snapshot: &Snapshot) -> Vec<Task<'_>> {
             ty: &allocation.ty,
             package,
             unit,
+            target: &snapshot.target,
             places: calls.cloned().unwrap_or_else(own),
             is_spawned_there: calls.is_some(),
         });
@@ -143,7 +181,11 @@ fn root<'a>(snapshot: &'a Snapshot, allocation: &Allocation) -> Option<&'a Place
         if placed.location.is_some() || placed.is_own {
             return Some(placed);
         }
-        let held = placed.future.states.iter().flat_map(|state| state.held.iter().filter_map(|held| held.future.clone()));
+        let held = placed
+            .future
+            .states
+            .iter()
+            .flat_map(|state| state.held.iter().filter_map(|held| held.future.clone()));
         next.extend(held.filter(|id| seen.insert(id.clone())).collect::<Vec<_>>());
     }
     None
@@ -157,7 +199,8 @@ fn spawn_calls(snapshot: &Snapshot) -> HashMap<Arc<str>, Vec<Place>> {
             for spawn in spawns(view.outline.text()) {
                 let at_block = |at| {
                     let sites = view.sites.iter();
-                    let mut there = sites.filter(|(site, _)| view.outline.sites()[**site].token.start() == at);
+                    let mut there =
+                        sites.filter(|(site, _)| view.outline.sites()[**site].token.start() == at);
                     there.next().map(|(_, site)| site.futures.iter().collect()).unwrap_or_default()
                 };
                 let futures = spawned::futures_of(snapshot, &spawn, at_block);
@@ -206,7 +249,7 @@ pub fn table(tasks: &[Task<'_>]) -> String {
         let _ = writeln!(out, "{bytes:>a$}  {future:>b$}  {made_by:<c$}  {at:<d$}  {name}");
     }
     for (unit, (bytes, count)) in static_bytes(tasks) {
-        let _ = writeln!(out, "\n{} B static in {}: {unit}", exact(bytes), crate::render::size::count(count, "task"));
+        let _ = writeln!(out, "\n{unit}: {} B static in {}", exact(bytes), counted(count, "task"));
     }
     out
 }

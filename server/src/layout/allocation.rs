@@ -282,7 +282,8 @@ impl<'a> Reader<'a> {
                     let Some(end) = names::closing(list) else { continue };
                     let Some(given) = arguments(&list[1..end]).next() else { continue };
                     let boxed = boxed(given);
-                    forms.entry((executor, boxed.unwrap_or(given))).or_default()[usize::from(boxed.is_some())] = true;
+                    forms.entry((executor, boxed.unwrap_or(given))).or_default()
+                        [usize::from(boxed.is_some())] = true;
                 }
             }
         }
@@ -292,7 +293,10 @@ impl<'a> Reader<'a> {
     /// The futures that are in a pool: their storage is a part of that.
     fn pools(&self) -> HashSet<&'a str> {
         let types = self.source.sizes.types.iter().filter_map(|ty| known(ty.name));
-        types.filter(|(known, _)| known.form == Form::Pool).filter_map(|(_, list)| arguments(list).next()).collect()
+        types
+            .filter(|(known, _)| known.form == Form::Pool)
+            .filter_map(|(_, list)| arguments(list).next())
+            .collect()
     }
 
     /// What is in memory of its own if there is a value of a type.
@@ -329,11 +333,13 @@ impl<'a> Reader<'a> {
                 let is_elements = path.ends_with("Vec") || is_slice;
                 let inside = element.filter(|_| is_slice).unwrap_or(inside);
                 // What the box points to has a type of its own, which is told by itself.
-                let is_told = known(inside).is_some() || named(inside).is_some_and(|(path, _)| counted(path).is_some());
+                let is_told =
+                    known(inside).is_some() || named(inside).is_some_and(|(path, _)| counted(path).is_some());
                 if !is_elements && is_told {
                     return None;
                 }
-                let (size, align) = (self.facts.size(inside)?, self.facts.align(inside, self.facts.size(inside)?)?);
+                let (size, align) =
+                    (self.facts.size(inside)?, self.facts.align(inside, self.facts.size(inside)?)?);
                 let (maker, count) = match is_elements {
                     true => (Maker::Elements, Count::Unknown),
                     false => (known_inside(inside).map_or(Maker::Box, Maker::Executor), Count::Known(1)),
@@ -364,8 +370,8 @@ impl<'a> Reader<'a> {
         };
         let (futures, _) = self.facts.embedded(inside, size, &identity);
         let boxed = boxed(inside).filter(|_| maker.is_task());
-        let pointed_to: Vec<Arc<str>> =
-            boxed.and_then(CoroutineName::parse).map(|name| identity(&name).id).into_iter().collect();
+        let pointed_to = boxed.map(|ty| self.facts.embedded(ty, u64::MAX, &identity).0).unwrap_or_default();
+        let pointed_to: Vec<Arc<str>> = pointed_to.into_iter().map(|future| future.id).collect();
         if futures.is_empty() && pointed_to.is_empty() {
             return None;
         }
@@ -400,7 +406,9 @@ fn named(ty: &str) -> Option<(&str, &str)> {
 /// `Pin<Box<F>>` → `F`.
 fn boxed(ty: &str) -> Option<&str> {
     let ty = ty.strip_suffix(">>")?;
-    ["std::pin::Pin<std::boxed::Box<", "core::pin::Pin<alloc::boxed::Box<"].iter().find_map(|pin| ty.strip_prefix(pin))
+    ["std::pin::Pin<std::boxed::Box<", "core::pin::Pin<alloc::boxed::Box<"]
+        .iter()
+        .find_map(|pin| ty.strip_prefix(pin))
 }
 
 /// What a pointer that counts its users points to: the counters, and the value.
