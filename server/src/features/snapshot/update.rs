@@ -218,7 +218,10 @@ impl Update {
             let source =
                 layout::Source { origin: &origin, package, unit: unit_name, sizes: &sizes, bodies: &index };
             unit.futures = layout::futures(&source).into_iter().map(Arc::new).collect();
-            unit.allocations = layout::allocations(&source);
+            if !is_quick_pass {
+                // Those of executors are instances: a quick pass has none.
+                unit.allocations = layout::allocations(&source);
+            }
             unit.compare(&sizes, &index);
             if is_quick_pass {
                 let known = old.get(&origin).and_then(|known| known.as_deref());
