@@ -424,3 +424,231 @@ fn all_are_written() {
         assert!(text.contains(old), "{old} in {text}");
     }
 }
+
+/// A fn whose name starts with `kept_` takes its argument still.
+const TAKEN: &str = r#"
+#![allow(dead_code)]
+use std::future::Future;
+use std::hint::black_box;
+use std::pin::Pin;
+
+pub struct Page([u8; 4000]);
+
+pub struct Loud([u8; 1000]);
+
+impl Drop for Loud {
+    fn drop(&mut self) {
+        println!("dropped");
+    }
+}
+
+pub fn spawn<F: Future + 'static>(future: F) -> Pin<Box<F>> {
+    Box::pin(future)
+}
+
+pub async fn spawned(page: [u8; 4000]) -> usize {
+    PendingOnce(false).await;
+    black_box(&page);
+    page.len() + page[3] as usize
+}
+
+async fn stored(mut page: Page, n: usize) -> usize {
+    page.0[n] = 1;
+    PendingOnce(false).await;
+    page.0[0] as usize
+}
+
+pub async fn all(pages: Vec<Page>) -> usize {
+    let mut jobs = Vec::new();
+    for (page, n) in pages.into_iter().zip(0..) {
+        jobs.push(stored(page, n));
+    }
+    let mut sum = 0;
+    for job in jobs {
+        sum += job.await;
+    }
+    sum + stored(Page([3; 4000]), 1).await
+}
+
+async fn unused(_page: Page) {
+    PendingOnce(false).await;
+}
+
+async fn noisy(loud: Loud) -> usize {
+    PendingOnce(false).await;
+    loud.0.len()
+}
+
+async fn moves_on(loud: Loud) {
+    PendingOnce(false).await;
+    drop(loud);
+    PendingOnce(false).await;
+}
+
+async fn moves_some(loud: Loud, n: usize) {
+    PendingOnce(false).await;
+    if n > 3 {
+        let other = loud;
+        black_box(&other);
+        PendingOnce(false).await;
+    }
+    PendingOnce(false).await;
+}
+
+macro_rules! both {
+    ($($future:expr),*) => { ($(Some($future)),*) };
+}
+
+macro_rules! join {
+    ($a:expr, $b:expr) => { ($a.await, $b.await) };
+}
+
+pub async fn joined(page: Page) -> usize {
+    PendingOnce(false).await;
+    page.0.len()
+}
+
+pub mod module {
+    pub async fn inner(page: super::Page) -> usize {
+        super::PendingOnce(false).await;
+        page.0.len()
+    }
+
+    pub fn start() {
+        super::spawn(inner(super::Page([0; 4000])));
+    }
+}
+
+pub struct Server;
+
+impl Server {
+    async fn serve(&'static self, page: Page) -> usize {
+        PendingOnce(false).await;
+        page.0.len()
+    }
+
+    fn start(&'static self) {
+        spawn(self.serve(Page([1; 4000])));
+        drop(Server::serve(self, Page([2; 4000])));
+    }
+}
+
+async fn moved_whole(page: [u8; 4000]) -> usize {
+    let other = page;
+    PendingOnce(false).await;
+    black_box(&other);
+    kept_awaited(page).await
+}
+
+async fn kept_awaited(page: [u8; 4000]) -> usize {
+    PendingOnce(false).await;
+    page.len()
+}
+
+async fn kept_value(page: Page) -> usize {
+    PendingOnce(false).await;
+    page.0.len()
+}
+
+async fn kept_generic<T>(value: T) {
+    PendingOnce(false).await;
+    black_box(&value);
+}
+
+async fn kept_small(page: [u8; 64]) {
+    PendingOnce(false).await;
+    black_box(&page);
+}
+
+async fn kept_in_macro(page: Page) -> usize {
+    PendingOnce(false).await;
+    page.0.len()
+}
+
+pub fn uses() {
+    spawn(spawned(black_box([0; 4000])));
+    drop(spawned([1; 4000]));
+    spawn(all(vec![Page([0; 4000])]));
+    spawn(unused(Page([0; 4000])));
+    spawn(noisy(Loud([0; 1000])));
+    spawn(moves_on(Loud([0; 1000])));
+    spawn(moves_some(Loud([0; 1000]), 4));
+    spawn(async { join!(joined(Page([0; 4000])), joined(Page([0; 4000]))) });
+    spawn(module::inner(Page([0; 4000])));
+    module::start();
+    Server.start_all();
+    spawn(moved_whole([0; 4000]));
+    drop([Page([0; 4000])].map(kept_value));
+    spawn(kept_value(Page([0; 4000])));
+    spawn(kept_generic([0; 4000]));
+    spawn(kept_small([0; 64]));
+    black_box(both!(kept_in_macro(Page([0; 4000])), 3)).0.map(spawn);
+}
+
+impl Server {
+    fn start_all(self) {
+        Box::leak(Box::new(self)).start();
+    }
+}
+"#;
+
+/// The fns that take their argument in a box, and the bytes that they are smaller at least.
+const TAKE_BOXES: &[(&str, u64)] = &[
+    ("Server::serve", 3_960),
+    ("joined", 3_960),
+    ("module::inner", 3_960),
+    ("moved_whole", 7_960),
+    ("moves_on", 960),
+    ("moves_some", 960),
+    ("noisy", 960),
+    ("spawned", 7_960),
+    ("stored", 3_960),
+    ("unused", 3_960),
+];
+
+#[test]
+fn a_large_argument_is_passed_in_a_box() {
+    let project = Project::lib("taken", &format!("{TAKEN}{PENDING_ONCE}"));
+    let arguments = ["--kind", "box-argument", "--profile", "dev"];
+    let before = sizes(project.root());
+    let actions = offered(project.root(), &arguments);
+    for action in &actions {
+        say(&format!("{}: {:?} {:?} {}", action.future, action.before, action.after, action.title));
+    }
+    let by_name: BTreeMap<&str, &Action> =
+        actions.iter().map(|action| (action.future.as_str(), action)).collect();
+    let names: Vec<&str> = by_name.keys().copied().collect();
+    let expected: Vec<&str> = TAKE_BOXES.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, expected);
+    for (name, bytes) in TAKE_BOXES {
+        let action = by_name[name];
+        assert_eq!(action.before, before.get(&action.future).copied(), "{name}");
+        assert!(action.saving() >= *bytes, "{}", action.title);
+        let is_public = ["joined", "module::inner", "spawned"].contains(name);
+        assert_eq!(action.does_otherwise.is_some(), is_public, "{}", action.title);
+        assert!(action.drops_earlier.is_empty(), "{}", action.title);
+    }
+    apply(&actions.iter().collect::<Vec<_>>(), project.root());
+    let text = project.read("src/lib.rs");
+    for new in [
+        "pub async fn spawned(page: Box<[u8; 4000]>) -> usize {",
+        "    black_box(&*page);\n    page.len() + page[3] as usize\n",
+        "spawn(spawned(Box::new(black_box([0; 4000]))));",
+        "jobs.push(stored(Box::new(page), n));",
+        "sum + stored(Box::new(Page([3; 4000])), 1).await",
+        "join!(joined(Box::new(Page([0; 4000]))), joined(Box::new(Page([0; 4000]))))",
+        "super::spawn(inner(Box::new(super::Page([0; 4000]))));",
+        "Server::serve(self, Box::new(Page([2; 4000])))",
+        "    drop(*loud);\n",
+        "let other = *loud;",
+        "let other = *page;",
+    ] {
+        assert!(text.contains(new), "{new} in {text}");
+    }
+    let after = sizes(project.root());
+    for (name, _) in TAKE_BOXES {
+        assert_eq!(after.get(*name).copied(), by_name[name].after, "{name}");
+    }
+    assert!(after["all"] <= before["all"]);
+    assert!(offered(project.root(), &arguments).is_empty());
+}

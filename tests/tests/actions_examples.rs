@@ -15,12 +15,13 @@ use std::fs;
 use std::path::Path;
 
 /// Each file with examples, and the kind of its edits.
-const FILES: [(&str, ActionKind); 14] = [
+const FILES: [(&str, ActionKind); 15] = [
     ("borrow_argument", ActionKind::BorrowArgument),
     ("box_argument", ActionKind::BoxArgument),
     ("box_awaitee", ActionKind::BoxAwaitee),
     ("box_capture", ActionKind::BoxArgument),
     ("box_local", ActionKind::BoxLocal),
+    ("box_parameter", ActionKind::BoxArgument),
     ("box_pinned", ActionKind::BoxAwaitee),
     ("box_recursion", ActionKind::BoxRecursion),
     ("box_several", ActionKind::BoxSeveral),

@@ -305,10 +305,10 @@ impl Verifier {
             return Verdict::Refused(Rejection::DoesNotShrink);
         }
         let new = Prediction { size: saving.after, align: future.align, exact: true };
-        saving.outermost = match candidate.kind {
+        saving.outermost = match candidate.changes_parameter() {
             // What calls it has been changed, too.
-            ActionKind::BorrowArgument => largest_smaller(candidate, touched),
-            _ => gains(&self.futures, &candidate.future, new).into_iter().next(),
+            true => largest_smaller(candidate, touched),
+            false => gains(&self.futures, &candidate.future, new).into_iter().next(),
         };
         Verdict::Saves { saving, way, drops_earlier: self.drops_earlier(candidate, edited) }
     }
@@ -456,7 +456,7 @@ fn meets_changed_type(candidates: &[&Candidate], batch: &[Try], one: &Try) -> bo
 fn names_changed_type(candidate: &Candidate, other: &Candidate) -> bool {
     let name = || other.site().name.map(|name| &other.text.text()[name]);
     let text = || &candidate.text.text()[candidate.site().range];
-    other.kind.changes_type() && name().is_none_or(|name| has_word(text(), name.trim_start_matches("r#")))
+    other.changes_type() && name().is_none_or(|name| has_word(text(), name.trim_start_matches("r#")))
 }
 
 /// Can they not be made together?
@@ -575,8 +575,8 @@ pub(super) fn touched<'a>(
     after: &Snapshot,
     around: &Around,
 ) -> Vec<(&'a Future, u64)> {
-    // What a fn borrows its callers store.
-    if candidate.kind != ActionKind::BorrowArgument {
+    // What a fn takes in another way its callers store.
+    if !candidate.changes_parameter() {
         return Vec::new();
     }
     let changed = around.changed_by(candidate);

@@ -250,14 +250,31 @@ impl Drops {
         if body.unread.code || body.unread.layout || body.flow.suspensions.is_empty() {
             return Vec::new();
         }
+        let known = Known::new(&body, text);
         let is_moved = |upvar: u32| {
-            let mut sources = body.flow.steps.iter().map(|step| body.flow.source(step));
-            sources.any(|source| match source {
-                Source::Value(read) => read.place == Place::Upvar(upvar) && read.is_moved,
-                _ => false,
+            // An `async fn` begins with `let x = x;` for each argument.
+            let own = Place::Upvar(upvar);
+            let name = name_at(&body, own, &known);
+            let steps = || body.flow.steps.iter().map(|step| (step, body.flow.source(step)));
+            let variables: Vec<Place> = steps()
+                .filter(|(_, source)| matches!(source, Source::Value(read) if read.place == own && read.is_whole()))
+                .filter_map(|(step, _)| body.flow.operand_at(step.left).filter(Operand::is_whole))
+                .map(|to| to.place)
+                .filter(|to| name.is_some() && name_at(&body, *to, &known) == name)
+                .collect();
+            let is_own = |read: &Operand<'_>| read.place == own || variables.contains(&read.place);
+            let moves = |read: &Operand<'_>| read.is_moved && is_own(read);
+            steps().any(|(step, source)| match source {
+                Source::Value(read) => {
+                    let to = body.flow.operand_at(step.left);
+                    moves(&read) && !to.is_some_and(|to| variables.contains(&to.place))
+                }
+                Source::Cast(read, _) => moves(&read),
+                Source::Parts { parts, .. } => parts.iter().flatten().any(moves),
+                Source::Call(call) => call.arguments.iter().flatten().any(moves),
+                Source::Reference { .. } | Source::Other => false,
             })
         };
-        let known = Known::new(&body, text);
         let places = text.lines().filter_map(statement).filter_map(|code| code.strip_prefix("drop"));
         let dropped: Vec<Value> =
             places.filter_map(|place| value(&body, place.get(1..names::closing(place)?)?, &known)).collect();
@@ -776,6 +793,20 @@ mod tests {
         assert_eq!(types(&[WAITS, ("", "_9 = copy (_1.0: a::A); return")]), ["a::A"]);
         assert!(types(&[END]).is_empty(), "it never waits");
         assert!(types(&[WAITS, ("", "_9 = move (_1.0: a::A); return")]).is_empty());
+        // The argument's own variable; what that is moved to may drop it.
+        const TAKEN: (&str, &str) = ("", "_6 = move (_1.0: a::A); return");
+        let argument = |blocks: &[(&str, &str)]| {
+            let text = text(blocks)
+                .replace("upvar_tys=()", "upvar_tys=(a::A,)")
+                .replace("debug x => _5;", "debug y => (_1.0: a::A);")
+                .replace("let _6: a::B;", "let _6: a::A;")
+                .replace("Panicked (2): [],\n", "Panicked (2): [],\n        Suspend0 (3): [],\n");
+            Drops::without_destructor(&text)
+        };
+        assert_eq!(argument(&[TAKEN, WAITS]), ["a::A"]);
+        assert!(argument(&[TAKEN, WAITS, ("", "_9 = move _6; return")]).is_empty());
+        assert!(argument(&[TAKEN, WAITS, ("", "_9 = (move _6, const 1_u8); return")]).is_empty());
+        assert!(argument(&[TAKEN, WAITS, ("", "drop(_6) -> [return: bb1, unwind: bb1]")]).is_empty());
         assert!(types(&[WAITS, ("", "drop((_1.0: a::A)) -> [return: bb0, unwind: bb0]")]).is_empty());
         assert!(types(&[WAITS, ("", "drop(_5) -> [return: bb0, unwind: bb0]")]).is_empty(), "that type");
         assert_eq!(types(&[WAITS, ("", "drop(_6) -> [return: bb0, unwind: bb0]")]), ["a::A"]);

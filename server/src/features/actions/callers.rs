@@ -221,7 +221,7 @@ fn call(tree: &SourceFile, of: &Called, place: TextRange) -> Option<(TextRange, 
 }
 
 /// Could the fn be meant by its name there? An import by that name is no use of it.
-fn may_mean(token: &SyntaxToken, of: &Called) -> bool {
+pub(super) fn may_mean(token: &SyntaxToken, of: &Called) -> bool {
     let Some(parent) = token.parent() else { return true };
     let Some(around) = parent.parent() else { return true };
     match parent.kind() {

@@ -20,20 +20,25 @@ fn sources(kind: ActionKind) -> &'static [&'static str] {
         ActionKind::HoistScrutinee => &[include_str!("hoist_scrutinee.rs")],
         ActionKind::ReturnInner => &[include_str!("return_inner.rs")],
         ActionKind::Unasync => &[include_str!("unasync.rs")],
-        ActionKind::BoxArgument => &[include_str!("box_argument.rs"), include_str!("box_capture.rs")],
+        ActionKind::BoxArgument => &[
+            include_str!("box_argument.rs"),
+            include_str!("box_capture.rs"),
+            include_str!("box_parameter.rs"),
+        ],
         ActionKind::BorrowArgument => &[include_str!("borrow_argument.rs")],
         ActionKind::AllSafe => &[include_str!("all_safe.rs")],
     }
 }
 
 /// Refusals that several kinds have: heading, what stands above the list, and the file's source.
-const SHARED: [(&str, &str, &str); 3] = [
+const SHARED: [(&str, &str, &str); 4] = [
     (
         "Signatures",
         "The signature of a fn, or what is around it, cannot be edited where:",
         include_str!("signature.rs"),
     ),
     ("Callers", "A fn and all its callers cannot be edited together where:", include_str!("callers.rs")),
+    ("Calls", "All calls of a fn cannot be told where:", include_str!("call_sites.rs")),
     (
         "Tried on the compiler",
         "An edit of any kind is dropped after the compiler has tried it where:",
@@ -112,6 +117,7 @@ fn refusals(source: &str) -> String {
                 let more = [
                     ("(signature::Refusal)", ": see [Signatures](#signatures)."),
                     ("(callers::Refusal)", ": see [Callers](#callers)."),
+                    ("(call_sites::Refusal)", ": see [Calls](#calls)."),
                     ("(box_local::Refusal)", ": see [`box-local`](#box-local)."),
                 ];
                 let more = more.iter().find(|(held, _)| line.contains(held)).map_or("", |(_, link)| link);

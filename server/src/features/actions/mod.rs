@@ -12,9 +12,11 @@ pub mod box_argument;
 pub mod box_awaitee;
 mod box_capture;
 pub mod box_local;
+mod box_parameter;
 mod box_pinned;
 pub mod box_recursion;
 pub mod box_several;
+mod call_sites;
 mod callers;
 mod captured;
 pub mod desugar_async_fn;
@@ -137,12 +139,6 @@ impl ActionKind {
                 | ScopeBlock
         )
     }
-
-    /// May code elsewhere not compile after it, or mean another type by the fn's name?
-    pub fn changes_type(self) -> bool {
-        use ActionKind::{AllSafe, BorrowArgument, DesugarAsyncFn, ReturnInner, Unasync};
-        matches!(self, BorrowArgument | DesugarAsyncFn | ReturnInner | Unasync | AllSafe)
-    }
 }
 
 /// An edit of a measured text that may make a future smaller.
@@ -251,6 +247,21 @@ impl Candidate {
         }
     }
 
+    /// May code elsewhere not compile after it, or mean another type by the fn's name?
+    pub fn changes_type(&self) -> bool {
+        use ActionKind::{AllSafe, DesugarAsyncFn, ReturnInner, Unasync};
+        self.changes_parameter() || matches!(self.kind, DesugarAsyncFn | ReturnInner | Unasync | AllSafe)
+    }
+
+    /// Does a fn take an argument of another type after it, which its callers store?
+    pub fn changes_parameter(&self) -> bool {
+        match self.kind {
+            ActionKind::BorrowArgument => true,
+            ActionKind::BoxArgument => self.site().kind == SiteKind::AsyncFn,
+            _ => false,
+        }
+    }
+
     /// Does the program do the same as before, at the same time?
     pub fn keeps_behaviour(&self) -> bool {
         self.drops_earlier.is_empty() && self.does_otherwise.is_none()
@@ -337,6 +348,7 @@ fn in_view(snapshot: &Snapshot, file: &Path, view: &FileView) -> Vec<Candidate> 
             found.extend(return_inner::candidates(&context));
             found.extend(unasync::candidates(&context));
             found.extend(box_argument::candidates(&context));
+            found.extend(box_parameter::candidates(&context));
             found.extend(borrow_argument::candidates(&context));
         }
         found

@@ -410,7 +410,7 @@ fn future_paths(function: &ast::Fn, edition: u32, heap: Heap) -> Vec<&'static st
 }
 
 /// The names a `use` brings and the paths they are for.
-fn imported(tree: &ast::UseTree, before: &str, depth: usize) -> Vec<(String, String)> {
+pub(super) fn imported(tree: &ast::UseTree, before: &str, depth: usize) -> Vec<(String, String)> {
     let path = tree.path().map(|it| it.syntax().text().to_string().split_whitespace().collect::<String>());
     let path = path.unwrap_or_default();
     let separator = if before.is_empty() || path.is_empty() { "" } else { "::" };
