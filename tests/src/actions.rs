@@ -196,7 +196,8 @@ pub fn try_offered(original: &Path, arguments: &[&str]) -> Outcome {
         let in_place = (action.kind == "desugar-async-fn").then(|| action.lines(original));
         let with_name = |sizes: &BTreeMap<String, Vec<u64>>| {
             // What is returned or handed over instead may be any other.
-            if ["return-inner", "box-argument"].contains(&&*action.kind) {
+            let is_gone = action.kind == "box-argument" && !action.title.starts_with("Let ");
+            if is_gone || action.kind == "return-inner" {
                 let others = sizes.iter().filter(|(other, _)| **other != without_end(ty));
                 return others.flat_map(|(_, all)| all.clone()).collect();
             }

@@ -652,3 +652,152 @@ fn a_large_argument_is_passed_in_a_box() {
     assert!(after["all"] <= before["all"]);
     assert!(offered(project.root(), &arguments).is_empty());
 }
+
+/// What is spawned in a fn whose name starts with `kept_` is passed as it is.
+const SPAWNED: &str = r#"
+#![allow(dead_code)]
+use std::future::Future;
+use std::hint::black_box;
+use std::pin::Pin;
+
+pub struct Set(Vec<Pin<Box<dyn Future<Output = usize>>>>);
+
+impl Set {
+    pub fn spawn(&mut self, future: impl Future<Output = usize> + 'static) {
+        self.0.push(Box::pin(future));
+    }
+}
+
+pub fn spawn<F: Future + 'static>(future: F) -> Pin<Box<F>> {
+    Box::pin(future)
+}
+
+pub fn block_on<F: Future + 'static>(future: F) {
+    drop(future);
+}
+
+pub fn with_span<F: Future + 'static>(future: F) -> F {
+    future
+}
+
+pub mod pinned {
+    /// Needs the future itself: of a box it would be another type.
+    pub fn spawn(task: crate::Task) {
+        drop(task);
+    }
+}
+
+pub struct Task;
+
+pub async fn large(n: u8) -> usize {
+    let bytes = black_box([n; 4000]);
+    PendingOnce(false).await;
+    black_box(&bytes).len()
+}
+
+async fn small(n: u8) -> usize {
+    let bytes = black_box([n; 2000]);
+    PendingOnce(false).await;
+    black_box(&bytes).len()
+}
+
+pub fn called() {
+    spawn(large(1));
+}
+
+pub fn of_a_set(set: &mut Set) {
+    set.spawn(crate::large(2));
+}
+
+pub async fn in_a_future() -> usize {
+    let spawned = spawn(large(3));
+    PendingOnce(false).await;
+    spawned.await
+}
+
+pub fn block() {
+    drop(spawn(async move {
+        let bytes = black_box([4u8; 3000]);
+        PendingOnce(false).await;
+        black_box(&bytes).len()
+    }));
+}
+
+pub fn kept_small() {
+    spawn(small(1));
+    spawn(async { large(1).await; }.small());
+}
+
+pub trait Small: Future + Sized {
+    fn small(self) -> Pin<Box<Self>> {
+        Box::pin(self)
+    }
+}
+
+impl<F: Future> Small for F {}
+
+pub fn kept_wrapped() {
+    spawn(with_span(large(5)));
+    spawn(Box::pin(large(6)));
+    block_on(large(7));
+}
+"#;
+
+/// No future gets smaller: it is listed only if it is asked for.
+#[test]
+fn a_large_future_is_spawned_in_a_box() {
+    let project = Project::lib("spawned", &format!("{SPAWNED}pub mod other;\n{PENDING_ONCE}"));
+    project
+        .write("src/other.rs", "pub async fn elsewhere() {\n    drop(crate::spawn(crate::large(8)));\n}\n");
+    let all = offered(project.root(), &["--profile", "dev"]);
+    assert!(!all.iter().any(|action| action.kind == "box-spawned"));
+    let arguments = ["--kind", "box-spawned", "--profile", "dev"];
+    let before = sizes(project.root());
+    let actions = offered(project.root(), &arguments);
+    for action in &actions {
+        say(&format!("{}: {:?} {:?} {}", action.future, action.before, action.after, action.title));
+        assert_eq!(action.before, before.get(&action.future).copied(), "{}", action.title);
+        assert_eq!(action.after, Some(8), "{}", action.title);
+        assert!(action.title.contains("passes 8 B instead of "), "{}", action.title);
+        assert!(action.drops_earlier.is_empty() && action.does_otherwise.is_none(), "{}", action.title);
+    }
+    let mut futures: Vec<&str> = actions.iter().map(|action| action.future.as_str()).collect();
+    futures.sort_unstable();
+    assert_eq!(futures, ["block::{closure#0}", "large", "large", "large", "large"]);
+    write_all(project.root(), "box-spawned", &["--profile", "dev"]);
+    let text = project.read("src/lib.rs");
+    for new in [
+        "    spawn(Box::pin(large(1)));\n",
+        "set.spawn(Box::pin(crate::large(2)));",
+        "let spawned = spawn(Box::pin(large(3)));",
+        "    drop(spawn(Box::pin(async move {\n",
+        "    })));\n",
+        "spawn(small(1));",
+        "spawn(with_span(large(5)));",
+        "spawn(Box::pin(large(6)));",
+        "block_on(large(7));",
+    ] {
+        assert!(text.contains(new), "{new} in {text}");
+    }
+    assert!(project.read("src/other.rs").contains("crate::spawn(Box::pin(crate::large(8)))"));
+    assert_eq!(sizes(project.root()).get("large"), before.get("large"));
+    assert!(offered(project.root(), &arguments).is_empty());
+}
+
+#[test]
+fn without_an_allocator_nothing_is_boxed() {
+    let text = SPAWNED.split("pub fn called").next().expect("there is a fn").to_owned();
+    let plain = text
+        .replace("std::", "core::")
+        .replace("#![allow(dead_code)]", "#![no_std]\n#![allow(dead_code)]")
+        .replace("self.0.push(Box::pin(future));", "let _ = future;")
+        .replace("Vec<Pin<Box<dyn Future<Output = usize>>>>", "u8")
+        .replace("-> Pin<Box<F>> {\n    Box::pin(future)", "-> Option<F> {\n    Some(future)");
+    let more = "pub async fn taken(page: [u8; 4000]) -> usize {\n    PendingOnce(false).await;\n    page.len()\n}\n\
+                pub fn called() {\n    spawn(large(1));\n    spawn(taken([0; 4000]));\n}\n";
+    let project =
+        Project::lib("spawned", &format!("{plain}{more}{}", PENDING_ONCE.replace("std::", "core::")));
+    let kinds = ["--kind", "box-spawned", "--kind", "box-argument", "--profile", "dev"];
+    let found = offered(project.root(), &kinds);
+    assert!(found.is_empty(), "{found:?}");
+}

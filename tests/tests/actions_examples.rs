@@ -15,7 +15,7 @@ use std::fs;
 use std::path::Path;
 
 /// Each file with examples, and the kind of its edits.
-const FILES: [(&str, ActionKind); 15] = [
+const FILES: [(&str, ActionKind); 16] = [
     ("borrow_argument", ActionKind::BorrowArgument),
     ("box_argument", ActionKind::BoxArgument),
     ("box_awaitee", ActionKind::BoxAwaitee),
@@ -25,6 +25,7 @@ const FILES: [(&str, ActionKind); 15] = [
     ("box_pinned", ActionKind::BoxAwaitee),
     ("box_recursion", ActionKind::BoxRecursion),
     ("box_several", ActionKind::BoxSeveral),
+    ("box_spawned", ActionKind::BoxSpawned),
     ("desugar_async_fn", ActionKind::DesugarAsyncFn),
     ("hoist_scrutinee", ActionKind::HoistScrutinee),
     ("pin_argument", ActionKind::PinArgument),
@@ -69,6 +70,9 @@ fn after(file: &str, edited: usize) -> String {
 fn offered(root: &Path) -> Vec<Action> {
     let mut command = futurelens();
     command.arg("fix").arg(root).args(["--format", "json", "--min-saving", "0"]);
+    for kind in ActionKind::ALL {
+        command.args(["--kind", kind.name()]);
+    }
     let said = run(&mut command);
     assert!(matches!(said.code, Some(0 | 3)), "{}", said.stderr);
     read(&said)

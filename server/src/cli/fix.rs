@@ -37,7 +37,8 @@ pub(super) struct FixArgs {
     /// tried. An allocation is seldom worth it for less than 256.
     #[arg(long, value_name = "BYTES", default_value_t = 64)]
     min_saving: u64,
-    /// Only actions of this kind (may be repeated).
+    /// Only actions of this kind (may be repeated). `box-spawned`, which makes no future smaller, is left out if it is not asked
+    /// for.
     #[arg(long = "kind", value_name = "KIND", value_parser = kinds())]
     kinds: Vec<ActionKind>,
     /// Form of the list.
@@ -112,7 +113,7 @@ pub(super) fn run(args: &FixArgs) -> Result<(), CliError> {
         None => None,
     };
     let wanted = |one: &Candidate| {
-        let is_kind = args.kinds.is_empty() || args.kinds.contains(&one.kind);
+        let is_kind = args.kinds.contains(&one.kind) || args.kinds.is_empty() && one.kind.shrinks_future();
         is_kind && futures.as_ref().is_none_or(|futures| futures.contains(&one.future))
     };
     let mut lines = Lines::new(args);

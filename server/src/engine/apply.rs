@@ -305,8 +305,11 @@ impl Rounds<'_> {
                 let Some(prediction) = one.predicted else { return Some((0, one)) };
                 let saving = one.before?.saturating_sub(prediction.size);
                 let is_enough = saving >= self.wanted.min_saving.max(1) || !prediction.exact;
-                let all =
-                    gains(&futures, &one.future, prediction).iter().map(|(_, bytes)| bytes).sum::<u64>();
+                let around = match one.kind.shrinks_future() {
+                    true => gains(&futures, &one.future, prediction),
+                    false => Vec::new(),
+                };
+                let all = around.iter().map(|(_, bytes)| bytes).sum::<u64>();
                 is_enough.then_some((saving + all, one))
             })
             .collect();

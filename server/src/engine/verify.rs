@@ -306,6 +306,7 @@ impl Verifier {
         }
         let new = Prediction { size: saving.after, align: future.align, exact: true };
         saving.outermost = match candidate.changes_parameter() {
+            _ if !candidate.kind.shrinks_future() => None,
             // What calls it has been changed, too.
             true => largest_smaller(candidate, touched),
             false => gains(&self.futures, &candidate.future, new).into_iter().next(),
@@ -561,9 +562,13 @@ fn result<'a>(candidate: &Candidate, after: &'a Snapshot) -> Option<&'a Future> 
     Some(&after.future_in(id, &candidate.origin)?.future)
 }
 
-/// What that saves.
+/// What that saves; where it makes no future smaller, of what is passed by value: it is a pointer then.
 pub(super) fn saving(candidate: &Candidate, after: &Snapshot) -> Option<Saving> {
-    let after = result(candidate, after)?.size;
+    let future = result(candidate, after)?;
+    let after = match candidate.kind.shrinks_future() {
+        true => future.size,
+        false => future.parts.pointer?,
+    };
     Some(Saving { before: candidate.before?, after, measured: true, outermost: None })
 }
 

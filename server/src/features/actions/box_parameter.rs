@@ -2,12 +2,12 @@
 //! passed, and once more where the body uses it; whoever spawns it copies all that.
 //!
 //! ```text
-//! async fn serve(page: [u8; 4096]) -> usize {      async fn serve(page: Box<[u8; 4096]>) -> usize {
+//! async fn store(page: [u8; 4096]) -> usize {      async fn store(page: Box<[u8; 4096]>) -> usize {
 //!     send(&page).await;                               send(&*page).await;
 //!     page.len()                                       page.len()
 //! }                                                }
 //! fn start() {                                     fn start() {
-//!     tokio::spawn(serve(make()));                     tokio::spawn(serve(Box::new(make())));
+//!     tokio::spawn(store(make()));                     tokio::spawn(store(Box::new(make())));
 //! }                                                }
 //! ```
 //!

@@ -17,7 +17,7 @@ use ra_ap_syntax::{Edition, NodeOrToken, SourceFile, SyntaxKind, SyntaxNode, Syn
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// The fn's name is used in another way than in a call: as a value, in a `use` with another name, in a macro of which it is
-    /// not known what it does with its arguments.
+    /// not known what it does with its arguments. Or it stands in a file in which no future was measured.
     Named,
     /// Of a call the text does not tell which fn it calls: of a method that is not called on `self` and not awaited on the
     /// spot, or where another fn, a variable or an import has the same name.

@@ -26,6 +26,7 @@ fn sources(kind: ActionKind) -> &'static [&'static str] {
             include_str!("box_parameter.rs"),
         ],
         ActionKind::BorrowArgument => &[include_str!("borrow_argument.rs")],
+        ActionKind::BoxSpawned => &[include_str!("box_spawned.rs")],
         ActionKind::AllSafe => &[include_str!("all_safe.rs")],
     }
 }
@@ -142,6 +143,7 @@ fn the_page_is_current() {
         "drops `x` earlier",
         "not compiled: may drop values earlier",
         "does not clone `p` any more",
+        "passes 8 B instead of 4100 B",
         "gets a fn that is not `async`",
     ];
     for note in notes {

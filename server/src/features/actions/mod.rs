@@ -16,6 +16,7 @@ mod box_parameter;
 mod box_pinned;
 pub mod box_recursion;
 pub mod box_several;
+pub mod box_spawned;
 mod call_sites;
 mod callers;
 mod captured;
@@ -81,13 +82,15 @@ pub enum ActionKind {
     BoxArgument,
     /// See [`borrow_argument`].
     BorrowArgument,
+    /// See [`box_spawned`].
+    BoxSpawned,
     /// See [`all_safe()`].
     AllSafe,
 }
 
 impl ActionKind {
     /// All of them but what is made of others.
-    pub const ALL: [ActionKind; 12] = [
+    pub const ALL: [ActionKind; 13] = [
         ActionKind::BoxAwaitee,
         ActionKind::ScopeBlock,
         ActionKind::BoxRecursion,
@@ -100,6 +103,7 @@ impl ActionKind {
         ActionKind::Unasync,
         ActionKind::BoxArgument,
         ActionKind::BorrowArgument,
+        ActionKind::BoxSpawned,
     ];
 
     /// As it is written in JSON and on the command line: `box-awaitee`.
@@ -117,12 +121,18 @@ impl ActionKind {
             ActionKind::Unasync => "unasync",
             ActionKind::BoxArgument => "box-argument",
             ActionKind::BorrowArgument => "borrow-argument",
+            ActionKind::BoxSpawned => "box-spawned",
             ActionKind::AllSafe => "all-safe",
         }
     }
 }
 
 impl ActionKind {
+    /// Does it make a future smaller? Otherwise only what is passed by value, and it is offered to those who ask for it.
+    pub fn shrinks_future(self) -> bool {
+        self != ActionKind::BoxSpawned
+    }
+
     /// May such an edit drop values at another time?
     fn may_move_drops(self) -> bool {
         use ActionKind::{
@@ -225,7 +235,9 @@ impl Candidate {
     /// `Box this future with Box::pin (saves 4083 B)`
     pub fn title(&self, saving: Option<&Saving>) -> String {
         let mut notes = Vec::new();
-        if let Some(saving) = saving {
+        if let Some(saving) = saving.filter(|_| !self.kind.shrinks_future()) {
+            notes.push(format!("passes {} B instead of {} B", saving.after, saving.before));
+        } else if let Some(saving) = saving {
             let about = if saving.measured { "" } else { "≈ " };
             notes.push(format!("saves {about}{} B", saving.bytes()));
             if let Some((name, bytes)) = &saving.outermost
@@ -350,6 +362,7 @@ fn in_view(snapshot: &Snapshot, file: &Path, view: &FileView) -> Vec<Candidate> 
             found.extend(box_argument::candidates(&context));
             found.extend(box_parameter::candidates(&context));
             found.extend(borrow_argument::candidates(&context));
+            found.extend(box_spawned::candidates(&context));
         }
         found
     };

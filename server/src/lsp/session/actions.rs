@@ -38,6 +38,7 @@ impl Offer {
             Some(Verdict::Saves { saving, way, drops_earlier })
                 if drops_earlier.is_empty()
                     && self.candidate.does_otherwise.is_none()
+                    && self.candidate.kind.shrinks_future()
                     && self.candidate.kind != ActionKind::AllSafe =>
             {
                 Some((&self.candidate, saving, *way))
@@ -70,7 +71,7 @@ impl PlacedAction {
 
     /// May an editor take it for what is meant, unasked? It is one edit, and safe.
     pub fn is_preferable(&self) -> bool {
-        self.is_safe() && self.candidate.kind != ActionKind::AllSafe
+        self.is_safe() && self.candidate.kind.shrinks_future() && self.candidate.kind != ActionKind::AllSafe
     }
 }
 
@@ -273,7 +274,8 @@ impl Actions {
         found.sort_by_key(|one| {
             let saving = one.saving.as_ref().map_or(u64::MAX, Saving::bytes);
             let is_all = one.candidate.kind == ActionKind::AllSafe;
-            (!one.candidate.keeps_behaviour(), is_all, std::cmp::Reverse(saving))
+            let is_beside = !one.candidate.kind.shrinks_future();
+            (!one.candidate.keeps_behaviour(), is_beside, is_all, std::cmp::Reverse(saving))
         });
         found
     }
