@@ -1,6 +1,7 @@
 //! No edit changes what a program does, unless it says so: every shape of the fixture is run on every path, as it is and
 //! with each edit that is offered for it, and what it makes, calls and drops is compared.
 
+use futurelens::features::actions::ActionKind;
 use futurelens_tests::actions::{Action, apply, offered};
 use futurelens_tests::binary::{cargo, fixture, nightly, run, say};
 use futurelens_tests::project::Project;
@@ -135,7 +136,8 @@ fn check(edition: &str, arguments: &[&str]) {
 
 #[test]
 fn every_edit_keeps_every_path_or_says_what_it_drops_earlier() {
-    check("2024", &[]);
+    let kinds: Vec<&str> = ActionKind::ALL.iter().flat_map(|kind| ["--kind", kind.name()]).collect();
+    check("2024", &kinds);
 }
 
 /// Temporaries of a block's last expression live longer there.
