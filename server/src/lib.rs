@@ -10,6 +10,7 @@ pub mod features;
 #[cfg(test)]
 mod house;
 pub mod incremental;
+pub mod kept_text;
 pub mod layout;
 pub mod lsp;
 mod parallel;

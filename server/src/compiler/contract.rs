@@ -12,7 +12,7 @@ use std::time::Duration;
 pub const ENV: &str = "FUTURELENS_WRAPPER";
 
 /// Names the flags and the file format; a kept unit of another version is measured again.
-pub const FLAGS: &str = "7";
+pub const FLAGS: &str = "8";
 
 /// What a size build tells its compiler wrapper.
 #[derive(Debug, Serialize, Deserialize)]

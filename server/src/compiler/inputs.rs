@@ -4,8 +4,9 @@
 //! clock was then, and even if a tool has set the file's time. So the contents of the files are compared, too.
 
 use super::dep_info;
-use super::unit::{MeasuredUnit, UnitHead, UnitOutput, digest};
+use super::unit::{MeasuredUnit, UnitHead, UnitOutput};
 use crate::incremental::Source;
+use crate::kept_text::digest;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::io;

@@ -5,24 +5,25 @@
 //!
 //! ```text
 //! futurelens unit
-//! 0123abcd {"flags":"…","dir":"…","invocation":{…},"sections":[{"kind":"sizes","name":"","len":4711,"digest":123},…]}
-//! …the sections, one after another…
+//! 0123abcd {"flags":"…","dir":"…","invocation":{…},"sections":[{"kind":"sizes","name":"","packed":471,"crc":7,"len":4711,"digest":123},…]}
+//! …the sections, one after another, each compressed…
 //! ```
 //!
-//! The sections are tens of megabytes, nearly all of it dumps that are as they were before. A reader that
-//! knows those tells by the digests which others to read: a [`UnitFile`] reads one section at a time.
+//! The sections are tens of megabytes of text, nearly all of it dumps that are as they were before. A reader that
+//! knows those tells by the digests which others to read: a [`UnitFile`] reads one section at a time. And a run that
+//! is put over what was kept writes those as they are, packed (see [`crate::kept_text`]).
 
 use super::contract::FLAGS;
 use super::files;
 use super::invocation::Invocation;
 use crate::dump::coroutine;
 use crate::incremental::{Form, Printed};
+use crate::kept_text::KeptText;
+use crate::parallel;
 use crate::unit_id::UnitId;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::hash::Hasher as _;
 use std::io::{BufRead, BufReader, Read as _, Seek as _, SeekFrom};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
@@ -50,16 +51,13 @@ pub struct UnitOutput {
     /// Code was generated to find the instances, see [`Plan::generates`](super::attempts::Plan::generates).
     pub(super) generates: bool,
     sections: Vec<Section>,
-    text: String,
 }
 
 #[derive(Debug, Clone)]
 struct Section {
     kind: SectionKind,
     name: String,
-    range: Range<usize>,
-    /// See [`digest`].
-    digest: u64,
+    text: KeptText,
 }
 
 /// What a section holds.
@@ -84,10 +82,23 @@ enum SectionKind {
 struct SectionHeader {
     kind: SectionKind,
     name: String,
-    /// Bytes.
+    /// Bytes in the file, and their checksum.
+    packed: usize,
+    crc: u32,
+    /// Bytes of the text.
     len: usize,
-    /// See [`digest`].
+    /// See [`KeptText::digest`].
     digest: u64,
+}
+
+impl SectionHeader {
+    /// The section, if these are its bytes.
+    fn text(&self, packed: Vec<u8>) -> Result<KeptText, UnitError> {
+        match crc32fast::hash(&packed) == self.crc {
+            true => Ok(KeptText::of_packed(packed, self.len, self.digest)),
+            false => Err(UnitError::CHECKSUM),
+        }
+    }
 }
 
 /// Why a kept unit cannot be used. It is then measured again.
@@ -109,14 +120,8 @@ pub enum UnitError {
 
 impl UnitError {
     const CHECKSUM: UnitError = UnitError::Damaged("the checksum is wrong");
-    const NOT_TEXT: UnitError = UnitError::Damaged("not UTF-8");
-}
-
-/// Tells one section's text from the next, and from a damaged one.
-pub(super) fn digest(text: &[u8]) -> u64 {
-    let mut hasher = rustc_hash::FxHasher::default();
-    hasher.write(text);
-    hasher.finish() ^ u64::from(crc32fast::hash(text)) << 16
+    const CUT_OFF: UnitError = UnitError::Damaged("a section is cut off");
+    const NOT_TEXT: UnitError = UnitError::Damaged("it is not the text that was packed");
 }
 
 impl UnitOutput {
@@ -130,33 +135,30 @@ impl UnitOutput {
         self.invocation.as_ref().is_some_and(Invocation::is_tests)
     }
 
-    fn push(&mut self, kind: SectionKind, name: String, text: &str) {
-        let start = self.text.len();
-        self.text.push_str(text);
-        let (range, digest) = (start..self.text.len(), digest(text.as_bytes()));
-        self.sections.push(Section { kind, name, range, digest });
+    fn push(&mut self, kind: SectionKind, name: String, text: KeptText) {
+        self.sections.push(Section { kind, name, text });
     }
 
     /// Adds what `-Zprint-type-sizes` printed.
     pub fn push_sizes(&mut self, text: &str) {
-        self.push(SectionKind::Sizes, String::new(), text);
+        self.push(SectionKind::Sizes, String::new(), KeptText::new(text));
     }
 
     /// Adds one file of `-Zdump-mir`.
     pub fn push_body(&mut self, name: String, text: &str) {
-        self.push(SectionKind::Mir, name, text);
+        self.push(SectionKind::Mir, name, KeptText::new(text));
     }
 
     /// Adds a source file; `None` if it was changed while the compiler ran.
     pub fn push_source(&mut self, name: String, text: Option<&str>) {
         let kind = if text.is_some() { SectionKind::Source } else { SectionKind::Changed };
-        self.push(kind, name, text.unwrap_or_default());
+        self.push(kind, name, KeptText::new(text.unwrap_or_default()));
     }
 
     /// Adds all that a run printed, and the sources.
     pub fn push_printed(&mut self, printed: &Printed) {
         self.push_sizes(&printed.sizes());
-        printed.bodies().for_each(|(name, text)| self.push_body(name.to_owned(), text));
+        printed.bodies().for_each(|(name, text)| self.push(SectionKind::Mir, name.to_owned(), text.clone()));
         printed.sources().iter().for_each(|(name, text)| self.push_source(name.clone(), text.as_deref()));
         self.push_mentioned(&printed.mentioned());
     }
@@ -169,22 +171,24 @@ impl UnitOutput {
 
     /// All that was printed, for the next run to be put over.
     pub fn printed(&self, form: Form) -> Printed {
-        Printed::kept(form, self.sizes(), self.mentioned(), self.bodies(), self.sources())
+        let bodies = self.sections.iter().filter(|section| section.kind == SectionKind::Mir);
+        let bodies = bodies.map(|section| (section.name.as_str(), &section.text));
+        Printed::kept(form, self.sizes(), self.mentioned(), bodies, self.sources())
     }
 
     /// Adds what the compiler said.
     pub fn push_messages(&mut self, text: &str) {
-        self.push(SectionKind::Messages, String::new(), text);
+        self.push(SectionKind::Messages, String::new(), KeptText::new(text));
     }
 
     /// Adds the types that the list of instances mentions.
     fn push_mentioned(&mut self, types: &[&str]) {
-        self.push(SectionKind::Mentioned, String::new(), &types.join("\n"));
+        self.push(SectionKind::Mentioned, String::new(), KeptText::new(types.join("\n")));
     }
 
     fn of(&self, kind: SectionKind) -> impl Iterator<Item = (&str, &str)> {
         let sections = self.sections.iter().filter(move |section| section.kind == kind);
-        sections.map(|section| (section.name.as_str(), &self.text[section.range.clone()]))
+        sections.map(|section| (section.name.as_str(), section.text.text().unwrap_or_default()))
     }
 
     /// What `-Zprint-type-sizes` printed.
@@ -192,15 +196,22 @@ impl UnitOutput {
         self.of(SectionKind::Sizes).next().map_or("", |(_, text)| text)
     }
 
-    /// The files of `-Zdump-mir`: name and text.
+    /// The files of `-Zdump-mir`: name and text. No text, which no reader takes for a body's, of one that cannot be
+    /// unpacked, for all that its checksum is right.
     pub fn bodies(&self) -> impl Iterator<Item = (&str, &str)> {
         self.of(SectionKind::Mir)
+    }
+
+    /// The text of one of [`UnitOutput::digests`]; `None` if it cannot be unpacked.
+    pub fn body(&self, index: usize) -> Option<&str> {
+        let mut bodies = self.sections.iter().filter(|section| section.kind == SectionKind::Mir);
+        bodies.nth(index)?.text.text()
     }
 
     /// The files of `-Zdump-mir`: name, and a digest of the text.
     pub fn digests(&self) -> impl Iterator<Item = (&str, u64)> {
         let bodies = self.sections.iter().filter(|section| section.kind == SectionKind::Mir);
-        bodies.map(|section| (section.name.as_str(), section.digest))
+        bodies.map(|section| (section.name.as_str(), section.text.digest()))
     }
 
     /// The source files as they were compiled: path as the compiler prints it, and text.
@@ -224,6 +235,9 @@ impl UnitOutput {
     /// # Errors
     /// Whatever the file system says; the old file is untouched then.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
+        // Each keeps what it is packed to.
+        parallel::map(&self.sections, |section| _ = section.text.packed());
+        let packed: Vec<&[u8]> = self.sections.iter().map(|section| section.text.packed()).collect();
         let header = UnitHead {
             flags: self.flags.clone(),
             dir: self.dir.clone(),
@@ -235,11 +249,14 @@ impl UnitOutput {
             sections: self
                 .sections
                 .iter()
-                .map(|section| SectionHeader {
-                    kind: section.kind,
-                    name: section.name.clone(),
-                    len: section.range.len(),
-                    digest: section.digest,
+                .zip(&packed)
+                .map(|(Section { kind, name, text }, packed)| SectionHeader {
+                    kind: *kind,
+                    name: name.clone(),
+                    packed: packed.len(),
+                    crc: crc32fast::hash(packed),
+                    len: text.len(),
+                    digest: text.digest(),
                 })
                 .collect(),
         };
@@ -247,7 +264,7 @@ impl UnitOutput {
         files::write(path, |file| {
             file.write_all(MAGIC)?;
             writeln!(file, "{:08x} {header}", crc32fast::hash(header.as_bytes()))?;
-            file.write_all(self.text.as_bytes())
+            packed.iter().try_for_each(|packed| file.write_all(packed))
         })
     }
 
@@ -259,33 +276,29 @@ impl UnitOutput {
         parse_header(&read_header(&mut BufReader::new(File::open(path)?))?)
     }
 
-    /// Reads a kept unit whole.
+    /// Reads a kept unit whole; bodies stay packed until somebody reads them.
     ///
     /// # Errors
     /// [`UnitError`] for anything but an undamaged unit file.
     pub fn read(path: &Path) -> Result<Self, UnitError> {
-        let file = File::open(path)?;
-        let len = file.metadata()?.len();
-        let mut file = BufReader::with_capacity(1 << 16, file);
+        let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
         let header = parse_header(&read_header(&mut file)?)?;
         let UnitHead { flags, dir, invocation, session, included, without, generates, sections: headers } =
             header;
-        // Tens of megabytes: neither copied nor grown into.
-        let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
-        file.read_to_end(&mut bytes)?;
-        let text = String::from_utf8(bytes).map_err(|_| UnitError::NOT_TEXT)?;
-        let mut at = 0usize;
         let mut sections = Vec::with_capacity(headers.len());
-        for SectionHeader { kind, name, len, digest: expected } in headers {
-            let range = at..at.checked_add(len).ok_or(UnitError::CHECKSUM)?;
-            let section = text.get(range.clone()).ok_or(UnitError::Damaged("a section is cut off"))?;
-            if digest(section.as_bytes()) != expected {
-                return Err(UnitError::CHECKSUM);
+        for header in headers {
+            let mut packed = Vec::new();
+            file.by_ref().take(header.packed as u64).read_to_end(&mut packed)?;
+            if packed.len() < header.packed {
+                return Err(UnitError::CUT_OFF);
             }
-            at = range.end;
-            sections.push(Section { kind, name, range, digest: expected });
+            let text = header.text(packed)?;
+            if header.kind != SectionKind::Mir && text.text().is_none() {
+                return Err(UnitError::NOT_TEXT);
+            }
+            sections.push(Section { kind: header.kind, name: header.name, text });
         }
-        Ok(UnitOutput { flags, dir, invocation, session, included, without, generates, sections, text })
+        Ok(UnitOutput { flags, dir, invocation, session, included, without, generates, sections })
     }
 }
 
@@ -319,10 +332,10 @@ impl UnitFile {
         let mut starts = Vec::with_capacity(sections.len());
         for section in sections {
             starts.push(at);
-            at = at.checked_add(section.len as u64).ok_or(UnitError::CHECKSUM)?;
+            at = at.checked_add(section.packed as u64).ok_or(UnitError::CHECKSUM)?;
         }
         if file.get_ref().metadata()?.len() != at {
-            return Err(UnitError::Damaged("it is cut off"));
+            return Err(UnitError::CUT_OFF);
         }
         let bodies = (0..sections.len()).filter(|index| sections[*index].kind == SectionKind::Mir).collect();
         let file = Mutex::new(Some(file.into_inner()));
@@ -383,8 +396,8 @@ impl UnitFile {
     }
 
     fn section(&self, index: usize) -> Result<String, UnitError> {
-        let SectionHeader { len, digest: expected, .. } = &self.head.sections[index];
-        let mut bytes = vec![0; *len];
+        let header = &self.head.sections[index];
+        let mut packed = vec![0; header.packed];
         {
             let mut place = self.file.lock().unwrap_or_else(PoisonError::into_inner);
             let file = match &mut *place {
@@ -392,12 +405,9 @@ impl UnitFile {
                 None => place.insert(self.reopen()?),
             };
             file.seek(SeekFrom::Start(self.starts[index]))?;
-            file.read_exact(&mut bytes)?;
+            file.read_exact(&mut packed)?;
         }
-        if digest(&bytes) != *expected {
-            return Err(UnitError::CHECKSUM);
-        }
-        String::from_utf8(bytes).map_err(|_| UnitError::NOT_TEXT)
+        header.text(packed)?.into_text().ok_or(UnitError::NOT_TEXT)
     }
 
     fn reopen(&self) -> Result<File, UnitError> {

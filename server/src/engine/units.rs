@@ -150,7 +150,7 @@ impl PrintedTexts for UnitOutput {
     }
 
     fn body(&self, index: usize) -> Option<Cow<'_, str>> {
-        Some(self.bodies().nth(index)?.1.into())
+        UnitOutput::body(self, index).map(Cow::Borrowed)
     }
 }
 

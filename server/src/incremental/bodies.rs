@@ -104,7 +104,7 @@ impl<'a> Fates<'a> {
             return Fate::Unknown;
         };
         match (self.now.bodies.get(&parent), self.before.bodies.get(&parent)) {
-            (Some(now), _) if now.text.contains(&format!("{} upvar_tys=", own.path)) => Fate::AsBefore,
+            (Some(now), _) if now.mentions(&format!("{} upvar_tys=", own.path)) => Fate::AsBefore,
             (Some(_), _) => Fate::Gone,
             (None, Some(before)) => self.of(&parent, before),
             (None, None) => Fate::Unknown,

@@ -6,9 +6,9 @@ use crate::dump::names::CoroutineName;
 use crate::dump::records::{Record, records};
 use crate::dump::types::{has_body, mentions};
 use crate::dump::{self, CoroutineBody, Span, type_sizes};
+use crate::kept_text::KeptText;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 
 /// How much a run measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct Printed {
 /// A coroutine's body as it was dumped.
 #[derive(Debug, Clone)]
 pub(super) struct DumpedBody {
-    pub text: Arc<str>,
+    pub text: KeptText,
     /// Its type, with the body's own parameters if it has any; then there is no record of it.
     pub ty: String,
     pub span: Option<Span>,
@@ -60,8 +60,8 @@ pub(super) struct DumpedBody {
 }
 
 impl DumpedBody {
-    fn new(text: Arc<str>) -> Self {
-        let Some(parsed) = CoroutineBody::parse(&text) else {
+    fn new(text: KeptText) -> Self {
+        let Some(parsed) = text.text().and_then(CoroutineBody::parse) else {
             return DumpedBody {
                 text,
                 ty: String::new(),
@@ -75,12 +75,22 @@ impl DumpedBody {
         let held = held.map(str::to_owned).collect();
         let span = parsed.span.map(|span| span.to_span(&mut HashSet::new()));
         let is_understood = parsed.example.is_none() && CoroutineName::parse(parsed.self_ty).is_some();
-        DumpedBody { ty: parsed.self_ty.to_owned(), span, held, is_understood, text }
+        let ty = parsed.self_ty.to_owned();
+        DumpedBody { ty, span, held, is_understood, text }
+    }
+
+    /// Does its text have this in it?
+    pub fn mentions(&self, words: &str) -> bool {
+        self.text.text().is_some_and(|text| text.contains(words))
+    }
+
+    fn parse(&self) -> Option<CoroutineBody<'_>> {
+        CoroutineBody::parse(self.text.text()?)
     }
 
     /// Is what it stores something else, or stored elsewhere, for certain?
     pub fn stores_other_than(&self, other: &DumpedBody) -> bool {
-        let (Some(a), Some(b)) = (CoroutineBody::parse(&self.text), CoroutineBody::parse(&other.text)) else {
+        let (Some(a), Some(b)) = (self.parse(), other.parse()) else {
             return false;
         };
         // Not of every local the type is known.
@@ -129,8 +139,9 @@ impl Printed {
         }
         made.retain(|ty| !mentioned.contains(ty));
         mentioned.extend(made.iter().cloned());
-        let bodies =
-            bodies.into_iter().map(|(name, text)| (name, DumpedBody::new(dump::normal(&text).into())));
+        let bodies = bodies
+            .into_iter()
+            .map(|(name, text)| (name, DumpedBody::new(KeptText::new(dump::normal(&text)))));
         let bodies: BTreeMap<String, DumpedBody> = bodies.collect();
         is_understood &= bodies.values().all(|body| body.is_understood);
         Printed { form, records, mentioned, made, has_list, bodies, sources, is_understood }
@@ -142,7 +153,7 @@ impl Printed {
         form: Form,
         sizes: &str,
         mentioned: impl Iterator<Item = &'a str>,
-        bodies: impl Iterator<Item = (&'a str, &'a str)>,
+        bodies: impl Iterator<Item = (&'a str, &'a KeptText)>,
         sources: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Printed {
         Printed {
@@ -151,7 +162,7 @@ impl Printed {
             mentioned: mentioned.map(str::to_owned).collect(),
             made: HashSet::new(),
             has_list: false,
-            bodies: bodies.map(|(name, text)| (name.to_owned(), DumpedBody::new(text.into()))).collect(),
+            bodies: bodies.map(|(name, text)| (name.to_owned(), DumpedBody::new(text.clone()))).collect(),
             sources: sources.map(|(name, text)| (name.to_owned(), Some(text.to_owned()))).collect(),
             // Or nothing would be built on it.
             is_understood: true,
@@ -185,8 +196,8 @@ impl Printed {
     }
 
     /// The dumped bodies: file name and text.
-    pub fn bodies(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.bodies.iter().map(|(name, body)| (name.as_str(), &*body.text))
+    pub fn bodies(&self) -> impl Iterator<Item = (&str, &KeptText)> {
+        self.bodies.iter().map(|(name, body)| (name.as_str(), &body.text))
     }
 
     /// The source files.

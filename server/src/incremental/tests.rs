@@ -3,6 +3,7 @@ use super::code::without_comments;
 use super::printed::DumpedBody;
 use super::*;
 use crate::dump::{LineCol, Span, mono_items, record_lines};
+use crate::kept_text::KeptText;
 
 fn run(stdout: &str, before: Option<&Printed>) -> Printed {
     Printed::read(Form::Complete, stdout, Vec::new(), Vec::new(), before)
@@ -26,7 +27,7 @@ fn coroutine(path: &str) -> String {
 
 fn body(ty: &str, held: &[&str]) -> DumpedBody {
     let held = held.iter().map(|ty| (*ty).to_owned()).collect();
-    DumpedBody { text: "".into(), ty: ty.to_owned(), span: None, held, is_understood: true }
+    DumpedBody { text: KeptText::new(""), ty: ty.to_owned(), span: None, held, is_understood: true }
 }
 
 fn with_bodies(printed: Printed, bodies: &[(&str, DumpedBody)]) -> Printed {
@@ -61,7 +62,7 @@ fn what_wraps_a_future_is_there_only_if_something_holds_it() {
         bodies: [(
             "h.mir".to_owned(),
             DumpedBody {
-                text: "".into(),
+                text: KeptText::new(""),
                 ty: holder.to_owned(),
                 span: None,
                 held: held.iter().map(|ty| (*ty).to_owned()).collect(),
@@ -93,7 +94,7 @@ fn instances_of_a_body_with_other_captures_are_gone() {
     let body = |upvars: &str| {
         let ty =
             format!("{{static f<T>::{{closure#0}} upvar_tys={upvars} resume_ty=R yield_ty=() return_ty=()}}");
-        DumpedBody { text: "".into(), ty, span: None, held: Vec::new(), is_understood: true }
+        DumpedBody { text: KeptText::new(""), ty, span: None, held: Vec::new(), is_understood: true }
     };
     let instance = |upvars: &str| {
         format!("{{static f<u8>::{{closure#0}} upvar_tys={upvars} resume_ty=R yield_ty=() return_ty=()}}")
@@ -277,7 +278,7 @@ fn what_a_macro_made_is_there_if_the_body_around_it_is() {
     let (outer, inner) = ("f::{closure#0}", "f::{closure#0}::{closure#0}");
     let file = |path: &str| format!("a.{}.-------.pass.0.mir", path.replace("::", "-"));
     let body = |path: &str, text: &str, span| DumpedBody {
-        text: text.into(),
+        text: KeptText::new(text),
         ty: ty(path),
         span: Some(span),
         held: Vec::new(),
