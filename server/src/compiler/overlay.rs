@@ -146,7 +146,7 @@ impl Overlay {
             let compiler = Guarded::new("rustc", &command, own_group)?;
             let compiler = compiler.stdout(File::create(&run.sizes).map_err(io)?).stderr(Stdio::piped());
             // It is read while the compiler runs.
-            let read = |file: PathBuf| UnitOutput::read(&file).map(|unit| unit.printed(Form::Complete));
+            let read = |file: PathBuf| UnitOutput::read(&file).and_then(|unit| unit.printed(Form::Complete));
             let base = base.map(|file| std::thread::spawn(move || read(file)));
             let ended = compiler.output(cancel)?;
             if !ended.success {

@@ -69,7 +69,7 @@ impl Store {
     fn base(&self, unit: &UnitOutput) -> Option<Base> {
         let (kept, form) = (self.kept.clone(), self.form);
         self.has_base(unit)
-            .then(|| std::thread::spawn(move || UnitOutput::read(&kept).map(|unit| unit.printed(form))))
+            .then(|| std::thread::spawn(move || UnitOutput::read(&kept).and_then(|unit| unit.printed(form))))
     }
 
     /// Has the compiler run, and keeps what it printed: put over what was known if that can be, else measured

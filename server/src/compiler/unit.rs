@@ -76,6 +76,8 @@ enum SectionKind {
     Messages,
     /// Types that the compiler's list of instances mentions, one in each line.
     Mentioned,
+    /// What is known of each body, see [`Printed::facts`].
+    Facts,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -161,6 +163,7 @@ impl UnitOutput {
         printed.bodies().for_each(|(name, text)| self.push(SectionKind::Mir, name.to_owned(), text.clone()));
         printed.sources().iter().for_each(|(name, text)| self.push_source(name.clone(), text.as_deref()));
         self.push_mentioned(&printed.mentioned());
+        self.push(SectionKind::Facts, String::new(), KeptText::new(printed.facts()));
     }
 
     /// Adds the files that are part of the crate and no sources; no digest if one was changed while the compiler ran.
@@ -170,10 +173,15 @@ impl UnitOutput {
     }
 
     /// All that was printed, for the next run to be put over.
-    pub fn printed(&self, form: Form) -> Printed {
+    ///
+    /// # Errors
+    /// [`UnitError`] if it is not what [`UnitOutput::push_printed`] has added.
+    pub fn printed(&self, form: Form) -> Result<Printed, UnitError> {
         let bodies = self.sections.iter().filter(|section| section.kind == SectionKind::Mir);
         let bodies = bodies.map(|section| (section.name.as_str(), &section.text));
-        Printed::kept(form, self.sizes(), self.mentioned(), bodies, self.sources())
+        let facts = self.of(SectionKind::Facts).next().map_or("", |(_, text)| text);
+        Printed::kept(form, self.sizes(), self.mentioned(), bodies, facts, self.sources())
+            .ok_or(UnitError::Damaged("what is known of its bodies"))
     }
 
     /// Adds what the compiler said.

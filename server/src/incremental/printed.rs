@@ -5,10 +5,13 @@ use crate::dump::mono_items::{self, as_in_types, makers};
 use crate::dump::names::CoroutineName;
 use crate::dump::records::{Record, records};
 use crate::dump::types::{has_body, mentions};
-use crate::dump::{self, CoroutineBody, Span, type_sizes};
+use crate::dump::{self, CoroutineBody, LineCol, Span, type_sizes};
 use crate::kept_text::KeptText;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 /// How much a run measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +51,7 @@ pub struct Printed {
 }
 
 /// A coroutine's body as it was dumped.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct DumpedBody {
     pub text: KeptText,
     /// Its type, with the body's own parameters if it has any; then there is no record of it.
@@ -59,7 +62,51 @@ pub(super) struct DumpedBody {
     pub is_understood: bool,
 }
 
+/// What is known of a dumped body, as it is kept beside the text, so that this is not read again: a body that was not
+/// dumped again need not even be unpacked.
+#[derive(Debug, Serialize, Deserialize)]
+struct BodyFacts<'a> {
+    #[serde(borrow)]
+    ty: Cow<'a, str>,
+    /// The file; line and column of the first character, and of one past the last.
+    #[serde(borrow)]
+    span: Option<(Cow<'a, str>, [u32; 4])>,
+    #[serde(borrow)]
+    held: Vec<Cow<'a, str>>,
+}
+
+impl BodyFacts<'_> {
+    /// The body with these facts. `files` has one copy of each path.
+    fn body(self, text: KeptText, files: &mut HashSet<Arc<str>>) -> DumpedBody {
+        let BodyFacts { ty, span, held } = self;
+        let mut one = |file: &str| match files.get(file) {
+            Some(known) => known.clone(),
+            None => {
+                let file: Arc<str> = file.into();
+                files.insert(file.clone());
+                file
+            }
+        };
+        let span = span.map(|(file, [line, col, last_line, last_col])| Span {
+            file: one(&file),
+            start: LineCol { line, col },
+            end: LineCol { line: last_line, col: last_col },
+        });
+        let held = held.into_iter().map(Cow::into_owned).collect();
+        // Or nothing would be built on it.
+        DumpedBody { text, ty: ty.into_owned(), span, held, is_understood: true }
+    }
+}
+
 impl DumpedBody {
+    fn facts(&self) -> BodyFacts<'_> {
+        let span = self.span.as_ref().map(|Span { file, start, end }| {
+            (Cow::Borrowed(&**file), [start.line, start.col, end.line, end.col])
+        });
+        let held = self.held.iter().map(|ty| Cow::Borrowed(&**ty)).collect();
+        BodyFacts { ty: Cow::Borrowed(&self.ty), span, held }
+    }
+
     fn new(text: KeptText) -> Self {
         let Some(parsed) = text.text().and_then(CoroutineBody::parse) else {
             return DumpedBody {
@@ -148,25 +195,33 @@ impl Printed {
     }
 
     /// What is kept of earlier runs: their records, the types that the list of instances mentioned, bodies by file
-    /// name, and the texts of the sources.
+    /// name with what [`Printed::facts`] gave of them, and the texts of the sources. `None` if the facts are not of these
+    /// bodies.
     pub fn kept<'a>(
         form: Form,
         sizes: &str,
         mentioned: impl Iterator<Item = &'a str>,
         bodies: impl Iterator<Item = (&'a str, &'a KeptText)>,
+        facts: &str,
         sources: impl Iterator<Item = (&'a str, &'a str)>,
-    ) -> Printed {
-        Printed {
+    ) -> Option<Printed> {
+        let (mut lines, mut files) = (facts.lines(), HashSet::new());
+        let mut body = |(name, text): (&str, &KeptText)| {
+            let facts: BodyFacts<'_> = serde_json::from_str(lines.next()?).ok()?;
+            Some((name.to_owned(), facts.body(text.clone(), &mut files)))
+        };
+        let known = bodies.map(&mut body).collect::<Option<BTreeMap<_, _>>>()?;
+        lines.next().is_none().then(|| Printed {
             form,
             records: records(sizes),
             mentioned: mentioned.map(str::to_owned).collect(),
             made: HashSet::new(),
             has_list: false,
-            bodies: bodies.map(|(name, text)| (name.to_owned(), DumpedBody::new(text.clone()))).collect(),
+            bodies: known,
             sources: sources.map(|(name, text)| (name.to_owned(), Some(text.to_owned()))).collect(),
             // Or nothing would be built on it.
             is_understood: true,
-        }
+        })
     }
 
     /// Can another run build on this one?
@@ -198,6 +253,12 @@ impl Printed {
     /// The dumped bodies: file name and text.
     pub fn bodies(&self) -> impl Iterator<Item = (&str, &KeptText)> {
         self.bodies.iter().map(|(name, body)| (name.as_str(), &body.text))
+    }
+
+    /// What is known of each of [`Printed::bodies`] besides its text, one in each line.
+    pub fn facts(&self) -> String {
+        let facts = self.bodies.values().filter_map(|body| serde_json::to_string(&body.facts()).ok());
+        facts.fold(String::new(), |all, line| all + &line + "\n")
     }
 
     /// The source files.

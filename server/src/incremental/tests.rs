@@ -2,8 +2,10 @@ use super::bodies::ChangedText;
 use super::code::without_comments;
 use super::printed::DumpedBody;
 use super::*;
+use crate::dump::coroutine::trimmed;
 use crate::dump::{LineCol, Span, mono_items, record_lines};
 use crate::kept_text::KeptText;
+use std::path::Path;
 
 fn run(stdout: &str, before: Option<&Printed>) -> Printed {
     Printed::read(Form::Complete, stdout, Vec::new(), Vec::new(), before)
@@ -51,6 +53,86 @@ fn what_is_printed_replaces_and_what_is_not_mentioned_any_more_is_gone() {
     assert!(sizes.contains(&record(changed, 3)) && !sizes.contains(&record(changed, 9)), "{sizes}");
     assert!(!sizes.contains(gone), "{sizes}");
     assert_eq!(sizes.matches("`same`").count(), 2);
+}
+
+/// A run as it is when it was kept and read back.
+fn kept(printed: &Printed) -> Option<Printed> {
+    let sources = printed.sources.iter().filter_map(|(file, text)| Some((file.as_str(), text.as_deref()?)));
+    let mentioned = printed.mentioned();
+    let (sizes, facts) = (printed.sizes(), printed.facts());
+    Printed::kept(printed.form, &sizes, mentioned.into_iter(), printed.bodies(), &facts, sources)
+}
+
+#[track_caller]
+fn expect_same_bodies(printed: &Printed, bodies: Vec<(String, String)>) {
+    let back = kept(printed).expect("the facts are of these bodies");
+    // As if the kept text were read.
+    let read = Printed::read(printed.form, "", bodies, Vec::new(), None);
+    assert_eq!(read.bodies.len(), back.bodies.len());
+    for (name, body) in &back.bodies {
+        let is_understood = read.bodies[name].is_understood;
+        assert_eq!(DumpedBody { is_understood, ..body.clone() }, read.bodies[name], "{name}");
+    }
+}
+
+/// All dumps in a folder.
+fn dumps_in(folder: &Path) -> Vec<(String, String)> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let dumps = files.filter(|file| file.extension().is_some_and(|extension| extension == "mir"));
+    let name = |file: &Path| file.file_name().unwrap().to_str().unwrap().to_owned();
+    dumps.map(|file| (name(&file), std::fs::read_to_string(&file).unwrap())).collect()
+}
+
+#[test]
+fn what_is_read_back_of_a_body_is_what_its_text_says() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+    let mut count = 0;
+    for folder in std::fs::read_dir(golden).unwrap().map(|entry| entry.unwrap().path()) {
+        let bodies = if folder.is_dir() { dumps_in(&folder) } else { Vec::new() };
+        count += bodies.len();
+        let trimmed = bodies.iter().map(|(name, text)| (name.clone(), trimmed(text))).collect::<Vec<_>>();
+        for bodies in [bodies, trimmed] {
+            let printed = Printed::read(Form::Complete, "", bodies.clone(), Vec::new(), None);
+            expect_same_bodies(&printed, bodies);
+        }
+    }
+    assert!(count > 50, "{count} dumps");
+}
+
+#[test]
+fn facts_of_other_bodies_are_not_taken() {
+    let printed = with_bodies(run("", None), &[("f.mir", body("f", &[])), ("g.mir", body("g", &["f"]))]);
+    assert!(kept(&printed).is_some());
+    let of = |facts: &str| {
+        let nothing = std::iter::empty;
+        Printed::kept(Form::Complete, "", nothing(), printed.bodies(), facts, std::iter::empty())
+    };
+    let facts = printed.facts();
+    let first = facts.lines().next().unwrap();
+    for wrong in ["", "\n", first, &facts[1..], &facts[..facts.len() - 2], &format!("{facts}{first}")] {
+        assert!(of(wrong).is_none(), "{wrong}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn what_is_read_back_of_a_changed_dump_is_what_its_text_says(
+        which in 0usize..1000, line in 0usize..400, other in 0usize..400, what in 0u8..4, word in "[a-z{}<>:\"\\\\é]{0,9}",
+    ) {
+        let bodies = dumps_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/1.95.0"));
+        let (name, text) = &bodies[which % bodies.len()];
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let (line, other) = (line % lines.len(), other % lines.len());
+        match what {
+            0 => drop(lines.remove(line)),
+            1 => lines.swap(line, other),
+            2 => lines[line].push_str(&word),
+            _ => lines[line] = lines[line].replacen('(', &word, 1),
+        }
+        let bodies = vec![(name.clone(), lines.join("\n") + "\n")];
+        let printed = Printed::read(Form::Complete, "", bodies.clone(), Vec::new(), None);
+        expect_same_bodies(&printed, bodies);
+    }
 }
 
 #[test]

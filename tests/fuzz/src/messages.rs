@@ -36,7 +36,8 @@ pub fn printed(text: &str) {
             let mut unit = UnitOutput::new("", "/".into());
             unit.push_printed(&whole);
             assert_eq!(unit.sizes(), whole.sizes());
-            let kept = unit.printed(form);
+            let kept = unit.printed(form).expect("it was just added");
+            assert_eq!(kept.facts(), whole.facts());
             assert_eq!(kept.sizes(), whole.sizes(), "kept, it is another");
             // The same printed again. Nothing is built on what is not understood.
             let again = read(form, run, Some(&kept));

@@ -62,15 +62,18 @@ fn what_is_put_over_a_kept_unit_keeps_its_bodies_as_they_were_packed() {
     let path = dir.path().join("a.futurelens");
     let dump = "// MIR for `f`\n".repeat(100);
     let mut unit = UnitOutput::new(FLAGS, "/w".into());
-    unit.push_body("a.mir".into(), &dump);
-    unit.push_source("src/lib.rs".into(), Some("fn f() {}\n"));
+    let bodies = vec![("a.mir".to_owned(), dump.clone())];
+    unit.push_printed(&Printed::read(Form::Complete, "", bodies, Vec::new(), None));
     unit.write(&path).unwrap();
     assert!(std::fs::metadata(&path).unwrap().len() < dump.len() as u64);
     let mut over = UnitOutput::new(FLAGS, "/w".into());
-    over.push_printed(&UnitOutput::read(&path).unwrap().printed(Form::Complete));
+    over.push_printed(&UnitOutput::read(&path).unwrap().printed(Form::Complete).unwrap());
     assert_eq!(over.digests().collect::<Vec<_>>(), unit.digests().collect::<Vec<_>>());
     over.write(&path).unwrap();
     assert_eq!(UnitFile::open(&path).unwrap().body(0).unwrap(), dump);
+    // What is known of them is not of other bodies.
+    over.push_body("b.mir".into(), &dump);
+    assert!(over.printed(Form::Complete).is_err());
 }
 
 #[test]
