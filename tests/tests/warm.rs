@@ -189,6 +189,34 @@ fn damaged(project: &Project, file: &Path) {
 }
 
 #[test]
+fn a_report_of_what_was_kept_is_that_of_what_is_there() {
+    let (project, file) = measured();
+    let here = || run(futurelens().args(["report", "--format", "json"]).arg(project.root())).expect_success();
+    let fresh = || {
+        let target = project.beside("fresh");
+        let _ = fs::remove_dir_all(&target);
+        let mut command = futurelens();
+        command.args(["report", "--format", "json", "--target-dir"]).arg(&target).arg(project.root());
+        run(&mut command).expect_success().stdout
+    };
+    assert_eq!(here().stdout, fresh(), "all of it was kept");
+    fs::write(&file, two_futures().replacen("first", "changed", 1)).expect("it is writable");
+    let changed = here().stdout;
+    assert!(changed.contains("changed") && !changed.contains("first"), "{changed}");
+    assert_eq!(changed, fresh(), "what was kept is of another text");
+    // Damaged, with the index as it was: it is measured again.
+    let unit = unit(&project);
+    let mut bytes = fs::read(&unit).expect("it is there");
+    let middle = bytes.len() - 100;
+    bytes[middle] ^= 1;
+    let time = fs::metadata(&unit).and_then(|meta| meta.modified()).expect("it has a time");
+    fs::write(&unit, bytes).expect("it is writable");
+    let opened = fs::File::options().append(true).open(&unit).expect("it is writable");
+    opened.set_modified(time).expect("its time can be set");
+    assert_eq!(here().stdout, changed);
+}
+
+#[test]
 fn another_profile_or_compiler_has_numbers_of_its_own() {
     let (project, file) = measured();
     let with = |key: &str, value: Value| {

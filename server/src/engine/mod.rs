@@ -35,6 +35,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use warm::ReadAhead;
 
 /// What a measurement gave.
 #[derive(Debug)]
@@ -144,7 +145,9 @@ fn measure_with(
     circumstances.budgets = budgets(project);
     circumstances.versions = project.versions();
     let update = if is_comparable { previous.update() } else { nothing.update() };
-    let numbers = RefCell::new(Numbers::new(update.under(circumstances)));
+    let is_known = update.origins().next().is_some();
+    let ahead = (!is_known).then(|| ReadAhead::begin(project, request));
+    let numbers = RefCell::new(Numbers::new(update.under(circumstances), ahead));
     let mut on_event = |event| match event {
         Event::Progress { done, total, crates } => on_news(News::Progress { done, total, crates }),
         Event::Measured(unit) => {
@@ -227,15 +230,25 @@ struct Numbers {
     not_before: Instant,
     waiting: Vec<MeasuredUnit>,
     spent: Duration,
+    /// Where nothing was known.
+    ahead: Option<ReadAhead>,
 }
 
 /// Taking numbers in early may take this part of the time of a build.
 const SHARE: u32 = 20;
 
 impl Numbers {
-    fn new(update: Update) -> Self {
+    fn new(update: Update, ahead: Option<ReadAhead>) -> Self {
         let (waiting, not_before) = (Vec::new(), Instant::now());
-        Numbers { update, new: 0, complete: BTreeSet::new(), not_before, waiting, spent: Duration::ZERO }
+        Numbers {
+            update,
+            new: 0,
+            complete: BTreeSet::new(),
+            not_before,
+            waiting,
+            spent: Duration::ZERO,
+            ahead,
+        }
     }
 
     /// Hears of a unit while the build goes on; gives a snapshot if there is to be one now.
@@ -299,7 +312,9 @@ impl Numbers {
         if self.update.stamp(&origin) == Some(stamp) {
             return true;
         }
-        if !units::add_kept(&mut self.update, unit, Some(stamp)) {
+        let is_read =
+            self.ahead.as_mut().is_some_and(|ahead| self.update.adopt(&origin, stamp, ahead.snapshot()));
+        if !is_read && !units::add_kept(&mut self.update, unit, Some(stamp)) {
             return false;
         }
         self.update.debug_assertions |= unit.debug_assertions;

@@ -6,6 +6,7 @@ use crate::features::Snapshot;
 use crate::unit_id::UnitId;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 /// The numbers that were kept for a request. They hold for a project only if that is the one they were measured
 /// in, see [`Warm::of`].
@@ -15,11 +16,20 @@ pub struct Warm {
     snapshot: Snapshot,
 }
 
+/// Which units of an index are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// Those that did not compile in the end, too.
+    All,
+    /// Those that did.
+    Current,
+}
+
 impl Warm {
     /// Reads what was kept in a target directory for a request for a whole workspace; none if there is nothing.
     pub fn read(target_dir: &Path, request: &Request) -> Option<Self> {
         let index = Index::read(target_dir, request, None)?;
-        let read = Self::units(index, target_dir, &request.profile, &Snapshot::default());
+        let read = Self::units(index, target_dir, &request.profile, &Snapshot::default(), Which::All);
         // Nothing to show yet.
         Some(read).filter(|warm| warm.snapshot.origins().next().is_some())
     }
@@ -33,14 +43,18 @@ impl Warm {
         let is_base = (&index.compiler, &index.root, &request.profile) == (compiler, root, profile)
             && index.target == base.target;
         let nothing = Snapshot::default();
-        Some(Self::units(index, folder, &request.profile, if is_base { base } else { &nothing }))
+        Some(Self::units(index, folder, &request.profile, if is_base { base } else { &nothing }, Which::All))
     }
 
-    fn units(index: Index, target_dir: &Path, profile: &str, base: &Snapshot) -> Self {
-        let mut update = base.update();
+    fn units(index: Index, target_dir: &Path, profile: &str, base: &Snapshot, which: Which) -> Self {
+        // Whose a body is depends on which crates there are.
+        let mut circumstances = Snapshot::default();
+        circumstances.versions.clone_from(&index.versions);
+        let mut update = base.update().under(circumstances);
         update.debug_assertions = false;
         let (mut current, mut stale) = (BTreeSet::new(), BTreeSet::new());
-        for Indexed { measured, stamp, stale: is_stale } in index.units(target_dir) {
+        let units = index.units(target_dir).into_iter().filter(|unit| which == Which::All || !unit.stale);
+        for Indexed { measured, stamp, stale: is_stale } in units {
             let origin = measured.origin();
             // What is damaged is measured again when something is built.
             if base.stamp(&origin) != Some(stamp) && !units::add_kept(&mut update, &measured, Some(stamp)) {
@@ -79,6 +93,42 @@ impl Warm {
         let mut snapshot = self.snapshot;
         snapshot.budgets = super::budgets(project);
         snapshot
+    }
+}
+
+/// What was kept, read while cargo is asked what of it is current: that takes as long.
+#[derive(Debug)]
+pub(super) struct ReadAhead {
+    reading: Option<JoinHandle<Snapshot>>,
+    read: Snapshot,
+}
+
+impl ReadAhead {
+    /// Begins to read what the last build of a request has left, if the project and its compiler are as they were then.
+    pub fn begin(project: &Project, request: &Request) -> Self {
+        let is_it = |index: &Index| {
+            index.root == project.root
+                && index.compiler == project.toolchain().version
+                && index.target == project.triple(request)
+                && index.versions == project.versions()
+        };
+        let index = Index::read(&project.target_dir, request, project.part()).filter(is_it);
+        let (target_dir, profile) = (project.target_dir.clone(), request.profile.clone());
+        let reading = index.map(|index| {
+            std::thread::spawn(move || {
+                Warm::units(index, &target_dir, &profile, &Snapshot::default(), Which::Current).snapshot
+            })
+        });
+        ReadAhead { reading, read: Snapshot::default() }
+    }
+
+    /// What was read.
+    pub fn snapshot(&mut self) -> &Snapshot {
+        if let Some(reading) = self.reading.take() {
+            // Without it everything is read when its turn comes.
+            self.read = reading.join().unwrap_or_default();
+        }
+        &self.read
     }
 }
 

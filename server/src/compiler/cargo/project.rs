@@ -240,7 +240,7 @@ impl Project {
     }
 
     /// The package's folder, if cargo runs in one and not in the workspace's.
-    pub(in crate::compiler) fn part(&self) -> Option<&Path> {
+    pub fn part(&self) -> Option<&Path> {
         (self.dir != self.root).then_some(&*self.dir)
     }
 

@@ -151,6 +151,17 @@ impl Update {
         self.read(text, false)
     }
 
+    /// Takes a unit as another snapshot has it, with its futures. False if that has not this measurement of it; nothing is
+    /// changed then.
+    pub fn adopt(&mut self, origin: &UnitId, stamp: u64, other: &Snapshot) -> bool {
+        let Some(unit) = other.units.get(origin).filter(|unit| unit.stamp == stamp) else { return false };
+        self.read.retain(|known| known.origin != *origin);
+        self.units.remove(&*quick_pass::before(origin));
+        self.units.insert(origin.clone(), unit.clone());
+        self.unsaved.remove(origin);
+        true
+    }
+
     /// Reads a unit of which the concrete futures were measured now, those that are not generic. The others are
     /// as they were measured before, if their bodies are still there. False if its texts cannot be had.
     pub fn add_quick_pass(&mut self, text: &PrintedUnit<'_>) -> bool {
