@@ -76,12 +76,13 @@ fn with(edition: &str, actions: &[&Action]) -> Project {
 /// Labelled although every path is the same, by the fn that is edited and the kind of edit. What a fn does with a future
 /// that it is handed, nobody looks at: these have it polled to its end, so that where it is dropped then is never seen. And
 /// nobody looks at a fn and its caller as one: what the fn dropped last, that may drop at once. The order of arguments that
-/// were never polled shows in no shape of those two; and a box tells nothing of a type in it that can be copied.
+/// were never polled shows in no shape of those three, and one of them is never polled at all; and a box tells nothing of a type in it that can be copied.
 const CAUTIOUS: &[(&str, &str)] = &[
     ("with_forwards_argument", "pin-argument"),
     ("given_away", "pin-argument"),
     ("given_away_eagerly", "pin-argument"),
     ("captured", "pin-argument"),
+    ("with_boxed_and_moved_on_one_way", "pin-argument"),
     ("arguments", "borrow-argument"),
     ("unused_argument", "borrow-argument"),
     ("generic", "borrow-argument"),
@@ -89,6 +90,8 @@ const CAUTIOUS: &[(&str, &str)] = &[
     ("lent_clone", "borrow-argument"),
     ("arguments", "desugar-async-fn"),
     ("pattern_argument", "desugar-async-fn"),
+    ("boxed_and_moved", "desugar-async-fn"),
+    ("boxed_and_never_polled", "desugar-async-fn"),
     ("with_lent_copies", "box-local"),
 ];
 
