@@ -107,9 +107,16 @@ pub enum WorkspaceEvent {
 }
 
 impl Message {
-    /// Asks what is known of whole projects: a save that came before has to be heard first, whichever document it was.
+    /// Is it about more than one document? Then whatever came before about any of them has to be heard first: that one was
+    /// saved, or that it is open, so that an edit of it has to name its version.
     pub fn is_about_all(&self) -> bool {
-        matches!(self, Message::Report(_) | Message::Layout(Wanted::Id(_), _))
+        matches!(
+            self,
+            Message::Report(_)
+                | Message::Layout(Wanted::Id(_), _)
+                | Message::CodeActions(..)
+                | Message::ResolveAction(..)
+        )
     }
 
     /// The document it is about, if it is about one: it waits while that one is being looked up.
@@ -124,9 +131,7 @@ impl Message {
             | Message::Hints(uri, ..)
             | Message::Hover(uri, ..)
             | Message::Layout(Wanted::At(uri, _), _) => Some(uri.clone()),
-            Message::CodeActions(params, ..) => Some(params.text_document.uri.clone()),
             Message::ResolveHint(hint, _) => in_data(&hint.data),
-            Message::ResolveAction(action, ..) => in_data(&action.data),
             _ => None,
         }
     }

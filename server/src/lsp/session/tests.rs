@@ -180,6 +180,24 @@ async fn requests_wait_until_the_file_is_known() {
     drop(room.sender);
 }
 
+/// An edit of several files names the version of each that is open: an editor that has changed it refuses the edit.
+#[tokio::test]
+async fn an_edit_waits_until_each_open_file_is_known() {
+    let mut room = Room::new();
+    room.event(&Event::Open("a.rs"));
+    room.hear_all().await;
+    let action =
+        lsp::CodeAction { data: Some(serde_json::json!({ "uri": room.uri("a.rs") })), ..Default::default() };
+    let (reply, mut answer) = oneshot::channel();
+    room.event(&Event::Open("b.rs"));
+    room.hear(Message::ResolveAction(Box::new(action), None, reply));
+    let is_waiting =
+        |answer: &mut oneshot::Receiver<_>| answer.try_recv() == Err(oneshot::error::TryRecvError::Empty);
+    assert!(is_waiting(&mut answer), "it is not known which file b.rs is");
+    room.hear_all().await;
+    assert!(!is_waiting(&mut answer));
+}
+
 /// Who asks for everything after a save finds that a build is due, or its numbers: not those from before it.
 #[tokio::test]
 async fn a_report_waits_until_each_save_before_it_is_heard() {
