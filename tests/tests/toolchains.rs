@@ -3,7 +3,8 @@
 #![cfg(unix)]
 
 use futurelens_tests::binary::{
-    Run, cache_dir, clean_command, fixture, futurelens, is_installed, nightly, run, rustup_home, say,
+    Run, cache_dir, clean_command, fixture, futurelens, has_target, is_installed, nightly, run, rustup_home,
+    say, skip,
 };
 use futurelens_tests::editor::{Editor, Setup, place_of};
 use futurelens_tests::project::{PENDING_ONCE, Project, future_of, manifest};
@@ -31,10 +32,8 @@ impl Machine {
     /// itself, `prints` one for the bodies it dumps.
     fn add(&self, name: &str, real: &str, says: &str, prints: &str) {
         let host = nightly().strip_prefix("nightly-").expect("it has the host in its name");
-        let which =
-            run(clean_command("rustup").args(["which", "rustc", "--toolchain", real])).expect_success();
-        let rustc = PathBuf::from(which.stdout.trim());
-        let real = rustc.parent().and_then(Path::parent).expect("it is in a toolchain's `bin`");
+        let real = installed(real);
+        let rustc = real.join("bin/rustc");
         let folder = self.home.join("toolchains").join(format!("{name}-{host}"));
         fs::create_dir_all(folder.join("bin")).expect("the folder is writable");
         symlink(real.join("lib"), folder.join("lib")).expect("links can be made");
@@ -169,6 +168,44 @@ fn one_that_is_too_old_for_the_project_is_passed_over() {
     let (report, said) = machine.report(&[]);
     assert!(compiler(&report).contains("1.96.1"), "{said}");
     assert!(said.contains("passed over: nightly"), "{said}");
+}
+
+/// A newer one would come first, but has no standard library for the project's target.
+#[test]
+fn one_without_the_target_is_passed_over() {
+    const THUMB: &str = "thumbv6m-none-eabi";
+    if !has_target(THUMB) {
+        return skip("there is no standard library for a small target");
+    }
+    let machine = Machine::new(Project::copy_of(&fixture("cases/targets")), &[("stable", "stable")]);
+    machine.project.write(".cargo/config.toml", &format!("[build]\ntarget = \"{THUMB}\"\n"));
+    machine.add("nightly-2199-01-01", nightly(), NEWER, "");
+    let host = nightly().strip_prefix("nightly-").expect("it has the host in its name");
+    let rustc = machine.home.join(format!("toolchains/nightly-2199-01-01-{host}/bin/rustc"));
+    let script = fs::read_to_string(&rustc).expect("it was just written");
+    let script =
+        script.replacen("dir=\n", "case \"$*\" in *target-libdir*) echo /nowhere; exit 0 ;; esac\ndir=\n", 1);
+    fs::write(&rustc, script).expect("it was written before");
+    // None has it: what to do is said of the one that was to measure.
+    let failed = machine.futurelens(&["report", "--toolchain", "stable"]);
+    let advice = format!("rustup target add {THUMB} --toolchain stable");
+    assert!(failed.code == Some(2) && failed.stderr.contains(&advice), "{failed:#?}");
+    symlink(installed(nightly()), machine.home.join("toolchains").join(nightly()))
+        .expect("links can be made");
+    let (report, said) = machine.report(&[]);
+    assert_eq!(report["target"], THUMB);
+    assert!(!compiler(&report).contains("1.200"), "{said}");
+    let advice = format!("rustup target add {THUMB} --toolchain nightly-2199-01-01-{host}");
+    for word in ["passed over: nightly-2199-01-01", &advice] {
+        assert!(said.contains(word), "`{word}` in: {said}");
+    }
+}
+
+/// Where an installed toolchain is.
+fn installed(name: &str) -> PathBuf {
+    let which = run(clean_command("rustup").args(["which", "rustc", "--toolchain", name])).expect_success();
+    let rustc = PathBuf::from(which.stdout.trim());
+    rustc.parent().and_then(Path::parent).expect("it is in a toolchain's `bin`").to_owned()
 }
 
 impl Machine {

@@ -10,7 +10,8 @@
 //! 3. the project's own;
 //! 4. the other installed ones, newest first.
 //!
-//! If none is, it is the first whose sizes are read. One that does not compile the project's dependencies is passed over
+//! One for which the standard library of the project's target is not installed comes behind those that have it. If none is
+//! read whole, it is the first whose sizes are read. One that does not compile the project's dependencies is passed over
 //! from then on: see [`Choice::pass_over`].
 
 use super::environment::without_own_heap;
@@ -56,6 +57,8 @@ pub enum Because {
     TooOld,
     /// A dependency does not compile with it.
     Dependency,
+    /// The standard library of a target is not installed for it.
+    NoTarget,
     /// What it prints is not read.
     NotRead,
 }
@@ -67,6 +70,8 @@ pub struct Needs {
     pub oldest: Option<u32>,
     /// Why a compiler of this version is known not to compile the project's dependencies.
     pub unfit: Vec<(String, String)>,
+    /// The targets whose standard library has to be there, by triple.
+    pub targets: Vec<String>,
 }
 
 /// An installed compiler, as `futurelens doctor` shows it.
@@ -85,6 +90,8 @@ pub enum Unfit {
     TooOld(String),
     /// A dependency does not compile with it.
     Dependency(String),
+    /// The standard library of a target is not installed for it.
+    NoTarget(String),
     /// It is not known whether the dependencies compile with it; with another one, that is not the project's own, they do
     /// not.
     NotTried,
@@ -94,7 +101,7 @@ impl Unfit {
     /// In words.
     pub fn why(&self) -> &str {
         match self {
-            Unfit::TooOld(why) | Unfit::Dependency(why) => why,
+            Unfit::TooOld(why) | Unfit::Dependency(why) | Unfit::NoTarget(why) => why,
             Unfit::NotTried => {
                 "the project's own is taken, since a dependency does not compile with another one"
             }
@@ -160,8 +167,11 @@ impl Choice {
             let why = match unfit {
                 Some(Unfit::NotTried) => continue,
                 Some(unfit) => {
-                    let is_too_old = matches!(unfit, Unfit::TooOld(_));
-                    because = if is_too_old { Because::TooOld } else { Because::Dependency };
+                    because = match unfit {
+                        Unfit::TooOld(_) => Because::TooOld,
+                        Unfit::NoTarget(_) => Because::NoTarget,
+                        Unfit::Dependency(_) | Unfit::NotTried => Because::Dependency,
+                    };
                     unfit.why().to_owned()
                 }
                 None => match toolchain.learn(dir) {
@@ -288,6 +298,9 @@ impl<'a> Candidates<'a> {
         let known = self.needs.unfit.iter().find(|(version, _)| *version == toolchain.version);
         if let Some((_, why)) = known {
             return Some(Unfit::Dependency(why.clone()));
+        }
+        if let Some(target) = self.needs.targets.iter().find(|target| toolchain.lacks(target)) {
+            return Some(Unfit::NoTarget(toolchain.target_advice(target)));
         }
         // The project's own is what it asks for.
         toolchain.name.as_ref()?;

@@ -69,6 +69,25 @@ impl Toolchain {
         self.version.split(' ').nth(1).unwrap_or(&self.version)
     }
 
+    /// Is there no standard library of a target, for all that the compiler knows it? Asks the compiler.
+    pub(super) fn lacks(&self, triple: &str) -> bool {
+        let mut rustc = self.command("rustc");
+        rustc.args(["--print", "target-libdir", "--target", triple]);
+        let libraries = || {
+            let rustc =
+                Guarded::new("rustc", &rustc, true).ok()?.stdout(Stdio::piped()).stderr(Stdio::null());
+            let output = rustc.output(&Cancel::default()).ok().filter(|output| output.success)?;
+            Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        };
+        triple != self.host && libraries().is_some_and(|folder| !Path::new(&folder).is_dir())
+    }
+
+    /// What to do if it lacks the standard library of a target.
+    pub fn target_advice(&self, triple: &str) -> String {
+        let toolchain = self.name.as_ref().map(|name| format!(" --toolchain {name}")).unwrap_or_default();
+        format!("the target {triple} is not installed for it: `rustup target add {triple}{toolchain}`")
+    }
+
     /// 97 of `1.97.0-nightly`.
     pub(super) fn minor(&self) -> Option<u32> {
         self.release().split('.').nth(1)?.parse().ok()

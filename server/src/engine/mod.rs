@@ -107,7 +107,9 @@ pub fn measure_project(
     on_news: &mut dyn FnMut(News),
 ) -> Result<Measurement, BuildError> {
     let (measured, dependency) = measure_with(project, request, previous, cancel, quick_pass, on_news)?;
-    let Some(dependency) = dependency else { return Ok(measured) };
+    let Some(dependency) = dependency.filter(|_| !measured.lacks_target()) else {
+        return Ok(measured.with_target_advice());
+    };
     let Some(own) = project.with_own_compiler(&dependency) else {
         return Ok(measured.with_advice(&dependency));
     };
@@ -204,6 +206,27 @@ fn measure_with(
 }
 
 impl Measurement {
+    /// Did it fail since there is no standard library of the target?
+    fn lacks_target(&self) -> bool {
+        self.failure.as_ref().is_some_and(|failure| failure.contains("target may not be installed"))
+    }
+
+    /// Says what helps then: the compiler's own advice may be for another toolchain.
+    fn with_target_advice(mut self) -> Self {
+        let advice = self.lacks_target().then(|| {
+            let toolchain = self.project.toolchain();
+            format!(
+                "\n{} measures; {}\n",
+                toolchain.in_words(),
+                toolchain.target_advice(&self.snapshot.target)
+            )
+        });
+        if let (Some(failure), Some(advice)) = (&mut self.failure, advice) {
+            failure.push_str(&advice);
+        }
+        self
+    }
+
     /// Says what helps if a dependency does not compile with a compiler that was asked for.
     fn with_advice(mut self, dependency: &str) -> Self {
         if let Some(failure) = self.failure.as_mut().filter(|_| !self.project.choice.is_automatic) {

@@ -82,9 +82,22 @@ impl Project {
                 None => return Err(own.err().unwrap_or(error)),
             },
         };
-        let needs = Needs { oldest: oldest(&metadata), unfit: unfit_compilers(request, &metadata) };
+        let (oldest, unfit) = (oldest(&metadata), unfit_compilers(request, &metadata));
+        let mut needs = Needs { oldest, unfit, targets: Vec::new() };
+        let known = own.as_ref().ok().cloned();
         let choice = Choice::automatic(&dir, own, &installed, &needs)?;
-        Ok(Self::assemble(request, dir, metadata, choice))
+        let project = Self::assemble(request, dir.clone(), metadata, choice);
+        // For which target, cargo of the chosen toolchain was asked.
+        needs.targets = project.triples(request);
+        if !needs.targets.iter().any(|target| project.toolchain().lacks(target)) {
+            return Ok(project);
+        }
+        // If none has it, cargo may be about to build it.
+        let with_target = known.and_then(|own| Choice::automatic(&dir, Ok(own), &installed, &needs).ok());
+        Ok(match with_target {
+            Some(choice) => Project { choice, ..project },
+            None => project,
+        })
     }
 
     /// A project's folder, its own compiler, and what it asks of one, as far as that can be told.
@@ -97,7 +110,12 @@ impl Project {
         let metadata = read_metadata(request, &dir, toolchain::own_command("cargo")).ok();
         let unfit = metadata.as_ref().map(|metadata| unfit_compilers(request, metadata));
         let oldest = metadata.as_ref().and_then(oldest);
-        Ok((dir, own, Needs { oldest, unfit: unfit.unwrap_or_default() }))
+        let targets = match (&request.selection.targets[..], &own) {
+            ([], Some(own)) => triples(&cargo_config::targets(own, &dir, &request.env), &own.host),
+            (targets, Some(own)) => triples(targets, &own.host),
+            (_, None) => Vec::new(),
+        };
+        Ok((dir, own, Needs { oldest, unfit: unfit.unwrap_or_default(), targets }))
     }
 
     /// Finds the project as this toolchain sees it.
