@@ -14,16 +14,23 @@ pub fn futures_of<'a>(
 ) -> Vec<&'a Arc<Future>> {
     match &spawn.argument {
         Argument::Block(at) => at_block(*at),
-        Argument::Call(name) => {
-            let all = snapshot.futures(false).map(|placed| &placed.future);
-            let named: Vec<&Arc<Future>> =
-                all.filter(|future| future.name.rsplit("::").next() == Some(name)).collect();
-            // Of several fns of one name nobody knows which is meant.
-            let path = |future: &Arc<Future>| future.body.as_ref().map(|body| body.def_path.clone());
-            match named.split_first() {
-                Some((first, rest)) if rest.iter().all(|other| path(other) == path(first)) => named,
-                _ => Vec::new(),
-            }
-        }
+        Argument::Call(name) => called(snapshot, name),
     }
+}
+
+/// The futures of the fn that is called by this last name: instances of one body, largest first. None of several fns of one
+/// name: nobody knows which is meant.
+pub fn called<'a>(snapshot: &'a Snapshot, name: &str) -> Vec<&'a Arc<Future>> {
+    let all = snapshot.futures(false).map(|placed| &placed.future);
+    let named: Vec<&Arc<Future>> = all.filter(|future| last_name(future) == name).collect();
+    let path = |future: &Arc<Future>| future.body.as_ref().map(|body| body.def_path.clone());
+    match named.split_first() {
+        Some((first, rest)) if rest.iter().all(|other| path(other) == path(first)) => named,
+        _ => Vec::new(),
+    }
+}
+
+/// What a fn is called without the path in front.
+pub fn last_name(future: &Future) -> &str {
+    future.name.rsplit("::").next().unwrap_or(&future.name)
 }

@@ -26,7 +26,6 @@ use ra_ap_syntax::ast::{self, AstNode, HasAttrs, HasGenericParams, HasName};
 use ra_ap_syntax::{SourceFile, SyntaxNode};
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Smaller ones are not worth an allocation, in bytes.
 const LARGE: u64 = 64;
@@ -209,28 +208,17 @@ fn candidate(
             file: file.to_path_buf(),
             text: (*text).clone(),
             edits: arguments.iter().flat_map(around).collect(),
-            bodies: bodies(context, file, found),
+            bodies: call_sites::bodies(
+                context,
+                context.snapshot.file(file),
+                found.iter().map(|call| call.range),
+            ),
         });
     }
     if called.is_public && context.snapshot.is_library(&body.origin) {
         candidate.does_otherwise = Some(callers::INTERFACE.into());
     }
     Some(candidate)
-}
-
-/// The bodies of futures that calls stand in. Of a fn that is no future there is none.
-fn bodies(context: &Context<'_>, file: &Path, calls: &[CallSite]) -> Vec<Arc<str>> {
-    let Some(origin) = context.future.body.as_ref().map(|body| &body.origin) else { return Vec::new() };
-    let mut found: BTreeSet<Arc<str>> = BTreeSet::new();
-    for view in context.snapshot.file(file) {
-        let sites = calls.iter().filter_map(|call| {
-            view.outline.innermost(call.range.start(), |site| site.kind != SiteKind::MacroCall)
-        });
-        let views = sites.filter_map(|site| view.sites.get(&site));
-        let bodies = views.flat_map(|site| &site.bodies).filter(|body| body.origin == *origin);
-        found.extend(bodies.map(|body| body.def_path.clone()));
-    }
-    found.into_iter().collect()
 }
 
 /// A parameter that takes a box.

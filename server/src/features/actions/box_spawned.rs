@@ -13,15 +13,14 @@
 //! `futurelens fix` lists such edits only with `--kind box-spawned`. It costs an allocation for each task, beside the task's own.
 
 use super::box_awaitee::pin_path;
-use super::{ActionKind, Candidate, Context, Elsewhere, local};
+use super::{ActionKind, Candidate, Context, Elsewhere, call_sites, local};
+use crate::features::spawned;
 use crate::layout::FutureKind;
 use crate::layout::whatif::Prediction;
 use crate::source::{Argument, Edit, SiteKind, Spawn, TextRange, spawns, with_tree};
 use ra_ap_syntax::ast::{self, AstNode, HasArgList, HasAttrs};
 use ra_ap_syntax::{SourceFile, SyntaxKind};
-use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Smaller ones may as well be passed by value, in bytes: above this tokio allocates itself in builds with debug assertions.
 const LARGE: u64 = 2048;
@@ -74,12 +73,8 @@ fn block(context: &Context<'_>) -> Option<Candidate> {
 /// `spawn(f(x))`, wherever it is.
 fn called(context: &Context<'_>) -> Option<Vec<Candidate>> {
     let snapshot = context.snapshot;
-    let body = context.future.body.as_ref()?;
-    let name = last_name(&context.future.name);
-    // Of several fns of one name nobody knows which is meant.
-    let mut named =
-        snapshot.futures(false).map(|placed| &placed.future).filter(|it| last_name(&it.name) == name);
-    if named.any(|it| it.body.as_ref().is_none_or(|it| it.def_path != body.def_path)) {
+    let name = spawned::last_name(context.future);
+    if spawned::called(snapshot, name).is_empty() {
         return None;
     }
     let mut found = Vec::new();
@@ -119,7 +114,11 @@ fn called(context: &Context<'_>) -> Option<Vec<Candidate>> {
                     file: file.to_owned(),
                     text: view.outline.clone(),
                     edits: boxed(argument, &path).to_vec(),
-                    bodies: bodies(context, view, argument),
+                    bodies: call_sites::bodies(
+                        context,
+                        std::slice::from_ref(view),
+                        std::iter::once(argument),
+                    ),
                 }];
                 found.push(candidate);
             }
@@ -134,20 +133,6 @@ fn candidate(context: &Context<'_>, label: String, anchors: Vec<TextRange>) -> O
     let mut candidate = context.candidate(ActionKind::BoxSpawned, label, anchors);
     candidate.predicted = Some(Prediction { size: pointer, align: pointer, exact: true });
     Some(candidate)
-}
-
-/// The bodies of futures that a place is in. Of a fn that is no future there is none.
-fn bodies(context: &Context<'_>, view: &crate::features::snapshot::FileView, at: TextRange) -> Vec<Arc<str>> {
-    let site = view.outline.innermost(at.start(), |site| site.kind != SiteKind::MacroCall);
-    let all = site.and_then(|site| view.sites.get(&site)).into_iter().flat_map(|site| &site.bodies);
-    let origin = context.future.body.as_ref().map(|body| &body.origin);
-    let own: BTreeSet<Arc<str>> =
-        all.filter(|body| Some(&body.origin) == origin).map(|body| body.def_path.clone()).collect();
-    own.into_iter().collect()
-}
-
-fn last_name(path: &str) -> &str {
-    path.rsplit("::").next().unwrap_or(path)
 }
 
 fn boxed(argument: TextRange, path: &str) -> [Edit; 2] {

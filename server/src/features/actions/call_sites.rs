@@ -8,10 +8,13 @@
 //! this fn: by the module in front of the name, or by what is imported and declared around it.
 
 use super::callers::{Called, has_attribute, may_mean};
-use super::{local, macro_arguments, signature};
-use crate::source::{TextRange, TextSize};
+use super::{Context, local, macro_arguments, signature};
+use crate::features::snapshot::FileView;
+use crate::source::{SiteKind, TextRange, TextSize};
 use ra_ap_syntax::ast::{self, AstNode, HasArgList, HasName};
 use ra_ap_syntax::{Edition, NodeOrToken, SourceFile, SyntaxKind, SyntaxNode, SyntaxToken, T};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Why the calls cannot be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -324,6 +327,25 @@ fn is_module(before: &str, of: &Target<'_>) -> bool {
 fn is_in_impl(token: &SyntaxToken, ty: &str) -> bool {
     let around = token.parent_ancestors().find_map(ast::Impl::cast);
     around.and_then(|it| type_name(&it)).is_some_and(|it| it == ty)
+}
+
+/// The bodies, of the crate that is edited, of the futures that calls stand in: in each view of a text. Of a fn that is no future
+/// there is none.
+pub(super) fn bodies(
+    context: &Context<'_>,
+    views: &[FileView],
+    calls: impl Iterator<Item = TextRange> + Clone,
+) -> Vec<Arc<str>> {
+    let Some(origin) = context.future.body.as_ref().map(|body| &body.origin) else { return Vec::new() };
+    let mut found: BTreeSet<Arc<str>> = BTreeSet::new();
+    for view in views {
+        let innermost =
+            |call: TextRange| view.outline.innermost(call.start(), |site| site.kind != SiteKind::MacroCall);
+        let sites = calls.clone().filter_map(innermost).filter_map(|site| view.sites.get(&site));
+        let bodies = sites.flat_map(|site| &site.bodies).filter(|body| body.origin == *origin);
+        found.extend(bodies.map(|body| body.def_path.clone()));
+    }
+    found.into_iter().collect()
 }
 
 /// The last name of the type that an `impl` is of.
