@@ -61,6 +61,25 @@ impl Gated {
         self.editor.wait(since, "the end", |m| (m["params"]["value"]["kind"] == "end").then_some(()));
     }
 
+    /// What is known when the early numbers are there; or when the build is over, and there were none. A future whose
+    /// text was changed is stale until then: that is told too, and sooner if the file is looked up first.
+    fn early_or_end(&mut self, mut since: Moment) -> (bool, Report) {
+        loop {
+            let (next, _, is_refresh) =
+                self.editor.wait_for(since, "early numbers, or the end", &mut |message| {
+                    let is_refresh = message["method"] == "workspace/inlayHint/refresh";
+                    let is_end = message["params"]["value"]["kind"] == "end";
+                    (is_refresh || is_end).then_some(is_refresh)
+                });
+            since = next;
+            let report = self.report();
+            let is_stale = report.iter().any(|(id, known)| known.is_stale && !id.contains('<'));
+            if !is_refresh || !is_stale {
+                return (is_refresh, report);
+            }
+        }
+    }
+
     /// The report as it is now: size and line by identity.
     fn report(&mut self) -> Report {
         let report = self.editor.request("futurelens/report", json!({}));
@@ -170,12 +189,7 @@ fn early_numbers_are_those_of_the_end() {
         let since = gated.editor.now();
         gated.editor.did_open(file);
         gated.editor.did_save(file);
-        let early = gated.editor.wait(since, "early numbers, or the end", |message| {
-            let is_refresh = message["method"] == "workspace/inlayHint/refresh";
-            let is_end = message["params"]["value"]["kind"] == "end";
-            (is_refresh || is_end).then_some(is_refresh)
-        });
-        let report = gated.report();
+        let (early, report) = gated.early_or_end(since);
         match early {
             true => gated.unlock_and_wait(since),
             false => gated.unlock(),
