@@ -2,6 +2,7 @@
 
 mod cargo;
 mod check;
+mod culprits;
 mod diff;
 mod doctor;
 mod explain;
@@ -66,6 +67,8 @@ enum Command {
     Report(report::ReportArgs),
     /// Say what a future is made of: what is held across each await, where, how large, and why.
     Explain(explain::ExplainArgs),
+    /// List what is held that costs most where memory is taken for futures: in tasks, boxes, static pools.
+    Culprits(culprits::CulpritsArgs),
     /// Fail on a future that is over its budget, or that grew since the baseline.
     Check(check::CheckArgs),
     /// Say what grew and what shrank between two reports, or since a baseline.
@@ -186,6 +189,7 @@ pub fn main() -> ExitCode {
         Some(Command::Completions(args)) => manual::completions(&args),
         Some(Command::Man(args)) => manual::man(&args),
         Some(Command::Report(args)) => report::run(&args),
+        Some(Command::Culprits(args)) => culprits::run(&args),
         Some(Command::Check(args)) => return check::run(&args).unwrap_or_else(|error| trouble(&error)),
         Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::Merge(args)) => merge::run(&args),

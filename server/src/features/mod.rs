@@ -12,6 +12,7 @@ pub mod budget;
 pub mod cache_line;
 pub mod called;
 pub mod check;
+pub mod culprits;
 pub mod current_text;
 pub mod diagnostics;
 pub mod drift;

@@ -159,7 +159,7 @@ pub fn tasks(snapshot: &Snapshot) -> Vec<Task<'_>> {
 
 /// Executors decide by the size of what they are given. That is the whole future, with its wrappers; they are given
 /// the boxed one, if it is larger than their threshold.
-fn is_made(snapshot: &Snapshot, allocation: &Allocation) -> bool {
+pub(super) fn is_made(snapshot: &Snapshot, allocation: &Allocation) -> bool {
     let of_pointed_to = || {
         let id = allocation.pointed_to.first()?;
         Some(snapshot.future(id)?.future.size)

@@ -13,8 +13,9 @@
 
 use super::align::{Identity, TypeFacts};
 use super::join::{Names, Source};
-use super::whatif::Embedded;
+use super::whatif::{Embedded, Part, Prediction};
 use crate::dump::names::{self, CoroutineName, arguments};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
@@ -45,6 +46,35 @@ impl Allocation {
     pub fn key(&self) -> impl Eq + Hash + use<> {
         let ids: Vec<Arc<str>> = self.futures.iter().map(|future| future.id.clone()).collect();
         (self.maker, ids, self.pointed_to.clone(), self.size)
+    }
+
+    /// What it would take if a future in it had this size and alignment, in bytes. None if that future is not in it in place,
+    /// or is one of several.
+    pub fn resized(&self, id: &str, new: Prediction) -> Option<Prediction> {
+        let [only] = &self.futures[..] else { return None };
+        if *only.id != *id {
+            return None;
+        }
+        let count = self.places();
+        let (named, align) = (Box::default(), self.align);
+        // Of a pool one place.
+        let part = Part {
+            size: self.size / count,
+            align: Some(align),
+            most_align: align,
+            embedded: Box::default(),
+            named,
+        };
+        let (size, align, certain) = only.resized(&part, new.size, new.align)?;
+        Some(Prediction { size: size.checked_mul(count)?, align, exact: new.exact && certain && count == 1 })
+    }
+
+    /// How many places for a future it has; one, if only the running program knows.
+    pub fn places(&self) -> u64 {
+        match self.count {
+            Count::Known(count) => count.max(1),
+            Count::Unknown => 1,
+        }
     }
 
     /// Is it made for this future, or for a pointer to it?
@@ -254,6 +284,8 @@ struct Allocated<'a> {
     ty: &'a str,
     /// What of it may have futures in it: what was given to an executor, what a pointer points to.
     inside: &'a str,
+    /// The type of one place for a future in it: all of it, or an element.
+    place: Cow<'a, str>,
     size: u64,
     align: u64,
     count: Count,
@@ -306,7 +338,8 @@ impl<'a> Reader<'a> {
         (size, align): (u64, u64),
         pools: &HashSet<&'a str>,
     ) -> Option<Allocated<'a>> {
-        let whole = |maker, inside, count| Allocated { maker, ty, inside, size, align, count };
+        let whole =
+            |maker, inside, count| Allocated { maker, ty, inside, place: ty.into(), size, align, count };
         if let Some((known, list)) = known(ty) {
             let mut list = arguments(list);
             let future = list.next()?;
@@ -316,7 +349,9 @@ impl<'a> Reader<'a> {
                 Form::Whole => Some(whole(Maker::Executor(known), future, Count::Known(1))),
                 Form::Pool => {
                     let count = self.constant(list.next()?)?;
-                    Some(whole(Maker::Executor(known), future, Count::Known(count)))
+                    let place = format!("{}TaskStorage<{future}>", ty.split_once("TaskPool<")?.0);
+                    let pool = whole(Maker::Executor(known), future, Count::Known(count));
+                    Some(Allocated { place: place.into(), ..pool })
                 }
             };
         }
@@ -338,13 +373,13 @@ impl<'a> Reader<'a> {
                 if !is_elements && is_told {
                     return None;
                 }
-                let size = self.facts.size(inside)?;
-                let align = self.facts.align(inside, size)?;
+                let (size, align) =
+                    (self.facts.size(inside)?, self.facts.align(inside, self.facts.size(inside)?)?);
                 let (maker, count) = match is_elements {
                     true => (Maker::Elements, Count::Unknown),
                     false => (known_inside(inside).map_or(Maker::Box, Maker::Executor), Count::Known(1)),
                 };
-                Some(Allocated { maker, ty: inside, inside, size, align, count })
+                Some(Allocated { maker, ty: inside, inside, place: inside.into(), size, align, count })
             }
             _ => None,
         }
@@ -359,7 +394,7 @@ impl<'a> Reader<'a> {
 
     /// The allocation, if there is a future in it.
     fn allocation(&self, allocated: &Allocated<'a>, forms: &Forms<'a>) -> Option<Allocation> {
-        let Allocated { maker, ty, inside, size, align, count } = *allocated;
+        let &Allocated { maker, ty, inside, ref place, size, align, count } = allocated;
         if !inside.contains('{') {
             return None;
         }
@@ -368,7 +403,11 @@ impl<'a> Reader<'a> {
             let found = bodies.find(self.source.origin, name.path, Some(name.upvars));
             Identity { id: self.names.identity(name, found.as_ref()), is_measured: found.is_some() }
         };
-        let (futures, _) = self.facts.embedded(inside, size, &identity);
+        let places = match count {
+            Count::Known(count) => count.max(1),
+            Count::Unknown => 1,
+        };
+        let (futures, _) = self.facts.embedded(place, size / places, &identity);
         let boxed = boxed(inside).filter(|_| maker.is_task());
         let pointed_to = boxed.map(|ty| self.facts.embedded(ty, u64::MAX, &identity).0).unwrap_or_default();
         let pointed_to: Vec<Arc<str>> = pointed_to.into_iter().map(|future| future.id).collect();

@@ -100,7 +100,7 @@ impl Layer {
 impl Embedded {
     /// What becomes of a part of `part` bytes if the future in it gets another size and alignment. Whether that
     /// is certain comes third.
-    fn resized(&self, part: &Part, size: u64, align: u64) -> Option<(u64, u64, bool)> {
+    pub(super) fn resized(&self, part: &Part, size: u64, align: u64) -> Option<(u64, u64, bool)> {
         let Some(layers) = &self.layers else {
             let size = part.size.checked_sub(self.size)?.checked_add(size)?;
             let align = part.align.unwrap_or(part.most_align).max(align);
@@ -249,55 +249,79 @@ pub struct Propagated {
 }
 
 /// What becomes of all futures that store the edited one, and of those that store them, if the edited one
-/// becomes `new`. Futures that stay as they are, are left out. Largest first.
-///
-/// The edited future itself is never given: if it stores itself through others, those are behind a pointer.
-/// Futures without a dumped body are not laid out again, and what only they store in place is not reached.
+/// becomes `new`: see [`Storage::propagate`].
 pub fn propagate<F: Borrow<Future>>(futures: &[F], edited: &str, new: Prediction) -> Vec<Propagated> {
-    let by_id: FxHashMap<&str, usize> =
-        futures.iter().enumerate().rev().map(|(index, future)| (&*future.borrow().id, index)).collect();
-    let mut callers: FxHashMap<&str, Vec<usize>> = FxHashMap::default();
-    for (&id, &index) in &by_id {
-        if id != edited {
+    Storage::new(futures).propagate(edited, new)
+}
+
+/// Which futures are stored in which.
+pub struct Storage<'f, F> {
+    futures: &'f [F],
+    /// Of several with one identity the first.
+    by_id: FxHashMap<&'f str, usize>,
+    /// Who stores a future in place.
+    callers: FxHashMap<&'f str, Vec<usize>>,
+}
+
+impl<'f, F: Borrow<Future>> Storage<'f, F> {
+    /// Of these futures.
+    pub fn new(futures: &'f [F]) -> Self {
+        let by_id: FxHashMap<&str, usize> =
+            futures.iter().enumerate().rev().map(|(index, future)| (&*future.borrow().id, index)).collect();
+        let mut callers: FxHashMap<&str, Vec<usize>> = FxHashMap::default();
+        for &index in by_id.values() {
             for embedded in futures[index].borrow().parts.all().flat_map(|part| &part.embedded) {
                 callers.entry(&embedded.id).or_default().push(index);
             }
         }
+        Storage { futures, by_id, callers }
     }
-    let mut changed: FxHashMap<&str, Prediction> = FxHashMap::default();
-    changed.insert(edited, new);
-    let mut open = vec![edited];
-    // A future cannot store itself, so this ends; the limit is for dumps that say otherwise.
-    let mut steps = futures.len().saturating_mul(16).max(64);
-    while let Some(id) = open.pop() {
-        for &caller in callers.get(id).map_or(&[][..], Vec::as_slice) {
-            let future = futures[caller].borrow();
-            let Some(new) = with_futures(future, &changed) else { continue };
-            let before = changed.get(&*future.id);
-            let is_new = match before {
-                Some(before) => *before != new,
-                None => (new.size, new.align) != (future.size, future.align),
-            };
-            steps = steps.saturating_sub(1);
-            if is_new && steps > 0 {
-                changed.insert(&future.id, new);
-                if !open.contains(&&*future.id) {
-                    open.insert(0, &future.id);
+
+    /// The futures that store this one in place.
+    pub fn callers(&self, id: &str) -> impl Iterator<Item = &'f Future> {
+        self.callers.get(id).into_iter().flatten().map(|&index| self.futures[index].borrow())
+    }
+
+    /// What becomes of all futures that store the edited one, and of those that store them, if the edited one
+    /// becomes `new`. Futures that stay as they are, are left out. Largest first.
+    ///
+    /// The edited future itself is never given: if it stores itself through others, those are behind a pointer.
+    /// Futures without a dumped body are not laid out again, and what only they store in place is not reached.
+    pub fn propagate(&self, edited: &str, new: Prediction) -> Vec<Propagated> {
+        let mut changed: FxHashMap<&str, Prediction> = FxHashMap::default();
+        changed.insert(edited, new);
+        let mut open = vec![edited];
+        // A future cannot store itself, so this ends; the limit is for dumps that say otherwise.
+        let mut steps = self.futures.len().saturating_mul(16).max(64);
+        while let Some(id) = open.pop() {
+            for future in self.callers(id).filter(|caller| *caller.id != *edited) {
+                let Some(new) = with_futures(future, &changed) else { continue };
+                let before = changed.get(&*future.id);
+                let is_new = match before {
+                    Some(before) => *before != new,
+                    None => (new.size, new.align) != (future.size, future.align),
+                };
+                steps = steps.saturating_sub(1);
+                if is_new && steps > 0 {
+                    changed.insert(&future.id, new);
+                    if !open.contains(&&*future.id) {
+                        open.insert(0, &future.id);
+                    }
                 }
             }
         }
+        let mut out: Vec<Propagated> = changed
+            .into_iter()
+            .filter(|(id, _)| *id != edited)
+            .filter_map(|(id, new)| {
+                let future = self.futures[*self.by_id.get(id)?].borrow();
+                let same = (new.size, new.align) == (future.size, future.align);
+                (!same).then(|| Propagated { id: future.id.clone(), old: future.size, new })
+            })
+            .collect();
+        out.sort_by(|a, b| b.old.cmp(&a.old).then_with(|| a.id.cmp(&b.id)));
+        out
     }
-    let mut out: Vec<Propagated> = changed
-        .into_iter()
-        .filter(|(id, _)| *id != edited)
-        .filter_map(|(id, new)| {
-            let future = futures[*by_id.get(id)?].borrow();
-            let same = (new.size, new.align) == (future.size, future.align);
-            (!same).then(|| Propagated { id: future.id.clone(), old: future.size, new })
-        })
-        .collect();
-    out.sort_by(|a, b| b.old.cmp(&a.old).then_with(|| a.id.cmp(&b.id)));
-    out
 }
 
 /// The future with those that are stored in it as they have become.
